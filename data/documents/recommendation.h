@@ -1,0 +1,112 @@
+// The recommendation document: what follows from the results. Renderers read it and the results
+// document and compute nothing: every figure on a page is a field of one of the two.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "data/documents/machine.h"
+#include "data/documents/validity.h"
+
+namespace mb {
+
+inline constexpr int kRecommendationSchemaVersion = 1;
+
+// Regimes and terms have fixed names (DESIGN section 5).
+inline constexpr std::string_view kStreamingPrefill = "streaming_prefill";
+inline constexpr std::string_view kDispatchBoundPrefill = "dispatch_bound_prefill";
+inline constexpr std::string_view kMemoryBoundDecode = "memory_bound_decode";
+
+struct Prediction {
+  std::string phase;  // prefill | decode
+  int threads = 0;
+  std::int64_t prompt_tokens = 0, context_tokens = 0;
+  double tokens_per_second = 0, low = 0, high = 0;  // 90 % interval
+  std::string regime, limited_by;  // limited_by: weights compute attention dispatch serial
+  std::map<std::string, double> seconds_by_term;  // one step: weights compute attention ...
+};
+
+struct Alternative {
+  int threads = 0;
+  double tokens_per_second = 0;
+  double loss = 0;   // 0.03 = 3 % below the advised count; negative = faster
+  std::string note;  // "3 % slower and 6 cores free"
+};
+
+struct PhaseAdvice {
+  std::string phase;
+  int threads = 0;
+  std::optional<std::vector<int>> cpu_list;  // absent when the budget is a quota, not a mask
+  Prediction expected;
+  std::string reason;  // one sentence a person understands
+  std::vector<Alternative> alternatives;
+  std::string confidence;  // high | medium | low
+  std::vector<std::string> confidence_reasons;
+};
+
+// One engine's settings that say the advice: what to type, export or write.
+struct EngineSettings {
+  std::string engine;  // format name: llama.cpp, ollama, pytorch, vllm, env ...
+  std::string title;
+  std::vector<std::string> argv;             // may be empty
+  std::map<std::string, std::string> env;    // may be empty
+  std::string file_name, file_content;       // may be empty
+  std::vector<std::string> notes;            // semantics that bite
+};
+
+// What a rule of thumb would cost here.
+struct RuleJudgement {
+  std::string rule;  // "all logical CPUs", "physical cores", "half"
+  int prefill_threads = 0, decode_threads = 0;
+  double prefill_loss = 0, decode_loss = 0;  // against the advised count
+};
+
+struct ModelAdvice {
+  std::string model;  // catalogue name with quantisation
+  std::string title;  // "Qwen3 4B, Q4_0"
+  bool fits = true;
+  std::string fits_reason;  // "needs 2.6 GiB of 22 GiB"
+  std::int64_t weight_bytes = 0, weight_bytes_per_token = 0, kv_bytes_per_position = 0;
+  std::int64_t memory_bytes = 0;  // at the default context
+  std::string engine_profile;     // data/engines name used for the prediction
+  PhaseAdvice prefill, decode;    // empty (threads 0) when it does not fit
+  PhaseAdvice compromise;         // the one count for engines that take only one; phase "both"
+  std::vector<Prediction> predictions;  // every count from 1 to the budget, both phases
+  std::vector<EngineSettings> engines;
+  std::vector<RuleJudgement> rules;
+};
+
+// A curve the model made from measured points, for charts: bandwidth knee, cache plateaus, eta(T).
+struct ModelCurve {
+  std::string name, x_unit, y_unit;
+  std::vector<double> x, y, low, high;  // low/high may be empty
+  std::map<std::string, double> marks;  // "knee_threads": 4, "l3_usable_bytes": 9.4e6
+};
+
+// Symptom -> cause -> remedy, each with the figure that shows it.
+struct Finding {
+  std::string severity;  // info | warning
+  std::string title, evidence, remedy;
+};
+
+struct Recommendation {
+  int schema_version = kRecommendationSchemaVersion;
+  std::string created_utc;
+  std::string results_file;  // the document it follows from
+  double tolerance = 0.02;
+  std::int64_t prompt_tokens = 512, context_tokens = 512;
+  Limits limits;             // the effective budget that caps every count
+  Verdict verdict;           // the worst of the measurements it rests on
+  std::vector<ModelAdvice> models;
+  std::vector<ModelCurve> curves;
+  std::vector<Finding> findings;
+  std::vector<Missing> missing;
+};
+
+std::string to_json_text(const Recommendation& recommendation);
+Recommendation recommendation_from_json_text(std::string_view text, std::string_view origin);
+
+}  // namespace mb

@@ -1,0 +1,38 @@
+// Runs a plan: the `machine` probe first, the plan from its document, then each step as a child
+// process so that one that dies costs only its own points; journals, resumes, merges.
+// Links no probe: it reads documents and starts programs.
+#pragma once
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "data/documents/results.h"
+#include "data/plan/plan.h"
+
+namespace mb {
+
+struct CampaignProgress {
+  double share = 0;         // 0..1 of the planned time
+  double eta_seconds = 0;
+  std::string step;         // "stream_bandwidth (2 of 9)"
+  std::string message;      // a finished step's line; empty on mere ticks
+};
+
+struct CampaignRequest {
+  PlanRequest plan;
+  std::filesystem::path output_folder;  // exists; journal and results.json go here
+  std::filesystem::path probe_folder;   // where the probe programs are
+  bool resume = false;                  // go on from the journal in output_folder
+  std::vector<std::string> command;     // recorded in the document
+  std::function<void(const CampaignProgress&)> on_progress;
+};
+
+// Always returns a document; state "interrupted" after a signal, failed steps as records with their
+// verdict. Throws Error when the machine probe itself cannot run or resume does not fit.
+Results run_campaign(const CampaignRequest& request);
+
+// The folder of the running program, or libexec/memory_benchmark of an installed tree.
+std::filesystem::path find_probe_folder();
+
+}  // namespace mb

@@ -1,0 +1,32 @@
+// Takes samples of a repeated operation: warm-up, calibration of the iterations per sample, then
+// samples until the time is over. A state machine over an injected clock; knows no probe.
+//
+// A sample lasts at least 1000 clock resolutions and min_sample_seconds (nanobench's and pyperf's
+// rule); every sample is kept.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "data/system/clock.h"
+
+namespace mb {
+
+struct SampleRequest {
+  double seconds = 0.5;               // for warm-up, calibration and samples together
+  double min_sample_seconds = 1e-3;
+  int min_samples = 5, max_samples = 200;  // min_samples is taken even when the time is over ...
+  double hard_limit_factor = 3;            // ... unless it is over by this factor
+};
+
+struct Samples {
+  std::vector<double> seconds_per_iteration;
+  std::uint64_t iterations_per_sample = 1;
+  bool too_short = false;  // a sample stayed under the least length even at the iteration cap
+};
+
+// run(n) performs the operation n times and returns the seconds it took.
+Samples take_samples(const SampleRequest& request, Clock& clock,
+                     const std::function<double(std::uint64_t iterations)>& run);
+
+}  // namespace mb

@@ -1,0 +1,23 @@
+// From a results document to the recommendation document: for each model and phase the smallest
+// thread count whose predicted throughput is within the tolerance of the best, never above the
+// effective CPU budget; with reason, alternatives, confidence, rules of thumb judged, findings.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "data/documents/recommendation.h"
+#include "data/documents/results.h"
+
+namespace mb {
+
+struct AdviceRequest {
+  std::vector<std::string> models;  // catalogue specs; empty: every catalogue model that fits
+  std::string engine_profile = "llama.cpp-threadpool";
+  double tolerance = 0.02;
+  std::int64_t prompt_tokens = 512, context_tokens = 512;
+  std::string results_file;         // as it shall be named in the document
+};
+
+Recommendation advise(const Results& results, const AdviceRequest& request);
+
+}  // namespace mb
