@@ -2,9 +2,9 @@
 // document, used by the campaign and by a probe that is started alone.
 //
 // The budget is dealt to the probes by fixed shares (see plan.cc), inside a probe evenly over its
-// points. When a point would get less than its least useful time, points are dropped in the order of
-// the least loss: middle thread counts first, boundaries (1, L3 domain, NUMA node, physical cores,
-// physical + 1, all) last. Set-up cost (first touch) is part of a point's seconds.
+// points. When a point would get less than its least useful time, points are dropped in the order
+// of the least loss: middle thread counts first, boundaries (1, L3 domain, NUMA node, physical
+// cores, physical + 1, all) last. Set-up cost (first touch) is part of a point's seconds.
 #pragma once
 #include <map>
 #include <string>
@@ -40,9 +40,9 @@ struct Plan {
 
 struct PlanRequest {
   double budget_seconds = 60;
-  std::vector<int> threads;          // empty: chosen from the machine; else capped by the budget
-  std::vector<std::string> models;   // of the step probes; empty: the default two
-  std::vector<std::string> probes;   // empty: all
+  std::vector<int> threads;         // empty: chosen from the machine; else capped by the budget
+  std::vector<std::string> models;  // of the step probes; empty: the default two
+  std::vector<std::string> probes;  // empty: all
 };
 
 // Names of all probes that the plan knows, in the order in which they are run.

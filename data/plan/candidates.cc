@@ -1,0 +1,226 @@
+// The tables behind the plan. Shares of the time were chosen so that on two CPUs and 60 s every
+// point gets at least ten samples; the order puts what all advice rests on (DRAM bandwidth, matmul,
+// the steps) before what only explains it.
+#include "data/plan/candidates.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+
+namespace mb {
+namespace {
+
+constexpr std::int64_t kKiB = 1024, kMiB = 1024 * kKiB, kGiB = 1024 * kMiB;
+
+// Attention geometry of the points: 2 x 8 KV heads x 128 x 2 bytes (f16).
+constexpr std::int64_t kKvBytesPerPosition = 4096;
+
+bool is_end(const CandidateContext& context, int threads) {
+  return threads == context.threads.front() || threads == context.threads.back();
+}
+
+ProbePlan stream_bandwidth(const CandidateContext& context) {
+  ProbePlan plan{"stream_bandwidth", {}, 0.26, 1.5, {}};
+  auto& out = plan.candidates;
+  // First touch dominates a short DRAM point, hence its least time.
+  for (const int threads : context.threads) {
+    const int base = context.importance_of(threads);
+    for (const char* operation : {"read", "write", "streaming_write", "copy", "triad"}) {
+      const bool read = std::string_view(operation) == "read";
+      out.push_back(
+          {Parameters{
+               {"operation", operation}, {"level", "dram"}, {"page", "thp"}, {"threads", threads}},
+           4, 0.2, base + (read ? 9 : 4)});
+    }
+    out.push_back(
+        {Parameters{{"operation", "read"}, {"level", "dram"}, {"page", "4k"}, {"threads", threads}},
+         4, 0.2, base + 6});
+  }
+  const int all = context.threads.back();
+  for (const char* level : {"L1", "L2", "L3"}) {
+    const int number = level[1] - '0';
+    if (!context.machine.cache_bytes(number)) continue;
+    for (const int threads : context.threads) {
+      if (!is_end(context, threads)) continue;
+      for (const char* operation : {"read", "copy"}) {
+        out.push_back(
+            {Parameters{
+                 {"operation", operation}, {"level", level}, {"page", "thp"}, {"threads", threads}},
+             1, 0.05, 24});
+      }
+    }
+    if (all == 1) continue;
+  }
+  // Working sets by octaves, by half octaves where a level ends: from 4 KiB to past the caches.
+  const std::int64_t last = 4 * context.machine.last_level_cache_total_bytes();
+  for (std::int64_t bytes = 4 * kKiB; bytes <= std::min(last, kGiB); bytes *= 2) {
+    for (const std::int64_t size : {bytes, bytes + bytes / 2}) {
+      if (size > bytes && (bytes < 512 * kKiB || size > last)) continue;
+      out.push_back(
+          {Parameters{
+               {"operation", "read"}, {"page", "thp"}, {"threads", 1}, {"working_set_bytes", size}},
+           0.6, 0.03, size > bytes ? 8 : 22});
+    }
+  }
+  return plan;
+}
+
+ProbePlan matmul_throughput(const CandidateContext& context) {
+  ProbePlan plan{"matmul_throughput", {}, 0.16, 1.0, {}};
+  for (const char* type : {"q4_0", "q8_0", "q6_k", "bf16", "f32"}) {
+    const bool common = type[0] == 'q';
+    plan.candidates.push_back({Parameters{{"operation", "matvec"}, {"type", type}, {"threads", 1}},
+                               1, 0.05, common ? 38 : 25});
+    for (const int threads : context.threads) {
+      for (const int rows : {16, 128, 512}) {
+        const bool every_count = std::string_view(type) == "q4_0" || rows == 128;
+        if (!every_count && !is_end(context, threads)) continue;
+        if (std::string_view(type) == "q6_k") continue;  // only the head is stored so: one row
+        plan.candidates.push_back(
+            {Parameters{
+                 {"operation", "matmul"}, {"type", type}, {"rows", rows}, {"threads", threads}},
+             1, 0.08, context.importance_of(threads) + (std::string_view(type) == "q4_0" ? 8 : 2)});
+      }
+    }
+  }
+  return plan;
+}
+
+ProbePlan steps(const CandidateContext& context, bool prefill) {
+  ProbePlan plan{
+      prefill ? "prefill_scaling" : "decode_scaling", {}, prefill ? 0.15 : 0.13, 3.0, {}};
+  int rank = 0;
+  for (const std::string& model : context.models) {
+    for (const int threads : context.threads) {
+      Parameters parameters{{"operation", "step"}, {"model", model}};
+      if (prefill) parameters.set("prompt_tokens", 128);
+      parameters.set("context_tokens", prefill ? 0 : 512).set("sync", "spin");
+      parameters.set("threads", threads);
+      plan.candidates.push_back(
+          {parameters, 1, 0.4, context.importance_of(threads) + (rank == 0 ? 9 : 1)});
+    }
+    ++rank;
+  }
+  return plan;
+}
+
+ProbePlan attention_kv(const CandidateContext& context) {
+  ProbePlan plan{"attention_kv", {}, 0.10, 1.0, {}};
+  // The published experiment's positions (10 to 17,000), and one well past the caches.
+  const std::int64_t past_caches =
+      2 * context.machine.last_level_cache_total_bytes() / kKvBytesPerPosition;
+  std::vector<std::int64_t> positions{10, 100, 400, 1000, 2000, 4000, 10000, 17000};
+  if (past_caches > 17000) positions.push_back(std::min<std::int64_t>(past_caches, 262144));
+  for (const int threads : context.threads) {
+    for (const std::int64_t count : positions) {
+      const bool spine = count == 10 || count == 1000 || count >= 17000;
+      plan.candidates.push_back({Parameters{{"operation", "attention"},
+                                            {"positions", count},
+                                            {"kv_bytes", count * kKvBytesPerPosition},
+                                            {"threads", threads}},
+                                 1, 0.04, context.importance_of(threads) + (spine ? 7 : 3)});
+    }
+  }
+  return plan;
+}
+
+ProbePlan dispatch_overhead(const CandidateContext& context, bool passive) {
+  ProbePlan plan{"dispatch_overhead", {}, passive ? 0.015 : 0.05, 0.3, {}};
+  if (passive)
+    plan.environment = {{"OMP_WAIT_POLICY", "passive"}};
+  else
+    plan.environment = {{"OMP_WAIT_POLICY", "active"}};
+  const std::vector<const char*> kinds = passive
+                                             ? std::vector<const char*>{"openmp_passive"}
+                                             : std::vector<const char*>{"spin", "futex", "openmp"};
+  for (const char* sync : kinds) {
+    for (const int threads : context.threads) {
+      for (const char* operation : {"barrier", "region"}) {
+        const bool model_needs = operation[0] == 'b';
+        plan.candidates.push_back(
+            {Parameters{{"operation", operation}, {"sync", sync}, {"threads", threads}}, 1, 0.03,
+             context.importance_of(threads) + (model_needs ? 8 : 2)});
+      }
+    }
+  }
+  return plan;
+}
+
+ProbePlan smt_interference(const CandidateContext& context, std::vector<Missing>& missing) {
+  ProbePlan plan{"smt_interference", {}, 0.05, 1.0, {}};
+  const Machine& machine = context.machine;
+  if (!machine.has_smt()) {
+    missing.push_back({"SMT comparison", "no core shows two usable hardware threads here",
+                       "none needed; a VM may hide siblings"});
+    return plan;
+  }
+  const int cores = std::min(machine.usable_cores(), machine.limits.effective_cpus / 2);
+  if (cores < 1) {
+    missing.push_back({"SMT comparison", "the CPU budget is smaller than one core's two threads",
+                       "allow two CPUs of one core"});
+    return plan;
+  }
+  for (const char* operation : {"compute", "attention", "stream_read"}) {
+    for (const int per_core : {1, 2}) {
+      plan.candidates.push_back({Parameters{{"operation", operation},
+                                            {"cores", cores},
+                                            {"threads_per_core", per_core},
+                                            {"threads", cores * per_core}},
+                                 1, 0.1, 30});
+    }
+  }
+  return plan;
+}
+
+ProbePlan shm_bandwidth(const CandidateContext& context, std::vector<Missing>& missing) {
+  ProbePlan plan{"shm_bandwidth", {}, 0.09, 1.2, {}};
+  const Limits& limits = context.machine.limits;
+  // A quarter of what is free, at most 1 GiB; under 16 MiB caches would be measured, not memory.
+  const std::int64_t room =
+      std::min({limits.shm_free_bytes.value_or(0) / 4, limits.memory_budget_bytes / 16, kGiB});
+  const std::int64_t bytes = room / (16 * kMiB) * (16 * kMiB);
+  if (bytes == 0) {
+    missing.push_back({"/dev/shm bandwidth",
+                       limits.shm_free_bytes ? "less than 64 MiB are free in /dev/shm"
+                                             : "/dev/shm is not mounted",
+                       "mount a larger tmpfs there (Docker: --shm-size 1g)"});
+    return plan;
+  }
+  for (const int threads : context.threads) {
+    if (threads > 8 && !is_end(context, threads)) continue;
+    for (const char* operation : {"write", "read", "repeat_read"}) {
+      for (const char* path : {"read", "mmap"}) {
+        plan.candidates.push_back({Parameters{{"operation", operation},
+                                              {"path", path},
+                                              {"total_bytes", bytes},
+                                              {"threads", threads}},
+                                   1, 0.15, is_end(context, threads) ? 20 : 5});
+      }
+    }
+  }
+  return plan;
+}
+
+}  // namespace
+
+int CandidateContext::importance_of(int count) const {
+  if (count == threads.front() || count == threads.back() || count == machine.usable_cores()) {
+    return 30;
+  }
+  return thread_boundaries(machine).contains(count) ? 20 : 10;
+}
+
+std::vector<ProbePlan> candidate_plans(const CandidateContext& context,
+                                       std::vector<Missing>& missing) {
+  return {stream_bandwidth(context),
+          matmul_throughput(context),
+          steps(context, /*prefill=*/false),
+          steps(context, /*prefill=*/true),
+          attention_kv(context),
+          dispatch_overhead(context, /*passive=*/false),
+          dispatch_overhead(context, true),
+          smt_interference(context, missing),
+          shm_bandwidth(context, missing)};
+}
+
+}  // namespace mb

@@ -1,0 +1,37 @@
+// Candidate points of each probe, before the budget is dealt: what would be measured with all the
+// time in the world, each with its relative cost and how much its loss would hurt.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "data/plan/plan.h"
+
+namespace mb {
+
+struct Candidate {
+  Parameters parameters;
+  double weight = 1;         // relative share of the probe's time
+  double least_seconds = 0;  // under this the point says nothing: drop it instead
+  int importance = 0;        // dropped from the lowest up
+};
+
+struct CandidateContext {
+  const Machine& machine;
+  std::vector<int> threads;              // counts to sweep
+  std::vector<std::string> models;       // for the step probes, most important first
+  int importance_of(int threads) const;  // 30 ends, 20 boundaries, 10 the rest
+};
+
+struct ProbePlan {
+  std::string probe;
+  std::map<std::string, std::string> environment;
+  double share = 0;         // of the measuring time
+  double most_seconds = 2;  // more does not make a point better
+  std::vector<Candidate> candidates;
+};
+
+// In the order in which they are run; reasons for what cannot be asked here go to `missing`.
+std::vector<ProbePlan> candidate_plans(const CandidateContext& context,
+                                       std::vector<Missing>& missing);
+
+}  // namespace mb

@@ -1,0 +1,172 @@
+#include "data/plan/plan.h"
+
+#include <gmock/gmock.h>
+
+#include <set>
+
+#include "data/error.h"
+#include "tests/data/plan/machines.h"
+
+namespace mb {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+std::set<int> threads_of(const Plan& plan, const std::string& probe) {
+  std::set<int> threads;
+  for (const PlannedStep& step : plan.steps) {
+    if (step.probe != probe) continue;
+    for (const PlannedPoint& point : step.points) {
+      threads.insert(static_cast<int>(point.parameters.number_or("threads", 0)));
+    }
+  }
+  return threads;
+}
+
+TEST(ThreadCounts, SmallVmHasOneAndTwo) {
+  EXPECT_THAT(thread_counts(make_machine(1, 1, 2, 1)), ElementsAre(1, 2));
+}
+
+TEST(ThreadCounts, ChipletDesktopHasEveryBoundary) {
+  // 12 cores in two L3 domains, SMT: 6 = domain, 12 = cores, 13 = first sibling, 24 = all.
+  EXPECT_THAT(thread_counts(make_machine(1, 2, 6, 2)), ElementsAre(1, 2, 4, 6, 8, 12, 13, 16, 24));
+}
+
+TEST(ThreadCounts, AreCappedByTheBudget) {
+  Machine machine = make_machine(2, 1, 32, 2);
+  machine.limits.effective_cpus = 6;
+  machine.limits.quota_cpus = 6.5;
+  EXPECT_THAT(thread_counts(machine), ElementsAre(1, 2, 4, 6));
+}
+
+TEST(ThreadCounts, OneCpuIsEnough) {
+  EXPECT_THAT(thread_counts(make_machine(1, 1, 1, 1)), ElementsAre(1));
+}
+
+TEST(ThreadBoundaries, SayWhatTheyAre) {
+  const auto boundaries = thread_boundaries(make_machine(2, 1, 8, 2));
+  EXPECT_EQ(boundaries.at(8), "cores of one L3 domain");
+  EXPECT_EQ(boundaries.at(16), "physical cores");
+  EXPECT_EQ(boundaries.at(17), "physical cores + 1");
+  EXPECT_EQ(boundaries.at(32), "all PUs");
+}
+
+TEST(Plan, StaysWithinTheBudgetOnEveryMachine) {
+  const Machine machines[] = {make_machine(1, 1, 1, 1),  make_machine(1, 1, 2, 1),
+                              make_machine(1, 2, 6, 2),  make_machine(1, 1, 96, 1),
+                              make_machine(2, 1, 48, 2), make_machine(2, 12, 8, 2)};
+  for (const Machine& machine : machines) {
+    for (const double budget : {10.0, 60.0, 300.0}) {
+      const Plan plan = make_plan(machine, {.budget_seconds = budget});
+      EXPECT_LE(plan.seconds(), budget) << machine.pus.size() << " PUs";
+      EXPECT_FALSE(plan.steps.empty());
+    }
+  }
+}
+
+TEST(Plan, KeepsTheEndsOfTheThreadSweepWhenTimeIsShort) {
+  const Machine machine = make_machine(2, 1, 48, 2);
+  const Plan plan = make_plan(machine, {.budget_seconds = 10});
+  for (const char* probe :
+       {"stream_bandwidth", "matmul_throughput", "decode_scaling", "dispatch_overhead"}) {
+    const std::set<int> threads = threads_of(plan, probe);
+    EXPECT_TRUE(threads.contains(1)) << probe;
+    EXPECT_TRUE(threads.contains(192)) << probe;
+  }
+}
+
+TEST(Plan, MoreBudgetNeverMeasuresLess) {
+  const Machine machine = make_machine(2, 1, 48, 2);
+  std::size_t before = 0;
+  for (const double budget : {10.0, 30.0, 60.0, 600.0}) {
+    std::size_t points = 0;
+    for (const PlannedStep& step : make_plan(machine, {.budget_seconds = budget}).steps) {
+      points += step.points.size();
+    }
+    EXPECT_GE(points, before);
+    before = points;
+  }
+}
+
+TEST(Plan, NeverExceedsTheCpuBudget) {
+  Machine machine = make_machine(1, 1, 16, 2);
+  machine.limits.effective_cpus = 3;
+  const Plan plan = make_plan(machine, {});
+  for (const PlannedStep& step : plan.steps) {
+    for (const PlannedPoint& point : step.points) {
+      EXPECT_LE(point.parameters.number_or("threads", 0), 3) << step.probe;
+    }
+  }
+}
+
+TEST(Plan, SaysWhyThereIsNoSmtComparison) {
+  const Plan plan = make_plan(make_machine(1, 1, 2, 1), {});
+  EXPECT_THAT(plan.missing, Contains(testing::Field(&Missing::what, "SMT comparison")));
+  EXPECT_TRUE(threads_of(plan, "smt_interference").empty());
+}
+
+TEST(Plan, ComparesHardwareThreadsWhereThereAreAny) {
+  EXPECT_THAT(threads_of(make_plan(make_machine(1, 1, 4, 2), {}), "smt_interference"),
+              ElementsAre(4, 8));
+}
+
+TEST(Plan, SaysWhenSharedMemoryIsTooSmall) {
+  Machine machine = make_machine(1, 1, 2, 1);
+  machine.limits.shm_free_bytes = 32 << 20;
+  const Plan plan = make_plan(machine, {});
+  EXPECT_THAT(plan.missing, Contains(testing::Field(&Missing::what, "/dev/shm bandwidth")));
+  EXPECT_TRUE(threads_of(plan, "shm_bandwidth").empty());
+}
+
+TEST(Plan, PassiveOpenMpIsAProcessOfItsOwn) {
+  const Plan plan = make_plan(make_machine(1, 1, 2, 1), {});
+  int steps = 0;
+  for (const PlannedStep& step : plan.steps) {
+    if (step.probe != "dispatch_overhead") continue;
+    ++steps;
+    const bool passive = step.environment.at("OMP_WAIT_POLICY") == "passive";
+    for (const PlannedPoint& point : step.points) {
+      EXPECT_EQ(point.parameters.text_or("sync", "") == "openmp_passive", passive);
+    }
+  }
+  EXPECT_EQ(steps, 2);
+}
+
+TEST(Plan, TakesOnlyRequestedThreadsInsideTheBudget) {
+  const Machine machine = make_machine(1, 1, 8, 1);
+  const Plan plan = make_plan(machine, {.threads = {2, 4, 64}, .probes = {"dispatch_overhead"}});
+  EXPECT_THAT(threads_of(plan, "dispatch_overhead"), ElementsAre(2, 4));
+  EXPECT_THROW(make_plan(machine, {.threads = {64}}), Error);
+}
+
+TEST(Plan, UnknownProbeNamesTheKnownOnes) {
+  try {
+    make_plan(make_machine(1, 1, 2, 1), {.probes = {"stream"}});
+    FAIL() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.exit_code(), 2);
+    EXPECT_THAT(error.what(), HasSubstr("stream_bandwidth"));
+  }
+}
+
+TEST(Plan, StepSurvivesARoundTrip) {
+  for (const PlannedStep& step : make_plan(make_machine(1, 2, 6, 2), {}).steps) {
+    EXPECT_EQ(step_from_json_text(to_json_text(step), "step.json"), step);
+  }
+}
+
+TEST(Plan, BrokenStepNamesItsOrigin) {
+  for (const char* text : {"", "{", "[]", R"({"probe": 3})", R"({"probe":"a","environment":{}})"}) {
+    try {
+      step_from_json_text(text, "step.json");
+      FAIL() << "accepted " << text;
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), HasSubstr("step.json"));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace mb
