@@ -1,0 +1,92 @@
+#!/usr/bin/env python3
+"""Checks that every #include obeys the house's layers (ARCHITECTURE.md, "Who may include whom").
+
+A room may include itself, the rooms listed for it (with all that lies below documents' error type),
+the standard library, fmt, and the third-party headers listed for it. Some third-party headers may
+stand in one file only. Exit 1 with one line for each include that breaks a rule.
+"""
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+# Room -> (rooms it may include, third-party include prefixes). Longest matching folder wins.
+ROOMS = {
+    "data/documents": ([], ["nlohmann/"]),
+    "data/system": ([], ["nlohmann/"]),
+    "data/plan": (["data/documents"], ["nlohmann/"]),
+    "workloads/kernels": ([], ["hwy/", "immintrin.h", "arm_neon.h"]),
+    "workloads/shapes": (["data/documents", "embedded"], ["nlohmann/"]),
+    "workloads": (["workloads/kernels", "workloads/shapes"], ["dnnl", "omp.h", "oneapi/"]),
+    "probes/core": (["data/documents", "data/system", "data/plan", "workloads/team.h",
+                     "build_info.h"],
+                    ["hwloc.h", "papi.h", "benchmark/", "boost/program_options", "omp.h",
+                     "immintrin.h"]),
+    "probes/campaign": (["data/documents", "data/system", "data/plan"], ["nlohmann/"]),
+    "probes/sweep": (["data/documents", "data/system", "data/plan", "probes/core"], ["nlohmann/"]),
+    "probes": (["data/documents", "data/system", "data/plan", "probes/core", "workloads",
+                "workloads/kernels", "workloads/shapes"], ["benchmark/", "boost/program_options"]),
+    "reports/model": (["data/documents", "data/system", "data/plan", "workloads/shapes",
+                       "embedded"], ["Eigen/", "nlohmann/"]),
+    "reports/advice": (["data/documents", "data/system", "data/plan", "workloads/shapes",
+                        "reports/model"], []),
+    "reports/render": (["data/documents", "data/system", "data/plan", "workloads/shapes",
+                        "reports/model", "reports/advice", "embedded"], ["nlohmann/"]),
+    "reports/cli": (["data/documents", "data/system", "data/plan", "workloads/shapes",
+                     "reports/model", "reports/advice", "reports/render", "probes/campaign",
+                     "probes/sweep", "probes/core/shm_log.h", "build_info.h"],
+                    ["boost/program_options", "nlohmann/"]),
+}
+# Headers that stand in one file of the product only: the rest of the house must not know them.
+SINGLE = {"hwloc.h", "papi.h", "dnnl.hpp", "oneapi/dnnl/dnnl.hpp"}
+SYSTEM = re.compile(r"^(sys/|linux/|[a-z_0-9]+$|(asm|cpuid|dirent|errno|fcntl|poll|pthread|sched|signal"
+                    r"|spawn|unistd|x86intrin)\.h$)")
+INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
+
+
+def room_of(path):
+    matches = [room for room in ROOMS if path.startswith(room + "/")]
+    return max(matches, key=len) if matches else None
+
+
+def allowed(room, kind, header):
+    rooms, third_party = ROOMS[room]
+    if kind == '"':
+        if header == "data/error.h" or room_of(header) == room:
+            return True
+        return any(room_of(header) == other or header == other or header.startswith(other + "/")
+                   and room_of(header) is None for other in rooms)
+    return (header.startswith("fmt/") or SYSTEM.match(header) is not None
+            or any(header.startswith(prefix) for prefix in third_party))
+
+
+def check(root):
+    problems, single = [], {}
+    for room in ROOMS:
+        for path in sorted((root / room).glob("*")):
+            if path.suffix not in (".cc", ".h"):
+                continue
+            name = path.relative_to(root).as_posix()
+            for number, line in enumerate(path.read_text().splitlines(), 1):
+                match = INCLUDE.match(line)
+                if not match:
+                    continue
+                kind, header = match.groups()
+                if room == "workloads/kernels" and (header == path.relative_to(root).as_posix()
+                                                    or header.startswith("hwy/")):
+                    continue
+                if header in SINGLE:
+                    single.setdefault(header, set()).add(name)
+                if not allowed(room, kind, header):
+                    problems.append(f"{name}:{number}: {room} may not include {header}")
+    for header, files in single.items():
+        if len(files) > 1:
+            problems.append(f"{header} is included by {', '.join(sorted(files))}: one file only")
+    return problems
+
+
+if __name__ == "__main__":
+    found = check(pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT)
+    print("\n".join(found) if found else "layers: every include obeys the table")
+    sys.exit(1 if found else 0)
