@@ -60,6 +60,8 @@ struct ModelShape {
   double weight_bytes_for_rows(std::int64_t rows) const;
   std::int64_t kv_bytes_per_position(std::string_view kv_type = "f16") const;  // all layers
   std::int64_t kv_bytes_per_position_per_layer(std::string_view kv_type = "f16") const;
+  // KV of `positions` in all layers; layers with a sliding window keep no more than the window.
+  std::int64_t kv_bytes(std::int64_t positions, std::string_view kv_type = "f16") const;
   // Matmul FLOP of one step of `rows` tokens, head for the last row only (without attention).
   double matmul_flops(std::int64_t rows) const;
   // Attention FLOP of `rows` new tokens on `cached` earlier ones (causal), sliding windows respected.
