@@ -27,7 +27,8 @@ struct SweepModel {
 };
 
 struct SweepPoint {
-  std::optional<int> threads, prompt_tokens, context_tokens, batch;
+  std::optional<int> threads, batch;
+  std::optional<double> prompt_tokens, context_tokens;  // means over prompts may be fractions
   std::optional<std::int64_t> positions, kv_bytes;
   std::optional<double> tokens_per_second, gflops;
   std::vector<double> samples;  // tokens/s of each repeat, where known
@@ -38,7 +39,8 @@ struct SweepPoint {
 struct SweepSeries {
   std::string phase;  // prefill | decode | mixed
   std::string label;
-  std::optional<int> threads, prompt_tokens, context_tokens, batch;
+  std::optional<int> threads, batch;
+  std::optional<double> prompt_tokens, context_tokens;
   std::vector<SweepPoint> points;
 };
 

@@ -1,0 +1,125 @@
+// Joins two documents of one machine: campaign steps into one document, a resumed run into the
+// first.
+//
+// The machine is the same when what cannot change between two runs is the same: processor, PUs and
+// caches. Free memory, limits and governor may differ; the first document's stand.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "data/documents/results.h"
+#include "data/error.h"
+
+namespace mb {
+namespace {
+
+bool is_blank(const Machine& machine) { return machine.pus.empty(); }
+
+bool same_machine(const Machine& a, const Machine& b) {
+  const auto same_pu = [](const Pu& x, const Pu& y) {
+    return x.os_index == y.os_index && x.core == y.core && x.package == y.package;
+  };
+  return a.cpu_model == b.cpu_model && a.isa == b.isa && a.caches == b.caches &&
+         std::ranges::equal(a.pus, b.pus, same_pu);
+}
+
+// A signal that one of the two did not have is unknown for both.
+template <class T, class Join>
+std::optional<T> both(const std::optional<T>& a, const std::optional<T>& b, Join join) {
+  return a && b ? std::optional<T>(join(*a, *b)) : std::nullopt;
+}
+
+NoiseReading join(const NoiseReading& a, const NoiseReading& b) {
+  const double wall = a.wall_seconds + b.wall_seconds;
+  const auto by_time = [&](double x, double y) {
+    return wall > 0 ? (x * a.wall_seconds + y * b.wall_seconds) / wall : std::max(x, y);
+  };
+  const auto sum = [](std::int64_t x, std::int64_t y) { return x + y; };
+  const auto larger = [](double x, double y) { return std::abs(x) >= std::abs(y) ? x : y; };
+  return {.wall_seconds = wall,
+          .cpu_seconds = a.cpu_seconds + b.cpu_seconds,
+          .steal_share = both(a.steal_share, b.steal_share, by_time),
+          .throttled_share = both(a.throttled_share, b.throttled_share, by_time),
+          .involuntary_switches_per_thread_second =
+              both(a.involuntary_switches_per_thread_second,
+                   b.involuntary_switches_per_thread_second, by_time),
+          .migrations = both(a.migrations, b.migrations, sum),
+          .major_faults = both(a.major_faults, b.major_faults, sum),
+          .clock_drift = both(a.clock_drift, b.clock_drift, larger)};
+}
+
+CounterReading join(const CounterReading& a, const CounterReading& b) {
+  if (a.values.empty()) return a;
+  if (b.values.empty()) return b;
+  CounterReading joined;
+  joined.multiplex_share = std::min(a.multiplex_share, b.multiplex_share);
+  for (const auto& [name, value] : a.values) {
+    if (const auto other = b.values.find(name); other != b.values.end()) {
+      joined.values[name] = value + other->second;
+    }
+  }
+  return joined;
+}
+
+void merge_point(Point& into, const Point& other) {
+  if (into.unit != other.unit) {
+    throw Error(ErrorCode::kFailure,
+                fmt::format("cannot merge {}: its unit is {} in one document and {} in the other; "
+                            "measure again with one version of the program",
+                            into.name, to_string(into.unit), to_string(other.unit)));
+  }
+  into.samples.insert(into.samples.end(), other.samples.begin(), other.samples.end());
+  into.summary = summarise(into.samples, into.unit);
+  into.verdict.validity = std::max(into.verdict.validity, other.verdict.validity);
+  for (const Reason& reason : other.verdict.reasons) {
+    into.verdict.worsen(Validity::kValid, reason.code, reason.detail);
+  }
+  into.modes = find_modes(into.samples);
+  const auto has_code = [&](std::string_view code) {
+    return std::ranges::find(into.verdict.reasons, code, &Reason::code) !=
+           into.verdict.reasons.end();
+  };
+  if (into.modes && !has_code("bimodal")) {
+    into.verdict.worsen(Validity::kNoisy, "bimodal",
+                        fmt::format("two groups, medians {:.4g} and {:.4g} {}", into.modes->low,
+                                    into.modes->high, to_string(into.unit)));
+  }
+  into.counters = join(into.counters, other.counters);
+  into.noise = join(into.noise, other.noise);
+  into.notes.insert(other.notes.begin(), other.notes.end());
+  into.facts.insert(other.facts.begin(), other.facts.end());
+}
+
+}  // namespace
+
+void merge(Results& into, const Results& other) {
+  if (is_blank(into.machine)) {
+    into.machine = other.machine;
+  } else if (!is_blank(other.machine) && !same_machine(into.machine, other.machine)) {
+    throw Error(ErrorCode::kFailure,
+                fmt::format("cannot merge documents of two machines ({} with {} PUs, {} with {}); "
+                            "keep them apart and use `compare`",
+                            into.machine.cpu_model, into.machine.pus.size(),
+                            other.machine.cpu_model, other.machine.pus.size()));
+  }
+  for (const Point& point : other.points) {
+    const auto same = std::ranges::find(into.points, point.name, &Point::name);
+    if (same == into.points.end()) {
+      into.points.push_back(point);
+    } else {
+      merge_point(*same, point);
+    }
+  }
+  into.steps.insert(into.steps.end(), other.steps.begin(), other.steps.end());
+  for (const Missing& missing : other.missing) {
+    if (std::ranges::find(into.missing, missing) == into.missing.end()) {
+      into.missing.push_back(missing);
+    }
+  }
+  into.calibrations.insert(into.calibrations.end(), other.calibrations.begin(),
+                           other.calibrations.end());
+  if (other.state == "interrupted") into.state = other.state;
+}
+
+}  // namespace mb
