@@ -4,7 +4,8 @@
 //   openmp          libgomp's region and barrier; wait policy as OMP_WAIT_POLICY said at load
 // Rank 0 is the calling thread, pinned for the team's life and given its old mask back after.
 // Every wait is bounded: a rank that does not come within the team's patience makes run() throw
-// Error(kNotAvailable), never a hang (an affinity narrowed mid-run, a starved PU).
+// Error(kNotAvailable), never a hang (an affinity narrowed mid-run, a starved PU). Only libgomp's
+// own waits cannot be. What a body throws on any rank is rethrown on the caller.
 #pragma once
 #include <memory>
 #include <string_view>
@@ -15,9 +16,9 @@
 namespace mb {
 
 enum class Sync { kSpin, kFutex, kOpenMp };
-std::string_view to_string(Sync sync);               // spin futex openmp
-Sync sync_from_string(std::string_view text);        // throws Error(kUsage); openmp_passive = openmp
-bool openmp_available();                              // built with OpenMP
+std::string_view to_string(Sync sync);         // spin futex openmp
+Sync sync_from_string(std::string_view text);  // throws Error(kUsage); openmp_passive = openmp
+bool openmp_available();                       // built with OpenMP
 
 struct TeamUsage {  // of all ranks since the team was made, by getrusage(RUSAGE_THREAD)
   double cpu_seconds = 0;
@@ -34,7 +35,12 @@ class PinnedTeam : public Team {
   virtual TeamUsage usage() = 0;
 };
 
+// Longer than any honest barrier (ranks wait for the slowest share of one operation), shorter than
+// a person's or a campaign's own patience.
+inline constexpr double kTeamPatienceSeconds = 10;
+
 // Throws Error(kNotAvailable) when a PU may not be used or OpenMP is not built in.
-std::unique_ptr<PinnedTeam> make_team(const std::vector<int>& pus, Sync sync);
+std::unique_ptr<PinnedTeam> make_team(const std::vector<int>& pus, Sync sync,
+                                      double patience_seconds = kTeamPatienceSeconds);
 
 }  // namespace mb
