@@ -1,5 +1,5 @@
-// Page-typed buffers. What was really obtained is read back from /proc/self/smaps after first touch:
-// asking for huge pages proves nothing.
+// Page-typed buffers. What was really obtained is read back from /proc/self/smaps after first
+// touch: asking for huge pages proves nothing.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -10,7 +10,7 @@
 namespace mb {
 
 enum class PageKind { k4KiB, kTransparentHuge, kHugetlb2MiB, kHugetlb1GiB };
-std::string_view to_string(PageKind kind);             // 4k thp hugetlb_2m hugetlb_1g
+std::string_view to_string(PageKind kind);              // 4k thp hugetlb_2m hugetlb_1g
 PageKind page_kind_from_string(std::string_view text);  // throws Error(kUsage)
 
 // Anonymous private memory, not touched yet, 2 MiB aligned. Movable, freed by its destructor.

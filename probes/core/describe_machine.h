@@ -1,6 +1,6 @@
 // Puts the machine document together: topology, limits, and what the system says of itself (OS,
-// kernel, hypervisor, microcode, cloud label, governor, huge pages). What could not be had is listed
-// with its cause and a remedy, never left as a zero.
+// kernel, hypervisor, microcode, cloud label, governor, huge pages). What could not be had is
+// listed with its cause and a remedy, never left as a zero.
 #pragma once
 #include "data/documents/machine.h"
 #include "data/system/files.h"

@@ -23,20 +23,20 @@ struct SystemFacts {
   std::vector<int> affinity;                        // sched_getaffinity: online CPUs we may run on
   std::optional<std::int64_t> address_space_bytes;  // smaller of RLIMIT_AS and RLIMIT_DATA
   std::optional<std::int64_t> shm_total_bytes, shm_free_bytes;  // nullopt: no tmpfs on /dev/shm
-  std::string kernel_release, isa;                  // uname
-  std::string hypervisor_vendor;                    // of CPUID leaf 0x40000000; empty: none
-  bool pmu_counts = false;
-  Missing pmu_missing;                              // set when !pmu_counts
+  std::string kernel_release, isa;                              // uname
+  std::string hypervisor_vendor;  // of CPUID leaf 0x40000000; empty: none
 };
+// To be called before the calling thread is pinned: its mask is taken for the process's.
 SystemFacts read_system_facts();
 
 struct LimitsReading {
   Limits limits;
-  std::vector<int> usable_cpus;  // OS indices inside affinity and cpuset, sorted
+  std::vector<int> usable_cpus;  // OS indices: installed, inside affinity and cpuset; sorted
   std::vector<Missing> missing;  // limit files that exist and could not be understood
 };
-// installed_cpus: online PUs of the machine, as its topology says.
-LimitsReading read_limits(const HostFiles& files, const SystemFacts& facts, int installed_cpus);
+// installed: OS indices of the machine's online PUs, as its topology says.
+LimitsReading read_limits(const HostFiles& files, const SystemFacts& facts,
+                          const std::vector<int>& installed);
 
 // "0-3,8,10-11" -> {0,1,2,3,8,10,11}; nullopt for anything else. Empty text is an empty list.
 std::optional<std::vector<int>> parse_cpu_list(std::string_view text);

@@ -1,5 +1,5 @@
-// The hardware as hwloc sees it, turned into the plain types of the machine document. topology.cc is
-// the only file that includes hwloc, and no hwloc type leaves it.
+// The hardware as hwloc sees it, turned into the plain types of the machine document. topology.cc
+// is the only file that includes hwloc, and no hwloc type leaves it.
 //
 // Three sources give the same result type: this machine, an hwloc XML file, and a synthetic
 // description ("pack:2 l3:1 core:16 pu:2"); the last two feed tests and need no such hardware.
