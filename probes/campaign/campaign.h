@@ -4,6 +4,7 @@
 #pragma once
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,24 +14,29 @@
 namespace mb {
 
 struct CampaignProgress {
-  double share = 0;         // 0..1 of the planned time
+  double share = 0;  // 0..1 of the planned time
   double eta_seconds = 0;
-  std::string step;         // "stream_bandwidth (2 of 9)"
-  std::string message;      // a finished step's line; empty on mere ticks
+  std::string step;     // "stream_bandwidth (2 of 9)"
+  std::string message;  // a finished step's line; empty on mere ticks
 };
 
 struct CampaignRequest {
   PlanRequest plan;
-  std::filesystem::path output_folder;  // exists; journal and results.json go here
-  std::filesystem::path probe_folder;   // where the probe programs are
-  bool resume = false;                  // go on from the journal in output_folder
-  std::vector<std::string> command;     // recorded in the document
-  std::function<void(const CampaignProgress&)> on_progress;
+  std::filesystem::path output_folder;             // exists; journal and results.json go here
+  std::filesystem::path probe_folder;              // where the probe programs are
+  bool resume = false;                             // go on from the journal in output_folder
+  std::vector<std::string> command;                // recorded in the document
+  std::function<void(const Machine&)> on_machine;  // once, before the first step; may be empty
+  std::function<void(const CampaignProgress&)> on_progress;  // may be empty
 };
 
-// Always returns a document; state "interrupted" after a signal, failed steps as records with their
+// Always returns a document, which is results.json in the output folder by then; state
+// "interrupted" after a signal (the journal stays for a resume), failed steps as records with their
 // verdict. Throws Error when the machine probe itself cannot run or resume does not fit.
 Results run_campaign(const CampaignRequest& request);
+
+// What the unfinished run in `folder` was asked for; nullopt when there is none to resume.
+std::optional<PlanRequest> unfinished_request(const std::filesystem::path& folder);
 
 // The folder of the running program, or libexec/memory_benchmark of an installed tree.
 std::filesystem::path find_probe_folder();
