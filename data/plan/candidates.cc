@@ -36,7 +36,6 @@ ProbePlan stream_bandwidth(const CandidateContext& context) {
         {Parameters{{"operation", "read"}, {"level", "dram"}, {"page", "4k"}, {"threads", threads}},
          4, 0.2, base + 6});
   }
-  const int all = context.threads.back();
   for (const char* level : {"L1", "L2", "L3"}) {
     const int number = level[1] - '0';
     if (!context.machine.cache_bytes(number)) continue;
@@ -49,7 +48,6 @@ ProbePlan stream_bandwidth(const CandidateContext& context) {
              1, 0.05, 24});
       }
     }
-    if (all == 1) continue;
   }
   // Working sets by octaves, by half octaves where a level ends: from 4 KiB to past the caches.
   const std::int64_t last = 4 * context.machine.last_level_cache_total_bytes();
@@ -204,9 +202,8 @@ ProbePlan shm_bandwidth(const CandidateContext& context, std::vector<Missing>& m
 }  // namespace
 
 int CandidateContext::importance_of(int count) const {
-  if (count == threads.front() || count == threads.back() || count == machine.usable_cores()) {
-    return 30;
-  }
+  if (count == threads.front() || count == threads.back()) return 32;  // a curve needs its ends
+  if (count == machine.usable_cores()) return 30;
   return thread_boundaries(machine).contains(count) ? 20 : 10;
 }
 

@@ -19,7 +19,7 @@ struct CandidateContext {
   const Machine& machine;
   std::vector<int> threads;              // counts to sweep
   std::vector<std::string> models;       // for the step probes, most important first
-  int importance_of(int threads) const;  // 30 ends, 20 boundaries, 10 the rest
+  int importance_of(int threads) const;  // 32 ends, 30 cores, 20 boundaries, 10 the rest
 };
 
 struct ProbePlan {

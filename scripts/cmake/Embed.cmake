@@ -7,9 +7,10 @@ foreach(file IN LISTS FILES)
   string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
   string(REGEX REPLACE "(0x[0-9a-f][0-9a-f],0x[0-9a-f][0-9a-f],0x[0-9a-f][0-9a-f],0x[0-9a-f][0-9a-f],0x[0-9a-f][0-9a-f],0x[0-9a-f][0-9a-f],0x[0-9a-f][0-9a-f],0x[0-9a-f][0-9a-f],)" "\\1\n" bytes "${bytes}")
   get_filename_component(name ${file} NAME)
+  file(SHA256 ${file} hash)
   string(APPEND body "const unsigned char k${index}[] = {${bytes}0x00};\n")
   string(APPEND table
-    "    {\"${name}\", {reinterpret_cast<const char*>(k${index}), sizeof(k${index}) - 1}},\n")
+    "    {\"${name}\", {reinterpret_cast<const char*>(k${index}), sizeof(k${index}) - 1},\n     \"${hash}\"},\n")
   math(EXPR index "${index} + 1")
 endforeach()
 file(WRITE ${HEADER} "#pragma once
