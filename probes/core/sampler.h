@@ -1,8 +1,8 @@
 // Takes samples of a repeated operation: warm-up, calibration of the iterations per sample, then
 // samples until the time is over. A state machine over an injected clock; knows no probe.
 //
-// A sample lasts at least 1000 clock resolutions and min_sample_seconds (nanobench's and pyperf's
-// rule); every sample is kept.
+// A sample lasts at least min_sample_seconds (whoever asks sets it to 1 ms or 1000 clock
+// resolutions, nanobench's and pyperf's rule); every sample is kept.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -13,16 +13,18 @@
 namespace mb {
 
 struct SampleRequest {
-  double seconds = 0.5;               // for warm-up, calibration and samples together
+  double seconds = 0.5;  // for warm-up, calibration and samples together
   double min_sample_seconds = 1e-3;
-  int min_samples = 5, max_samples = 200;  // min_samples is taken even when the time is over ...
-  double hard_limit_factor = 3;            // ... unless it is over by this factor
+  // min_samples are taken even when the time is over, unless it would be over by the factor. An
+  // operation that alone takes more than seconds / min_samples gets two.
+  int min_samples = 5, max_samples = 200;
+  double hard_limit_factor = 3;
 };
 
 struct Samples {
   std::vector<double> seconds_per_iteration;
   std::uint64_t iterations_per_sample = 1;
-  bool too_short = false;  // a sample stayed under the least length even at the iteration cap
+  bool too_short = false;  // the median sample stayed under the least length
 };
 
 // run(n) performs the operation n times and returns the seconds it took.

@@ -1,0 +1,235 @@
+// PAPI behind the interface: the trial loop, and event sets opened on the thread that they count.
+// Events that the PMU does not have, or has no room for beside the others, are left out.
+#include "probes/core/counters.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cmath>
+#include <cstdlib>
+
+#ifdef WITH_PAPI
+#include <papi.h>
+#include <pthread.h>
+#endif
+
+namespace mb {
+namespace {
+
+constexpr std::string_view kWhat = "hardware counters";
+
+// Where the kernel lists a core PMU: x86, Intel hybrids, Arm.
+bool has_pmu(const HostFiles& files) {
+  for (const std::string& name : files.list("/sys/bus/event_source/devices")) {
+    if (name == "cpu" || name == "cpu_core" || name.starts_with("armv8_")) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+bool CounterTrial::counts() const {
+  if (!built_in || !error.empty() || expected <= 0) return false;
+  const auto wanted = static_cast<double>(expected);
+  return std::abs(static_cast<double>(counted) - wanted) <= kInstructionTolerance * wanted;
+}
+
+Missing explain(const CounterTrial& trial, const HostFiles& files) {
+  Missing missing{std::string(kWhat), "", ""};
+  if (!trial.built_in) {
+    missing.cause = "this build has no PAPI";
+    missing.remedy = "install libpapi-dev and configure with -DWITH_PAPI=ON";
+    return missing;
+  }
+  const std::string seen =
+      trial.error.empty()
+          ? fmt::format("a loop of {} instructions read back as {}", trial.expected, trial.counted)
+          : trial.error;
+  if (!has_pmu(files)) {
+    missing.cause = fmt::format("the system shows no performance monitoring unit ({})", seen);
+    missing.remedy = "use a bare-metal instance or one whose hypervisor passes the PMU through";
+    return missing;
+  }
+  const int paranoid =
+      std::atoi(files.read("/proc/sys/kernel/perf_event_paranoid").value_or("-1").c_str());
+  // At 2 a process may still count its own user-space work.
+  if (paranoid > 2) {
+    missing.cause = fmt::format("kernel.perf_event_paranoid is {} ({})", paranoid, seen);
+    missing.remedy = "sudo sysctl kernel.perf_event_paranoid=2";
+    return missing;
+  }
+  missing.cause = seen;
+  missing.remedy = "see whether another profiler holds the counters, and `papi_avail -a`";
+  return missing;
+}
+
+bool pmu_counts(Missing* why) {
+  const CounterTrial trial = try_counters();
+  if (trial.counts()) return true;
+  if (why != nullptr) *why = explain(trial, HostFiles());
+  return false;
+}
+
+#ifndef WITH_PAPI
+
+CounterTrial try_counters() { return {}; }
+std::string papi_version() { return ""; }
+TeamCounters::TeamCounters(PinnedTeam& team) : team_(team) {}
+void TeamCounters::start() {}
+CounterReading TeamCounters::stop() {
+  const Missing why = explain({}, HostFiles());
+  CounterReading reading;
+  reading.unavailable_cause = why.cause;
+  reading.unavailable_remedy = why.remedy;
+  return reading;
+}
+
+#else
+
+namespace {
+
+struct Event {
+  int code;
+  const char* name;
+};
+constexpr std::array<Event, 5> kEvents = {{{static_cast<int>(PAPI_TOT_INS), "PAPI_TOT_INS"},
+                                           {static_cast<int>(PAPI_TOT_CYC), "PAPI_TOT_CYC"},
+                                           {static_cast<int>(PAPI_L1_DCM), "PAPI_L1_DCM"},
+                                           {static_cast<int>(PAPI_L2_DCM), "PAPI_L2_DCM"},
+                                           {static_cast<int>(PAPI_L3_TCM), "PAPI_L3_TCM"}}};
+
+// Turns * 2 instructions and few others.
+constexpr long kTrialTurns = 5'000'000;
+
+// Instructions that the loop takes; 0 where we have not counted them by hand.
+long long run_known_loop() {
+  long turns = kTrialTurns;
+#if defined(__x86_64__)
+  asm volatile(
+      "1: dec %0\n\t"
+      "jnz 1b\n\t"
+      : "+r"(turns)
+      :
+      : "cc");
+  return 2 * kTrialTurns;
+#elif defined(__aarch64__)
+  asm volatile(
+      "1: subs %0, %0, #1\n\t"
+      "b.ne 1b\n\t"
+      : "+r"(turns)
+      :
+      : "cc");
+  return 2 * kTrialTurns;
+#else
+  static_cast<void>(turns);
+  return 0;
+#endif
+}
+
+std::string start_papi() {
+  const int version = PAPI_library_init(PAPI_VER_CURRENT);
+  if (version != PAPI_VER_CURRENT) return "PAPI_library_init failed";
+  const int status = PAPI_thread_init([] { return static_cast<unsigned long>(pthread_self()); });
+  return status == PAPI_OK ? "" : fmt::format("PAPI_thread_init: {}", PAPI_strerror(status));
+}
+
+CounterTrial count_known_loop() {
+  CounterTrial trial;
+  trial.built_in = true;
+  trial.error = start_papi();
+  if (!trial.error.empty()) return trial;
+  int set = PAPI_NULL;
+  long long value = 0;
+  const auto step = [&](int status, std::string_view name) {
+    if (status != PAPI_OK && trial.error.empty()) {
+      trial.error = fmt::format("{}: {}", name, PAPI_strerror(status));
+    }
+    return trial.error.empty();
+  };
+  if (step(PAPI_create_eventset(&set), "PAPI_create_eventset") &&
+      step(PAPI_add_event(set, static_cast<int>(PAPI_TOT_INS)), "opening PAPI_TOT_INS") &&
+      step(PAPI_start(set), "PAPI_start")) {
+    trial.expected = run_known_loop();
+    step(PAPI_stop(set, &value), "PAPI_stop");
+    trial.counted = value;
+  }
+  if (trial.error.empty() && trial.expected == 0) {
+    trial.error = "no loop of known length for this instruction set";
+  }
+  if (set != PAPI_NULL) {
+    PAPI_cleanup_eventset(set);
+    PAPI_destroy_eventset(&set);
+  }
+  return trial;
+}
+
+}  // namespace
+
+CounterTrial try_counters() {
+  static const CounterTrial trial = count_known_loop();
+  return trial;
+}
+
+std::string papi_version() {
+  return fmt::format("{}.{}.{}", PAPI_VERSION_MAJOR(PAPI_VERSION), PAPI_VERSION_MINOR(PAPI_VERSION),
+                     PAPI_VERSION_REVISION(PAPI_VERSION));
+}
+
+TeamCounters::TeamCounters(PinnedTeam& team)
+    : team_(team), event_sets_(static_cast<std::size_t>(team.size()), PAPI_NULL) {}
+
+void TeamCounters::start() {
+  if (!try_counters().counts()) return;
+  team_.run([this](int rank) {
+    int& set = event_sets_[static_cast<std::size_t>(rank)];
+    PAPI_register_thread();
+    if (PAPI_create_eventset(&set) != PAPI_OK) return;
+    for (const Event& event : kEvents) PAPI_add_event(set, event.code);
+    PAPI_start(set);
+  });
+}
+
+CounterReading TeamCounters::stop() {
+  CounterReading reading;
+  std::vector<std::map<std::string, std::int64_t>> of_rank(event_sets_.size());
+  team_.run([&](int rank) {
+    const auto index = static_cast<std::size_t>(rank);
+    int& set = event_sets_[index];
+    if (set == PAPI_NULL) return;
+    std::array<long long, kEvents.size()> values{};
+    std::array<int, kEvents.size()> codes{};
+    int events = static_cast<int>(codes.size());
+    const bool listed = PAPI_list_events(set, codes.data(), &events) == PAPI_OK;
+    if (PAPI_stop(set, values.data()) == PAPI_OK && listed) {
+      for (std::size_t i = 0; i < static_cast<std::size_t>(events); ++i) {
+        for (const Event& event : kEvents) {
+          if (event.code == codes[i]) of_rank[index][event.name] = values[i];
+        }
+      }
+    }
+    PAPI_cleanup_eventset(set);
+    PAPI_destroy_eventset(&set);
+    PAPI_unregister_thread();
+  });
+  // A sum of some threads would pass for the team's: an event counts when every rank has it.
+  for (const Event& event : kEvents) {
+    std::int64_t sum = 0;
+    bool everywhere = true;
+    for (const auto& values : of_rank) {
+      const auto found = values.find(event.name);
+      everywhere = everywhere && found != values.end();
+      if (found != values.end()) sum += found->second;
+    }
+    if (everywhere) reading.values[event.name] = sum;
+  }
+  if (reading.values.empty()) {
+    const Missing why = explain(try_counters(), HostFiles());
+    reading.unavailable_cause = why.cause;
+    reading.unavailable_remedy = why.remedy;
+  }
+  return reading;
+}
+
+#endif
+
+}  // namespace mb

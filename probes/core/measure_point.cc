@@ -1,0 +1,136 @@
+// The order matters: noise is read closest around the samples, counters are switched on inside of
+// that, the clock is estimated on rank 0's PU right before and after, and the result is checked
+// last.
+#include "probes/core/measure_point.h"
+
+#include <algorithm>
+#include <set>
+
+#include "data/error.h"
+#include "data/system/child.h"
+#include "probes/core/clock_estimate.h"
+#include "probes/core/counters.h"
+#include "probes/core/noise.h"
+#include "probes/core/sampler.h"
+
+namespace mb {
+namespace {
+
+// nanobench's rule for the shortest sample.
+constexpr double kClockStepsPerSample = 1000;
+
+class NoiseWatch {
+ public:
+  NoiseWatch(const ProbeKit& kit, Clock& clock, const HostFiles& files)
+      : kit_(kit), clock_(clock), files_(files) {
+    std::set<int> cpus;
+    std::size_t threads = 0;
+    for (const PinnedTeam* team : kit.teams_in_use()) {
+      cpus.insert(team->pus().begin(), team->pus().end());
+      threads = std::max(threads, team->pus().size());
+    }
+    cpus_.assign(cpus.begin(), cpus.end());
+    scope_.cpus = std::max(1, static_cast<int>(cpus.size()));
+    scope_.threads = std::max(1, static_cast<int>(threads));
+  }
+
+  void start() { before_ = read(); }
+  NoiseReading stop() const { return noise_between(before_, read(), scope_); }
+  const NoiseScope& scope() const { return scope_; }
+
+ private:
+  NoiseCounts read() const {
+    const std::optional<double> clock_hz = estimate_clock_hz(clock_);
+    NoiseCounts counts = read_noise_files(files_, cpus_);
+    counts.clock_hz = clock_hz;
+    for (PinnedTeam* team : kit_.teams_in_use()) {
+      const TeamUsage usage = team->usage();
+      TeamUsage sum = counts.usage.value_or(TeamUsage{});
+      sum.cpu_seconds += usage.cpu_seconds;
+      sum.involuntary_switches += usage.involuntary_switches;
+      sum.major_faults += usage.major_faults;
+      sum.migrations += usage.migrations;
+      counts.usage = sum;
+    }
+    counts.wall_seconds = clock_.now_seconds();
+    return counts;
+  }
+
+  const ProbeKit& kit_;
+  Clock& clock_;
+  const HostFiles& files_;
+  std::vector<int> cpus_;
+  NoiseScope scope_;
+  NoiseCounts before_;
+};
+
+CounterReading no_counters(const Machine& machine) {
+  CounterReading reading;
+  for (const Missing& missing : machine.missing) {
+    if (missing.what != "hardware counters") continue;
+    reading.unavailable_cause = missing.cause;
+    reading.unavailable_remedy = missing.remedy;
+  }
+  if (reading.unavailable_cause.empty()) {
+    reading.unavailable_cause = "the machine document says that counters do not count here";
+  }
+  return reading;
+}
+
+}  // namespace
+
+Point measure_point(const Probe& probe, const PlannedPoint& planned, ProbeKit& kit, Clock& clock,
+                    const HostFiles& files) {
+  const double begin = clock.now_seconds();
+  kit.begin_point();
+  const std::unique_ptr<Case> measured = probe.prepare(planned, kit);
+  const double set_up_seconds = clock.now_seconds() - begin;
+
+  SampleRequest request;
+  request.seconds =
+      std::max(planned.seconds - set_up_seconds, kLeastSamplingShare * planned.seconds);
+  request.min_sample_seconds =
+      std::max(request.min_sample_seconds, kClockStepsPerSample * clock_resolution_seconds());
+
+  // With several teams (one after another in one case) a sum would have no clear meaning.
+  std::optional<TeamCounters> counters;
+  if (kit.machine().pmu_counts && kit.teams_in_use().size() == 1) {
+    counters.emplace(*kit.teams_in_use().front());
+  }
+  NoiseWatch watch(kit, clock, files);
+  double iterations_run = 0;
+  watch.start();
+  if (counters) counters->start();
+  const Samples samples = take_samples(request, clock, [&](std::uint64_t iterations) {
+    if (interrupt_requested()) throw Error(ErrorCode::kInterrupted, "interrupted by a signal");
+    iterations_run += static_cast<double>(iterations);
+    return measured->seconds(iterations);
+  });
+
+  Point point;
+  point.counters = counters ? counters->stop() : no_counters(kit.machine());
+  point.noise = watch.stop();
+  measured->check();
+
+  point.name = planned.parameters.name(probe.name);
+  point.probe = probe.name;
+  point.quantity = measured->quantity;
+  point.unit = measured->unit;
+  point.parameters = planned.parameters;
+  for (const double seconds : samples.seconds_per_iteration) {
+    const double amount = measured->amount_per_iteration;
+    point.samples.push_back(amount > 0 ? amount / seconds : seconds);
+  }
+  point.summary = summarise(point.samples, point.unit);
+  point.modes = find_modes(point.samples);
+  point.notes = measured->notes;
+  point.facts = measured->facts;
+  point.facts["iterations_per_sample"] = static_cast<double>(samples.iterations_per_sample);
+  point.facts["set_up_seconds"] = set_up_seconds;
+  if (!point.counters.values.empty()) point.facts["counted_iterations"] = iterations_run;
+  judge_samples(point.samples, point.summary, point.modes, samples.too_short, point.verdict);
+  judge_noise(point.noise, watch.scope(), point.verdict);
+  return point;
+}
+
+}  // namespace mb
