@@ -1,0 +1,22 @@
+// Copy: to[i] = from[i]. One read and one write stream.
+//
+// Named bytes (STREAM rule): 2 x 8 x count x passes (read + written); write-allocate is not
+// counted, so that the streaming variant, which has none, shows its gain.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace mb {
+
+// The slices do not overlap. Any alignment of whole words.
+void stream_copy(std::uint64_t* to, const std::uint64_t* from, std::size_t count,
+                 std::uint64_t passes);
+
+// The same by non-temporal stores, fenced before it returns.
+void stream_copy_streaming(std::uint64_t* to, const std::uint64_t* from, std::size_t count,
+                           std::uint64_t passes);
+
+void stream_copy_scalar(std::uint64_t* to, const std::uint64_t* from, std::size_t count,
+                        std::uint64_t passes);
+
+}  // namespace mb
