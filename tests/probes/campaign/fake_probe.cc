@@ -1,0 +1,92 @@
+// A stand-in for every probe program: it is copied to a folder under the probes' names and behaves
+// as the environment says. FAKE_PROBE is a list of name=behaviour:
+//   points (default)   one sample a point, at once        slow     takes 1.4 times its seconds
+//   crash              abort()                            hang     sleeps for ever
+//   garbage            an answer that is no document      exit7    points, then exit code 7
+//   other_machine      points of another processor        silent   exit 0 and no answer
+// FAKE_LOG names a file that gets a line "name points seconds" per start: what was run, in order.
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <string>
+
+#include "data/documents/results.h"
+#include "data/plan/plan.h"
+#include "data/system/clock.h"
+#include "data/system/files.h"
+#include "tests/data/plan/machines.h"
+
+namespace {
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+std::string behaviour_of(const std::string& probe) {
+  const std::string all = "," + environment("FAKE_PROBE") + ",";
+  const std::size_t at = all.find("," + probe + "=");
+  if (at == std::string::npos) return "points";
+  const std::size_t begin = at + probe.size() + 2;
+  return all.substr(begin, all.find(',', begin) - begin);
+}
+
+mb::Results answer(const std::string& probe, const mb::PlannedStep& step, mb::Machine machine) {
+  mb::Results results;
+  results.machine = std::move(machine);
+  for (const mb::PlannedPoint& planned : step.points) {
+    mb::Point point;
+    point.name = planned.parameters.name(probe);
+    point.probe = probe;
+    point.quantity = "time";
+    point.parameters = planned.parameters;
+    point.samples = {planned.seconds};
+    point.summary = mb::summarise(point.samples, point.unit);
+    results.points.push_back(point);
+  }
+  return results;
+}
+
+int act(const std::string& probe, std::map<std::string, std::string>& flags) {
+  const std::string behaviour = behaviour_of(probe);
+  if (probe == "machine") {
+    if (behaviour == "crash") std::abort();
+    mb::Results results;
+    const std::string cpus = environment("FAKE_CPUS");
+    results.machine = mb::make_machine(1, 1, cpus.empty() ? 2 : std::atoi(cpus.c_str()), 1);
+    mb::write_file_atomically(flags["--out"], to_json_text(results));
+    return 0;
+  }
+  const mb::PlannedStep step =
+      mb::step_from_json_text(mb::read_file(flags["--plan"]), flags["--plan"]);
+  mb::Machine machine =
+      mb::machine_from_json_text(mb::read_file(flags["--machine"]), flags["--machine"]);
+  if (const std::string log = environment("FAKE_LOG"); !log.empty()) {
+    std::ofstream(log, std::ios::app)
+        << probe << ' ' << step.points.size() << ' ' << step.seconds() << '\n';
+  }
+  if (behaviour == "crash") std::abort();
+  if (behaviour == "hang") {
+    while (true) ::pause();
+  }
+  if (behaviour == "silent") return 0;
+  if (behaviour == "garbage") {
+    mb::write_file_atomically(flags["--out"], "{\"points\": [");
+    return 0;
+  }
+  if (behaviour == "slow") mb::monotonic_clock().sleep_seconds(1.4 * step.seconds());
+  if (behaviour == "other_machine") machine.cpu_model = "Somebody else's CPU";
+  mb::write_file_atomically(flags["--out"], to_json_text(answer(probe, step, machine)));
+  return behaviour == "exit7" ? 7 : 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::map<std::string, std::string> flags;
+  for (int i = 1; i + 1 < argc; i += 2) flags[argv[i]] = argv[i + 1];
+  const std::string path = argv[0];
+  return act(path.substr(path.rfind('/') + 1), flags);
+}
