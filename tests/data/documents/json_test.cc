@@ -1,0 +1,259 @@
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "data/documents/recommendation.h"
+#include "data/documents/results.h"
+#include "data/documents/sweep.h"
+#include "data/error.h"
+#include "tests/data/documents/samples.h"
+
+namespace mb {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+using Json = nlohmann::ordered_json;
+
+std::string slurp(const std::filesystem::path& path) {
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
+
+// One row a document: its sample text, and reading that text to write it again.
+struct Document {
+  std::string name, text;
+  std::function<std::string(std::string_view)> rewrite;
+};
+
+std::vector<Document> documents() {
+  return {
+      {"results", to_json_text(sample_results()),
+       [](auto text) { return to_json_text(results_from_json_text(text, "file.json")); }},
+      {"machine", machine_to_json_text(sample_machine()),
+       [](auto text) { return machine_to_json_text(machine_from_json_text(text, "file.json")); }},
+      {"recommendation", to_json_text(sample_recommendation()),
+       [](auto text) { return to_json_text(recommendation_from_json_text(text, "file.json")); }},
+      {"sweep", to_json_text(sample_sweep()),
+       [](auto text) { return to_json_text(sweep_from_json_text(text, "file.json")); }}};
+}
+
+// what() of the Error, "accepted" without one; any other exception fails the test by leaving.
+std::string reading(const Document& document, std::string_view text) {
+  try {
+    document.rewrite(text);
+    return "accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kFailure);
+    return error.what();
+  }
+}
+
+// Calls visit(pointer) for every value inside.
+void walk(const Json& json, const Json::json_pointer& at,
+          const std::function<void(const Json::json_pointer&)>& visit) {
+  visit(at);
+  if (json.is_object()) {
+    for (const auto& [key, value] : json.items()) walk(value, at / key, visit);
+  } else if (json.is_array()) {
+    for (std::size_t i = 0; i < json.size(); ++i) walk(json[i], at / i, visit);
+  }
+}
+
+TEST(DocumentJson, IsByteStableThroughParseAndWrite) {
+  for (const Document& document : documents()) {
+    EXPECT_EQ(document.rewrite(document.text), document.text) << document.name;
+  }
+}
+
+TEST(DocumentJson, KeepsEveryBitOfADouble) {
+  const Results read = results_from_json_text(to_json_text(sample_results()), "f");
+  EXPECT_EQ(read.points.at(0).samples, sample_point().samples);
+  EXPECT_EQ(read.machine, sample_machine());
+  EXPECT_EQ(read.points.at(0).parameters, sample_point().parameters);
+  EXPECT_EQ(read.points.at(0).noise, sample_point().noise);
+  EXPECT_EQ(read.points.at(0).verdict, sample_point().verdict);
+}
+
+TEST(DocumentJson, IsIndentedByOneAndEndsWithANewline) {
+  for (const Document& document : documents()) {
+    EXPECT_THAT(document.text, AllOf(testing::StartsWith("{\n \""), testing::EndsWith("\n}\n")));
+  }
+}
+
+TEST(DocumentJson, TruncatedAtAnyByteIsOneLineThatNamesTheFile) {
+  for (const Document& document : documents()) {
+    for (std::size_t length = 0; length + 2 < document.text.size(); length += 7) {
+      const std::string said = reading(document, document.text.substr(0, length));
+      ASSERT_THAT(said, testing::StartsWith("file.json: ")) << document.name << " at " << length;
+      ASSERT_THAT(said, Not(HasSubstr("\n")));
+    }
+  }
+}
+
+TEST(DocumentJson, AnyFieldRemovedIsReadOrNamed) {
+  for (const Document& document : documents()) {
+    const Json json = Json::parse(document.text);
+    walk(json, Json::json_pointer(), [&](const Json::json_pointer& at) {
+      if (at.empty() || json.at(at.parent_pointer()).is_array()) return;
+      Json damaged = json;
+      damaged.at(at.parent_pointer()).erase(at.back());
+      const std::string said = reading(document, damaged.dump());
+      if (said == "accepted") return;
+      EXPECT_THAT(said,
+                  AllOf(HasSubstr("file.json: "), HasSubstr(at.back()), Not(HasSubstr("\n"))));
+    });
+  }
+}
+
+TEST(DocumentJson, AnyValueOfAnotherTypeIsReadOrNamed) {
+  const std::vector<Json> others = {Json(nullptr), Json(true),  Json(-1),      Json(1.5),
+                                    Json("word"),  Json(1e300), Json::array(), Json::object()};
+  int refused = 0;
+  for (const Document& document : documents()) {
+    const Json json = Json::parse(document.text);
+    walk(json, Json::json_pointer(), [&](const Json::json_pointer& at) {
+      for (const Json& other : others) {
+        Json damaged = json;
+        damaged[at] = other;
+        const std::string said = reading(document, damaged.dump());
+        if (said == "accepted") continue;
+        ++refused;
+        ASSERT_THAT(said, testing::StartsWith("file.json: ")) << at << " = " << other;
+      }
+    });
+  }
+  EXPECT_GT(refused, 1000);  // most replacements are of a wrong type
+}
+
+TEST(DocumentJson, ErrorsNameThePathWhatWasExpectedAndTheRemedy) {
+  Json json = Json::parse(to_json_text(sample_results()));
+  json["points"][1]["samples"] = "many";
+  EXPECT_THAT(reading(documents()[0], json.dump()),
+              "file.json: points[1].samples: expected an array, found text \"many\"; the file is "
+              "damaged or was edited: write it again");
+  json = Json::parse(to_json_text(sample_results()));
+  json["machine"]["limits"]["memory_total_bytes"] = -5;
+  EXPECT_THAT(reading(documents()[0], json.dump()),
+              HasSubstr("machine.limits.memory_total_bytes: expected a whole number, at least 0, "
+                        "found -5"));
+  json = Json::parse(to_json_text(sample_results()));
+  json["points"][0]["unit"] = "GB/s";
+  EXPECT_THAT(reading(documents()[0], json.dump()),
+              HasSubstr("points[0].unit: expected a unit (B/s, FLOP/s, s, 1 or Hz), not \"GB/s\""));
+}
+
+TEST(DocumentJson, OtherSchemaVersionsSayWhatToDo) {
+  for (const int index : {0, 2, 3}) {
+    const Document document = documents()[static_cast<std::size_t>(index)];
+    Json json = Json::parse(document.text);
+    json["schema_version"] = 99;
+    EXPECT_THAT(reading(document, json.dump()), AllOf(HasSubstr("schema_version is 99"),
+                                                      HasSubstr("newer memory_benchmark: update")));
+    json["schema_version"] = 0;
+    EXPECT_THAT(reading(document, json.dump()), HasSubstr("measure again"));
+  }
+  EXPECT_THAT(reading(documents()[0], "{}"), HasSubstr("no results document"));
+}
+
+TEST(DocumentJson, RefusesWhatIsNoDocument) {
+  const Document results = documents()[0];
+  EXPECT_THAT(reading(results, ""), HasSubstr("the file is empty"));
+  EXPECT_THAT(reading(results, "[]"), HasSubstr("expected a results document, found an array"));
+  EXPECT_THAT(reading(results, "\xff\xfe{}"), HasSubstr("not valid JSON"));
+  EXPECT_THAT(reading(results, R"({"schema_version": 1, "schema_version": 1})"),
+              HasSubstr("stands twice"));
+  EXPECT_THAT(reading(results, R"({"schema_version": 1, "state": 1e400})"),
+              HasSubstr("not valid JSON"));
+  EXPECT_THAT(reading(results, R"({"schema_version": NaN})"), HasSubstr("not valid JSON"));
+  const std::string bomb(100000, '[');
+  EXPECT_THAT(reading(results, bomb), HasSubstr("nested more than 64 deep"));
+  std::string objects;
+  for (int i = 0; i < 100000; ++i) objects += R"({"a":)";
+  EXPECT_THAT(reading(results, objects), HasSubstr("nested more than 64 deep"));
+}
+
+TEST(DocumentJson, PassesOverUnknownKeys) {
+  for (const Document& document : documents()) {
+    Json json = Json::parse(document.text);
+    json["of_a_later_version"] = {1, 2, 3};
+    EXPECT_EQ(document.rewrite(json.dump()), document.text);
+  }
+}
+
+TEST(DocumentJson, NeverWritesANumberThatIsNotFinite) {
+  Results results = sample_results();
+  results.points[0].noise.cpu_seconds = std::nan("");
+  try {
+    to_json_text(results);
+    FAIL() << "written";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("points[0].noise.cpu_seconds is not a finite number"));
+  }
+}
+
+TEST(DocumentJson, ReplacesBytesThatAreNoUtf8) {
+  Results results = sample_results();
+  results.missing[0].cause = "child said \xff\xfe";
+  const std::string text = to_json_text(results);
+  EXPECT_EQ(results_from_json_text(text, "f").missing[0].cause, "child said \uFFFD\uFFFD");
+}
+
+TEST(DocumentJson, ChecksIndicesThatOthersUse) {
+  Json json = Json::parse(machine_to_json_text(sample_machine()));
+  json["pus"][2]["numa_node"] = 7;
+  EXPECT_THAT(reading(documents()[1], json.dump()), HasSubstr("pus[2].numa_node"));
+}
+
+TEST(SweepJson, ReadsEveryPublishedSweep) {
+  int files = 0;
+  for (const char* folder : {"seed", "published"}) {
+    const auto path = std::filesystem::path(SOURCE_DIR) / "data/datasets" / folder;
+    for (const auto& entry : std::filesystem::directory_iterator(path)) {
+      const std::string text = slurp(entry.path());
+      if (entry.path().extension() != ".json" || text.starts_with("[")) continue;  // the index
+      if (!Json::parse(text).contains("series")) continue;  // logs and rules, not sweeps
+      const Sweep sweep = sweep_from_json_text(text, entry.path().string());
+      EXPECT_FALSE(sweep.series.empty()) << entry.path();
+      EXPECT_EQ(to_json_text(sweep_from_json_text(to_json_text(sweep), "again")),
+                to_json_text(sweep));
+      ++files;
+    }
+  }
+  EXPECT_GE(files, 50);
+}
+
+TEST(SweepJson, TakesFiguresOfThePublishedTable) {
+  const std::string file =
+      SOURCE_DIR "/data/datasets/seed/ryzen9-7900-qwen3-30b-a3b-q4-threads.json";
+  const Sweep sweep = sweep_from_json_text(slurp(file), file);
+  EXPECT_EQ(sweep.kind, "threads");
+  EXPECT_EQ(sweep.source_title, "CPU Inference #1: The three regimes");
+  EXPECT_EQ(sweep.machine.physical_cores, 12);
+  EXPECT_EQ(sweep.machine.performance_cores, std::nullopt);
+  ASSERT_EQ(sweep.series.size(), 2u);
+  EXPECT_EQ(sweep.series[1].phase, "decode");
+  EXPECT_EQ(sweep.series[1].points[4].threads, 8);
+  EXPECT_EQ(sweep.series[1].points[4].tokens_per_second, 21.6);
+}
+
+TEST(SweepJson, RefusesPointsThatMislead) {
+  Json json = Json::parse(to_json_text(sample_sweep()));
+  json["series"][0]["points"][1]["threads"] = 0;
+  EXPECT_THAT(reading(documents()[3], json.dump()), HasSubstr("series[0].points[1].threads"));
+  json = Json::parse(to_json_text(sample_sweep()));
+  json["series"][0]["points"][1]["tokens_per_second"] = -1;
+  EXPECT_THAT(reading(documents()[3], json.dump()), HasSubstr("at least 0"));
+  json["series"][0]["points"][1]["tokens_per_second"] = nullptr;
+  EXPECT_EQ(reading(documents()[3], json.dump()), "accepted");
+}
+
+}  // namespace
+}  // namespace mb

@@ -1,0 +1,201 @@
+// Full sample documents: every field set to something that is not its default.
+#pragma once
+#include "data/documents/recommendation.h"
+#include "data/documents/results.h"
+#include "data/documents/sweep.h"
+
+namespace mb {
+
+inline Machine sample_machine() {
+  Machine machine;
+  machine.cpu_model = "Sample \"CPU\" <b>é</b>";
+  machine.isa = "x86_64";
+  machine.cpu_features = {"avx2", "avx512f"};
+  for (int i = 0; i < 4; ++i) {
+    machine.pus.push_back({.os_index = i,
+                           .core = i / 2,
+                           .package = 0,
+                           .numa_node = 0,
+                           .l3_domain = 0,
+                           .smt_rank = i % 2,
+                           .core_kind = 0,
+                           .usable = i != 3});
+  }
+  machine.caches = {{1, 32768, 2, 2, 64}, {2, 1 << 20, 2, 2, 64}, {3, 32 << 20, 1, 4, {}}};
+  machine.numa_nodes = {{0, std::int64_t{24} << 30}};
+  machine.core_kinds = {"performance"};
+  machine.limits = {.installed_cpus = 4,
+                    .affinity_cpus = 3,
+                    .quota_cpus = 2.5,
+                    .quota_source = "cgroup v2 /a/cpu.max",
+                    .effective_cpus = 2,
+                    .limited_by = "quota",
+                    .memory_available_bytes = 22'000'000'000,
+                    .memory_total_bytes = 24'000'000'000,
+                    .memory_limit_bytes = 8'000'000'000,
+                    .address_space_bytes = {},
+                    .memory_budget_bytes = 8'000'000'000,
+                    .shm_total_bytes = 1 << 26,
+                    .shm_free_bytes = 1 << 25};
+  machine.os = "Debian GNU/Linux 12 (bookworm)";
+  machine.kernel = "6.1.0";
+  machine.hypervisor = "KVM";
+  machine.thp_mode = "madvise";
+  machine.shmem_thp_mode = "never";
+  machine.hugetlb_free_pages = {{"2048kB", 0}};
+  machine.missing = {{"hardware counters", "no PMU in this guest", "use a metal instance"}};
+  return machine;
+}
+
+inline Point sample_point() {
+  Point point;
+  point.probe = "stream_bandwidth";
+  point.quantity = "bandwidth";
+  point.unit = Unit::kBytesPerSecond;
+  point.parameters = {{"operation", "read"}, {"level", "dram"}, {"page", "thp"}};
+  point.parameters.set("threads", 2);
+  point.name = point.parameters.name(point.probe);
+  point.samples = {29.4e9, 30.1e9, 1.0 / 3.0, 5e-324, 1.7976931348623157e308};
+  point.summary = summarise(point.samples, point.unit);
+  point.modes = Modes{29.4e9, 36.8e9};
+  point.verdict.worsen(Validity::kNoisy, "steal", "0.2 % of the used CPUs, limit 0.1 %");
+  point.counters = {{{"PAPI_TOT_INS", 123456789012345}}, 0.75, "", ""};
+  point.noise = {.wall_seconds = 0.5,
+                 .cpu_seconds = 0.9,
+                 .steal_share = 0.002,
+                 .throttled_share = {},
+                 .involuntary_switches_per_thread_second = 1.5,
+                 .migrations = 0,
+                 .major_faults = 0,
+                 .clock_drift = -0.01};
+  point.notes = {{"page_obtained", "thp"}};
+  point.facts = {{"working_set_bytes", 1.3e8}};
+  return point;
+}
+
+inline Results sample_results() {
+  Results results;
+  results.created_utc = "2026-01-31T12:00:00Z";
+  results.state = "interrupted";
+  results.command = {"memory_benchmark", "run", "--budget", "60s"};
+  results.budget_seconds = 60;
+  results.machine = sample_machine();
+  results.build = {"0.1.0", "GCC 12.2", "Release", {{"hwloc", "2.9.0"}}, {"AVX2"}, "AVX2"};
+  StepRecord step{.probe = "stream_bandwidth",
+                  .argv = {"stream_bandwidth", "--plan", "p.json"},
+                  .seconds = 4.5,
+                  .exit_code = -1,
+                  .points = 1,
+                  .verdict = {}};
+  step.verdict.worsen(Validity::kInvalid, "probe_failed", "killed by SIGSEGV");
+  results.steps = {step};
+  results.points = {sample_point()};
+  Point bare;
+  bare.name = "dispatch_overhead/barrier/sync:spin/threads:1";
+  bare.probe = "dispatch_overhead";
+  bare.quantity = "time";
+  bare.parameters = {{"operation", "barrier"}, {"sync", "spin"}};
+  bare.parameters.set("threads", 1);
+  bare.counters.unavailable_cause = "no PMU";
+  bare.counters.unavailable_remedy = "none here";
+  results.points.push_back(bare);
+  results.missing = {{"hugetlb_1g", "no pages reserved", "sysctl vm.nr_hugepages"}};
+  results.calibrations = {{"llama.cpp", "qwen3-4b:q4_0", "decode", 2, 11.5, 12, 0.96}};
+  return results;
+}
+
+inline PhaseAdvice sample_advice(const std::string& phase) {
+  PhaseAdvice advice;
+  advice.phase = phase;
+  advice.threads = 2;
+  advice.cpu_list = std::vector<int>{0, 2};
+  advice.expected = {.phase = phase == "both" ? "decode" : phase,
+                     .threads = 2,
+                     .prompt_tokens = 512,
+                     .context_tokens = 512,
+                     .tokens_per_second = 12.5,
+                     .low = 11,
+                     .high = 14,
+                     .regime = phase == "prefill" ? "streaming_prefill" : "memory_bound_decode",
+                     .limited_by = "weights",
+                     .seconds_by_term = {{"weights", 0.07}, {"dispatch", 0.001}}};
+  advice.reason = "Two threads draw all the bandwidth there is.";
+  advice.alternatives = {{1, 9.5, 0.24, "24 % slower and one core free"}};
+  advice.confidence = "medium";
+  advice.confidence_reasons = {"bandwidth was noisy"};
+  return advice;
+}
+
+inline Recommendation sample_recommendation() {
+  Recommendation document;
+  document.created_utc = "2026-01-31T12:00:00Z";
+  document.results_file = "results.json";
+  document.limits = sample_machine().limits;
+  document.verdict.worsen(Validity::kNoisy, "bimodal", "two groups");
+  ModelAdvice model{.model = "qwen3-4b:q4_0", .title = "Qwen3 4B, Q4_0"};
+  model.fits_reason = "needs 2.6 GiB of 7.5 GiB";
+  model.weight_bytes = 2'400'000'000;
+  model.weight_bytes_per_token = 2'300'000'000;
+  model.kv_bytes_per_position = 147456;
+  model.memory_bytes = 2'800'000'000;
+  model.engine_profile = "llama.cpp-threadpool";
+  model.prefill = sample_advice("prefill");
+  model.decode = sample_advice("decode");
+  model.compromise = sample_advice("both");
+  model.compromise.cpu_list.reset();
+  model.predictions = {model.decode.expected};
+  model.engines = {{.engine = "env",
+                    .title = "Environment",
+                    .argv = {"llama-server", "-t", "2"},
+                    .env = {{"OMP_NUM_THREADS", "2"}},
+                    .file_name = "inference.env",
+                    .file_content = "OMP_NUM_THREADS=2\n",
+                    .notes = {"read once at start"}}};
+  model.rules = {{"all logical CPUs", 4, 4, 0.1, -0.01}};
+  document.models = {model};
+  document.curves = {{.name = "dram_read",
+                      .x_unit = "threads",
+                      .y_unit = "B/s",
+                      .x = {1, 2},
+                      .y = {29e9, 37e9},
+                      .low = {28e9, 33e9},
+                      .high = {30e9, 44e9},
+                      .marks = {{"knee_threads", 2}}}};
+  document.findings = {{"warning", "Two states", "29 and 37 GB/s", "measure again later"}};
+  document.missing = {{"eta", "no step points", "give a larger budget"}};
+  return document;
+}
+
+inline Sweep sample_sweep() {
+  Sweep sweep;
+  sweep.id = "sample";
+  sweep.source_title = "a sample";
+  sweep.engine_name = "engine";
+  sweep.caveats = "none of this was measured";
+  sweep.machine.cpu = "Sample CPU";
+  sweep.machine.isa = "x86_64";
+  sweep.machine.physical_cores = 2;
+  sweep.machine.logical_cpus = 4;
+  sweep.machine.smt = 2;
+  sweep.machine.l3_bytes_total = 32 << 20;
+  sweep.model.name = "Qwen3-4B";
+  sweep.model.quantisation = "Q4_0";
+  sweep.model.weight_bytes = 2.4e9;
+  SweepSeries series{.phase = "decode", .label = "run 1"};
+  series.prompt_tokens = 135.9;
+  series.batch = 1;
+  for (const int threads : {1, 2, 4}) {
+    SweepPoint point;
+    point.threads = threads;
+    point.tokens_per_second = 5.4 * threads;
+    point.samples = {5.3 * threads, 5.4 * threads, 5.5 * threads};
+    series.points.push_back(point);
+  }
+  SweepPoint failed{.status = "invalid", .note = "exit 1"};
+  failed.threads = 8;
+  series.points.push_back(failed);
+  sweep.series = {series};
+  return sweep;
+}
+
+}  // namespace mb

@@ -1,0 +1,159 @@
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <random>
+
+#include "data/documents/results.h"
+#include "data/error.h"
+#include "tests/data/documents/samples.h"
+
+namespace mb {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(Summarise, GivesOrderStatistics) {
+  const Summary odd = summarise({5, 1, 3}, Unit::kBytesPerSecond);
+  EXPECT_EQ(odd, (Summary{.median = 3, .mad = 2, .low = 1, .high = 5, .best = 5, .count = 3}));
+  const Summary even = summarise({4, 1, 2, 3}, Unit::kSeconds);
+  EXPECT_EQ(even, (Summary{.median = 2.5, .mad = 1, .low = 1, .high = 4, .best = 1, .count = 4}));
+  EXPECT_EQ(summarise({7}, Unit::kRatio), (Summary{7, 0, 7, 7, 7, 1}));
+  EXPECT_EQ(summarise({}, Unit::kSeconds), Summary{});
+}
+
+// Ranks of the 95 % interval of the median as tabulated: n = 6: 1, 9: 2, 12: 3, 20: 6, 100: 40.
+TEST(Summarise, TakesTheTabulatedRanksForTheInterval) {
+  for (const auto& [count, rank] : std::vector<std::pair<int, int>>{
+           {5, 1}, {6, 1}, {8, 1}, {9, 2}, {12, 3}, {20, 6}, {100, 40}}) {
+    std::vector<double> samples;
+    for (int i = 1; i <= count; ++i) samples.push_back(i);
+    const Summary summary = summarise(samples, Unit::kSeconds);
+    EXPECT_EQ(summary.low, rank) << count;
+    EXPECT_EQ(summary.high, count + 1 - rank) << count;
+  }
+}
+
+TEST(Summarise, KeepsItsLawsOnRandomSamples) {
+  std::mt19937 random(1);
+  std::lognormal_distribution<double> value(0, 1);
+  for (int round = 0; round < 2000; ++round) {
+    std::vector<double> samples(1 + random() % 30);
+    for (double& sample : samples) sample = value(random);
+    if (round % 3 == 0) samples.assign(samples.size(), samples[0]);  // ties
+    const Summary summary = summarise(samples, Unit::kBytesPerSecond);
+    EXPECT_LE(summary.low, summary.median);
+    EXPECT_LE(summary.median, summary.high);
+    EXPECT_LE(summary.high, summary.best);
+    std::ranges::shuffle(samples, random);
+    EXPECT_EQ(summarise(samples, Unit::kBytesPerSecond), summary);
+    for (double& sample : samples) sample = 4 * sample;  // a power of two is exact
+    EXPECT_EQ(summarise(samples, Unit::kBytesPerSecond).median, 4 * summary.median);
+    EXPECT_EQ(summarise(samples, Unit::kBytesPerSecond).mad, 4 * summary.mad);
+  }
+}
+
+TEST(Summarise, IntervalCoversTheMedian) {
+  std::mt19937 random(2);
+  std::normal_distribution<double> value(10, 1);
+  int covered = 0;
+  constexpr int kRounds = 4000;
+  for (int round = 0; round < kRounds; ++round) {
+    std::vector<double> samples(15);
+    for (double& sample : samples) sample = value(random);
+    const Summary summary = summarise(samples, Unit::kSeconds);
+    covered += summary.low <= 10 && 10 <= summary.high;
+  }
+  EXPECT_GE(covered, kRounds * 95 / 100);
+}
+
+TEST(Summarise, HandlesExtremesAndRefusesWhatIsNotFinite) {
+  const double largest = std::numeric_limits<double>::max();
+  EXPECT_EQ(summarise({largest, largest}, Unit::kSeconds).median, largest);
+  EXPECT_THROW(summarise({1, std::nan("")}, Unit::kSeconds), Error);
+  EXPECT_THROW(summarise({1, std::numeric_limits<double>::infinity()}, Unit::kSeconds), Error);
+}
+
+TEST(FindModes, SeesTwoClearGroups) {
+  const auto modes = find_modes({36, 29, 30, 37, 36.5, 29.5, 30.5, 37.5});
+  ASSERT_TRUE(modes);
+  EXPECT_EQ(*modes, (Modes{29.75, 36.75}));
+}
+
+TEST(FindModes, SeesNoneInOneGroupOutliersOrNearGroups) {
+  EXPECT_FALSE(find_modes({}));
+  EXPECT_FALSE(find_modes({1, 2, 3}));
+  EXPECT_FALSE(find_modes({29, 29.5, 30, 30.5, 31, 31.5}));
+  EXPECT_FALSE(find_modes({30, 30.1, 30.2, 30.3, 30.4, 60}));      // an outlier
+  EXPECT_FALSE(find_modes({30, 30, 30, 30, 30, 30, 30, 60, 60}));  // under a quarter
+  EXPECT_FALSE(find_modes({30, 30, 30, 35, 35, 35}));              // under 1.2 apart
+  EXPECT_FALSE(find_modes({20, 23, 26, 30, 40, 44, 47, 50}));      // groups as wide as the gap
+  EXPECT_FALSE(find_modes({-2, -2, 5, 5}));
+  EXPECT_FALSE(find_modes({4, 4, 4, 4, 4}));
+}
+
+TEST(Merge, AppendsSamplesOfEqualNamesAndKeepsTheWorseVerdict) {
+  Results a = sample_results(), b = sample_results();
+  a.points[0].samples = {30, 31, 32};
+  b.points[0].samples = {30.5, 31.5};
+  b.points[0].verdict = {};
+  b.points[0].verdict.worsen(Validity::kInvalid, "migrations", "1");
+  b.points[0].noise.steal_share.reset();
+  b.points[0].noise.wall_seconds = 1.5;
+  b.points[0].counters.values = {{"PAPI_TOT_INS", 5}};
+  b.points[0].counters.multiplex_share = 0.5;
+  merge(a, b);
+  const Point& point = a.points.at(0);
+  EXPECT_THAT(point.samples, testing::ElementsAre(30, 31, 32, 30.5, 31.5));
+  EXPECT_EQ(point.summary, summarise(point.samples, point.unit));
+  EXPECT_EQ(point.verdict.validity, Validity::kInvalid);
+  EXPECT_EQ(point.verdict.reasons.size(), 2u);
+  EXPECT_EQ(point.noise.wall_seconds, 2.0);
+  EXPECT_EQ(point.noise.steal_share, std::nullopt);  // unknown noise is not no noise
+  EXPECT_EQ(point.counters.values.at("PAPI_TOT_INS"), 123456789012350);
+  EXPECT_EQ(point.counters.multiplex_share, 0.5);
+  EXPECT_EQ(point.modes, std::nullopt);
+  EXPECT_EQ(a.steps.size(), 2u);
+  EXPECT_EQ(a.missing.size(), 1u);
+  EXPECT_EQ(a.points.size(), 2u);
+}
+
+TEST(Merge, OfTwoStatesIsBimodal) {
+  Results a = sample_results(), b = sample_results();
+  for (Results* results : {&a, &b}) results->points[0].verdict = {};
+  a.points[0].samples = {30, 30.5, 31};
+  b.points[0].samples = {50, 50.5, 51};
+  merge(a, b);
+  EXPECT_EQ(a.points[0].modes, (Modes{30.5, 50.5}));
+  EXPECT_EQ(a.points[0].verdict.validity, Validity::kNoisy);
+  EXPECT_EQ(a.points[0].verdict.reasons.at(0).code, "bimodal");
+}
+
+TEST(Merge, AddsOtherPointsAndTakesAnUnknownMachine) {
+  Results a, b = sample_results();
+  merge(a, b);
+  EXPECT_EQ(a.machine, b.machine);
+  EXPECT_EQ(a.points.size(), 2u);
+  EXPECT_EQ(a.state, "interrupted");
+  EXPECT_EQ(a.calibrations.size(), 1u);
+}
+
+TEST(Merge, RefusesAnotherMachineAndAnotherUnit) {
+  Results a = sample_results(), b = sample_results();
+  b.machine.limits.memory_available_bytes = 1;  // moves all the time
+  EXPECT_NO_THROW(merge(a, b));
+  b.machine.cpu_model = "Other";
+  try {
+    merge(a, b);
+    FAIL() << "merged";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("two machines"));
+  }
+  b = sample_results();
+  b.points[0].unit = Unit::kSeconds;
+  EXPECT_THROW(merge(a, b), Error);
+}
+
+}  // namespace
+}  // namespace mb
