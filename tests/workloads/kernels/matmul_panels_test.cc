@@ -1,0 +1,144 @@
+#include "workloads/kernels/matmul_panels.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "tests/workloads/kernels/every_isa.h"
+#include "workloads/kernels/half.h"
+
+namespace mb {
+namespace {
+
+struct Case {
+  Case(PanelType type, long rows, long columns, long activation_rows)
+      : weights(static_cast<std::size_t>(panel_count(rows) * panel_bytes(type, columns))),
+        values(static_cast<std::size_t>(activation_rows * columns)),
+        scales(static_cast<std::size_t>(activation_rows * columns / 32)),
+        sums(static_cast<std::size_t>(activation_rows * columns / 16)),
+        matrix{type, weights.data(), rows, columns},
+        x{values.data(), scales.data(), sums.data(), columns} {
+    for (long p = 0; p < matrix.panels(); ++p) {
+      fill_panel(type, columns, static_cast<std::uint64_t>(p) + 1,
+                 weights.data() + p * panel_bytes(type, columns));
+    }
+    const std::vector<float> input = random_floats(activation_rows * columns, 11);
+    for (long s = 0; s < activation_rows; ++s) {
+      quantise_scalar(input.data() + s * columns, 0, columns / 32, x.row(s));
+    }
+  }
+  std::vector<std::byte> weights;
+  std::vector<std::int8_t> values;
+  std::vector<float> scales;
+  std::vector<std::int32_t> sums;
+  PanelMatrix matrix;
+  QuantisedRows x;
+};
+
+std::vector<float> product(const Case& c, long rows, bool scalar) {
+  const long stride = c.matrix.rows + 3;  // a gap that must stay untouched
+  std::vector<float> out(static_cast<std::size_t>(rows * stride), -77.0F);
+  const auto multiply = scalar ? matmul_panels_scalar : matmul_panels;
+  multiply(c.matrix, 0, c.matrix.panels(), c.x, rows, out.data(), stride);
+  return out;
+}
+
+void expect_equal_on_every_isa(PanelType type, long rows, long columns, long activation_rows) {
+  SCOPED_TRACE(testing::Message() << "type " << static_cast<int>(type) << ", " << rows << " x "
+                                  << columns << ", " << activation_rows << " activation rows");
+  const Case c(type, rows, columns, activation_rows);
+  const std::vector<float> expected = product(c, activation_rows, true);
+  on_every_isa([&] {
+    for (const bool vnni : {true, false}) {
+      allow_vnni(vnni);
+      SCOPED_TRACE(matmul_panels_isa());
+      const std::vector<float> got = product(c, activation_rows, false);
+      for (std::size_t i = 0; i < got.size(); ++i) {
+        ASSERT_NEAR(got[i], expected[i], 2e-5F) << "element " << i;
+      }
+    }
+    allow_vnni(true);
+  });
+}
+
+TEST(MatmulPanels, EqualsTheScalarTwinForOneActivationRow) {
+  for (const PanelType type : {PanelType::kQ4_0, PanelType::kQ8_0}) {
+    for (const long columns : {32L, 96L, 320L}) {
+      for (const long rows : {1L, 16L, 50L}) expect_equal_on_every_isa(type, rows, columns, 1);
+    }
+  }
+  for (const long columns : {256L, 768L}) {
+    expect_equal_on_every_isa(PanelType::kQ6_K, 37, columns, 1);
+  }
+}
+
+TEST(MatmulPanels, EqualsTheScalarTwinForManyActivationRows) {
+  for (const long rows : {2L, 7L, 8L, 19L}) {
+    expect_equal_on_every_isa(PanelType::kQ4_0, 33, 96, rows);
+    expect_equal_on_every_isa(PanelType::kQ8_0, 33, 96, rows);
+    expect_equal_on_every_isa(PanelType::kQ6_K, 33, 256, rows);
+  }
+}
+
+TEST(MatmulPanels, EqualsTheScalarTwinPastOneChunkOfActivations) {
+  // 8192 columns x 40 rows are more than the 256 KiB that one chunk holds.
+  expect_equal_on_every_isa(PanelType::kQ4_0, 16, 8192, 40);
+}
+
+TEST(MatmulPanels, WritesOnlyTheAskedPanels) {
+  const Case c(PanelType::kQ8_0, 64, 64, 3);
+  std::vector<float> out(3 * 64, -77.0F);
+  matmul_panels(c.matrix, 1, 3, c.x, 3, out.data(), 64);
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const bool asked = i % 64 >= 16 && i % 64 < 48;
+    EXPECT_EQ(out[i] != -77.0F, asked) << i;
+  }
+}
+
+TEST(MatmulPanels, HoldsForTheLargestMagnitudes) {
+  // All weights at -128 and activations at 127: no saturation anywhere on the way.
+  Case c(PanelType::kQ8_0, 16, 32, 1);
+  std::memset(c.weights.data(), 0x80, 512);
+  const std::uint16_t one = f16_from_f32(1.0F);
+  for (std::size_t r = 0; r < 16; ++r) std::memcpy(c.weights.data() + 512 + 2 * r, &one, 2);
+  c.values.assign(32, 127);
+  c.sums.assign(2, 127 * 16);
+  c.scales.assign(1, 1.0F);
+  on_every_isa([&] {
+    for (const bool vnni : {true, false}) {
+      allow_vnni(vnni);
+      EXPECT_EQ(product(c, 1, false)[5], -128.0F * 127.0F * 32.0F);
+    }
+    allow_vnni(true);
+  });
+}
+
+TEST(Panels, HaveTheBytesOfThePublishedBlocks) {
+  EXPECT_EQ(panel_bytes(PanelType::kQ4_0, 1024), 16 * 32 * 18);
+  EXPECT_EQ(panel_bytes(PanelType::kQ8_0, 1024), 16 * 32 * 34);
+  EXPECT_EQ(panel_bytes(PanelType::kQ6_K, 1024), 16 * 4 * 210);
+}
+
+TEST(Panels, AreFilledWithWeightsOfVarianceOneOverColumns) {
+  for (const PanelType type : {PanelType::kQ4_0, PanelType::kQ8_0, PanelType::kQ6_K}) {
+    const Case c(type, 16, 1024, 1);
+    double squares = 0;
+    for (long r = 0; r < 16; ++r) {
+      for (long k = 0; k < 1024; ++k) squares += std::pow(panel_weight(c.matrix, r, k), 2);
+    }
+    EXPECT_NEAR(squares / 16, 1, 0.1) << "type " << static_cast<int>(type);
+  }
+}
+
+TEST(Half, RoundTripsEveryFiniteValueAndRoundsToNearestEven) {
+  for (std::uint32_t bits = 0; bits < 0x10000U; ++bits) {
+    const auto half = static_cast<std::uint16_t>(bits);
+    if ((bits & 0x7C00U) == 0x7C00U && (bits & 0x3FFU) != 0) continue;  // NaN
+    ASSERT_EQ(f16_from_f32(f32_from_f16(half)), half) << bits;
+  }
+  EXPECT_EQ(f16_from_f32(1.0F + 0x1p-11F), f16_from_f32(1.0F));
+  EXPECT_EQ(f16_from_f32(1.0F + 0x3p-11F), f16_from_f32(1.0F + 0x2p-10F));
+  EXPECT_EQ(f32_from_bf16(bf16_from_f32(1.0F + 0x3p-8F)), 1.0F + 0x2p-7F);
+}
+
+}  // namespace
+}  // namespace mb

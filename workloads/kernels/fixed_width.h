@@ -1,0 +1,5 @@
+// Included before Highway by the kernels that keep vectors in arrays (register blocks): C++ allows
+// that only for vectors of a fixed size, so the scalable targets are left out and such a kernel
+// runs on NEON where others run on SVE. Macros expand late, so the names need not be known here.
+#pragma once
+#define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)

@@ -1,0 +1,31 @@
+// Quantised weights times quantised activations: out[s][row] = sum over columns of weight x value,
+// exact integers inside a block, f32 over blocks. One activation row is decode's matrix-vector
+// product, limited by how fast one thread takes weights in; many rows are prefill's matmul, limited
+// by integer dot products.
+//
+// Runs on the best of: AVX-512 VNNI, AVX-VNNI (own files: Highway 1.0.3 lacks the instruction), or
+// Highway's target with 16-bit products (vpmaddwd).
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "workloads/kernels/panels.h"
+#include "workloads/kernels/quantise.h"
+
+namespace mb {
+
+// Panels [first_panel, last_panel) of the matrix for activation rows [0, rows): out + s * stride
+// gets element `row`; rows beyond matrix.rows are not written. x.columns == matrix.columns.
+void matmul_panels(const PanelMatrix& matrix, long first_panel, long last_panel,
+                   const QuantisedRows& x, long rows, float* out, long stride);
+void matmul_panels_scalar(const PanelMatrix& matrix, long first_panel, long last_panel,
+                          const QuantisedRows& x, long rows, float* out, long stride);
+
+// What matmul_panels runs on now: AVX512_VNNI, AVX_VNNI or the name of Highway's target.
+std::string matmul_panels_isa();
+// VNNI instructions can be left out, to run on Highway's target alone (an experiment's axis, and
+// how tests reach every variant). While a ForcedIsa lives, only what its target implies is used.
+void allow_vnni(bool allowed);
+
+}  // namespace mb

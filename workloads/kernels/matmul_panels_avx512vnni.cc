@@ -1,0 +1,88 @@
+// AVX-512 VNNI: one register is a whole panel's group, and eight activation rows share the eight
+// unpacked groups of a block (8 + 8 of the 32 registers). On Zen 4 the instruction issues once a
+// cycle, so a block costs 8 cycles a row at best.
+#include "workloads/kernels/matmul_panels_vnni.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#include <cstring>
+
+// GCC 12's own AVX-512 header initialises "undefined" registers with themselves (bug 105593).
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
+
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")
+
+namespace mb {
+namespace {
+
+struct Ops {
+  using Ints = __m512i;
+  using Floats = __m512;
+  static constexpr long kLanes = 16;
+  static constexpr int kRowBlock = 8;
+
+  static inline Ints load(const std::byte* at) { return _mm512_loadu_si512(at); }
+  static inline Ints flip_signs(Ints v) { return _mm512_xor_si512(v, _mm512_set1_epi8(-128)); }
+  static inline Ints low_nibbles(Ints v) { return _mm512_and_si512(v, _mm512_set1_epi8(15)); }
+  static inline Ints high_nibbles(Ints v) { return low_nibbles(_mm512_srli_epi16(v, 4)); }
+  // Bit pair `pair` of every byte, moved to bits 4 and 5.
+  template <int pair>
+  static inline Ints upper_bits(Ints v) {
+    const Ints mask = _mm512_set1_epi8(0x30);
+    if constexpr (pair <= 2) return _mm512_and_si512(_mm512_slli_epi16(v, 4 - 2 * pair), mask);
+    return _mm512_and_si512(_mm512_srli_epi16(v, 2), mask);
+  }
+  static inline Ints join(Ints a, Ints b) { return _mm512_or_si512(a, b); }
+  static inline Ints broadcast(int value) { return _mm512_set1_epi32(value); }
+  static inline Floats broadcast(float value) { return _mm512_set1_ps(value); }
+  static inline Floats zero() { return _mm512_setzero_ps(); }
+  static inline Ints dot(Ints sum, Ints weights, const std::int8_t* four) {
+    int bits;
+    std::memcpy(&bits, four, 4);
+    return _mm512_dpbusd_epi32(sum, weights, _mm512_set1_epi32(bits));
+  }
+  static inline Floats load_halves(const std::byte* at) {
+    return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(at)));
+  }
+  static inline Floats load_small(const std::byte* at) {
+    return _mm512_cvtepi32_ps(
+        _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at))));
+  }
+  static inline Floats multiply(Floats a, Floats b) { return _mm512_mul_ps(a, b); }
+  static inline Floats add_product(Ints a, Floats b, Floats c) {
+    return _mm512_fmadd_ps(_mm512_cvtepi32_ps(a), b, c);
+  }
+  static inline void store(float* at, Floats v) { _mm512_storeu_ps(at, v); }
+};
+
+#include "workloads/kernels/vnni_kernel-inl.h"
+// The kernel comes before the loops that call it.
+#include "workloads/kernels/panel_driver-inl.h"
+
+}  // namespace
+}  // namespace mb
+#pragma GCC pop_options
+
+namespace mb {
+
+const VnniVariant& avx512_vnni() {
+  static const VnniVariant variant{
+      "AVX512_VNNI",
+      __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") &&
+          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"),
+      &drive_type<Kernel>};
+  return variant;
+}
+
+}  // namespace mb
+#else
+namespace mb {
+const VnniVariant& avx512_vnni() {
+  static const VnniVariant none{"AVX512_VNNI", false, nullptr};
+  return none;
+}
+}  // namespace mb
+#endif

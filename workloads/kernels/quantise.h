@@ -1,0 +1,26 @@
+// Activations as int8 blocks of 32 with an f32 scale (Q8_0-like), and the block's sums: offsets of
+// unsigned weights (nibble - 8) are taken off once a block, sum(x) * 8, instead of once a weight.
+#pragma once
+#include <cstdint>
+
+namespace mb {
+
+// Borrowed, row-major: row s starts at values + s * columns, scales + s * columns / 32,
+// sums + s * columns / 16 (of 16 values each: q6_k scales its weights by sixteens).
+struct QuantisedRows {
+  std::int8_t* values = nullptr;
+  float* scales = nullptr;
+  std::int32_t* sums = nullptr;
+  long columns = 0;
+
+  QuantisedRows row(long s) const {
+    return {values + s * columns, scales + s * columns / 32, sums + s * columns / 16, columns};
+  }
+};
+
+// Quantises columns [32 * first_block, 32 * last_block) of one row. Scale = largest magnitude /
+// 127, rounded to nearest even. Bit-equal to the twin.
+void quantise(const float* x, long first_block, long last_block, const QuantisedRows& row);
+void quantise_scalar(const float* x, long first_block, long last_block, const QuantisedRows& row);
+
+}  // namespace mb

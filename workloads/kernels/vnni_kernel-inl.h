@@ -1,0 +1,95 @@
+// The panel kernel over vpdpbusd, for any vector width that `Ops` gives. Weights are unsigned in
+// the instruction: q4_0 and q6_k are stored so, q8_0 is flipped by its sign bit; the offset is
+// taken off by starting each block's sum at -offset * sum(activations).
+//
+// Included inside a file-local namespace after `Ops`: no include guard by intent.
+
+struct Kernel {
+  static constexpr int kRows = Ops::kRowBlock;
+  using Ints = typename Ops::Ints;
+  using Floats = typename Ops::Floats;
+
+  template <PanelType type>
+  static inline void load_groups(const std::byte* values, Ints (&groups)[8]) {
+    if constexpr (type == PanelType::kQ8_0) {
+#pragma GCC unroll 8
+      for (int g = 0; g < 8; ++g) groups[g] = Ops::flip_signs(Ops::load(values + g * 64));
+    } else {
+#pragma GCC unroll 4
+      for (int g = 0; g < 4; ++g) {
+        const Ints bytes = Ops::load(values + g * 64);
+        groups[g] = Ops::low_nibbles(bytes);
+        groups[g + 4] = Ops::high_nibbles(bytes);
+      }
+      if constexpr (type == PanelType::kQ6_K) {
+#pragma GCC unroll 2
+        for (int h = 0; h < 2; ++h) {
+          const Ints pairs = Ops::load(values + 256 + h * 64);
+          groups[4 * h] = Ops::join(groups[4 * h], Ops::template upper_bits<0>(pairs));
+          groups[4 * h + 1] = Ops::join(groups[4 * h + 1], Ops::template upper_bits<1>(pairs));
+          groups[4 * h + 2] = Ops::join(groups[4 * h + 2], Ops::template upper_bits<2>(pairs));
+          groups[4 * h + 3] = Ops::join(groups[4 * h + 3], Ops::template upper_bits<3>(pairs));
+        }
+      }
+    }
+  }
+
+  template <PanelType type>
+  static inline Floats load_scale(const std::byte* scales, long columns, long block, long half,
+                                  long first_row) {
+    if constexpr (type == PanelType::kQ6_K) {
+      const long super = block / (kSuperColumns / kBlockColumns) * kPanelRows + first_row;
+      return Ops::multiply(Ops::load_small(scales + (block * 2 + half) * kPanelRows + first_row),
+                           Ops::load_halves(scales + columns + super * 2));
+    } else {
+      return Ops::load_halves(scales + (block * kPanelRows + first_row) * 2);
+    }
+  }
+
+  template <int first, int last>
+  static inline Ints dot(Ints sum, const Ints (&groups)[8], const std::int8_t* x) {
+#pragma GCC unroll 8
+    for (int g = first; g < last; ++g) sum = Ops::dot(sum, groups[g], x + g * 4);
+    return sum;
+  }
+
+  template <PanelType type, int rows>
+  static void run(const std::byte* panel, const QuantisedRows& x, float* out, long stride) {
+    constexpr long kBytes = panel_value_bytes(type, kBlockColumns);
+    constexpr int kOffset = type == PanelType::kQ8_0 ? 128 : type == PanelType::kQ4_0 ? 8 : 32;
+    const long blocks = x.columns / kBlockColumns;
+    const std::byte* scales = panel + panel_value_bytes(type, x.columns);
+    for (long part = 0; part < kPanelRows / Ops::kLanes; ++part) {
+      const long first_row = part * Ops::kLanes;
+      Floats totals[rows];
+#pragma GCC unroll 8
+      for (int m = 0; m < rows; ++m) totals[m] = Ops::zero();
+      for (long block = 0; block < blocks; ++block) {
+        Ints groups[8];
+        load_groups<type>(panel + block * kBytes + first_row * 4, groups);
+        const Floats low = load_scale<type>(scales, x.columns, block, 0, first_row);
+        const Floats high = type == PanelType::kQ6_K
+                                ? load_scale<type>(scales, x.columns, block, 1, first_row)
+                                : low;
+#pragma GCC unroll 8
+        for (int m = 0; m < rows; ++m) {
+          const std::int8_t* values = x.values + m * x.columns + block * kBlockColumns;
+          const std::int32_t* sums = x.sums + m * blocks * 2 + block * 2;
+          const Floats scale = Ops::broadcast(x.scales[m * blocks + block]);
+          if constexpr (type == PanelType::kQ6_K) {
+            const Ints first = dot<0, 4>(Ops::broadcast(-kOffset * sums[0]), groups, values);
+            const Ints second = dot<4, 8>(Ops::broadcast(-kOffset * sums[1]), groups, values);
+            totals[m] = Ops::add_product(first, Ops::multiply(low, scale), totals[m]);
+            totals[m] = Ops::add_product(second, Ops::multiply(high, scale), totals[m]);
+          } else {
+            const Ints sum =
+                dot<0, 8>(Ops::broadcast(-kOffset * (sums[0] + sums[1])), groups, values);
+            totals[m] = Ops::add_product(sum, Ops::multiply(low, scale), totals[m]);
+          }
+        }
+      }
+#pragma GCC unroll 8
+      for (int m = 0; m < rows; ++m) Ops::store(out + m * stride + first_row, totals[m]);
+    }
+  }
+};
