@@ -117,8 +117,8 @@ Point measure_point(const Probe& probe, const PlannedPoint& planned, ProbeKit& k
   point.quantity = measured->quantity;
   point.unit = measured->unit;
   point.parameters = planned.parameters;
+  const double amount = measured->amount_per_iteration;
   for (const double seconds : samples.seconds_per_iteration) {
-    const double amount = measured->amount_per_iteration;
     point.samples.push_back(amount > 0 ? amount / seconds : seconds);
   }
   point.summary = summarise(point.samples, point.unit);
@@ -126,6 +126,7 @@ Point measure_point(const Probe& probe, const PlannedPoint& planned, ProbeKit& k
   point.notes = measured->notes;
   point.facts = measured->facts;
   point.facts["iterations_per_sample"] = static_cast<double>(samples.iterations_per_sample);
+  if (amount > 0) point.facts["amount_per_iteration"] = amount;  // bytes or FLOP
   point.facts["set_up_seconds"] = set_up_seconds;
   if (!point.counters.values.empty()) point.facts["counted_iterations"] = iterations_run;
   judge_samples(point.samples, point.summary, point.modes, samples.too_short, point.verdict);

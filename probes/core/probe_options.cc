@@ -1,0 +1,105 @@
+// Google Benchmark ends the process with code 0 on a value that it does not know and says nothing
+// of an unknown word, so the few flags with closed values are checked here.
+#include "probes/core/probe_options.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/program_options.hpp>
+#include <sstream>
+
+#include "data/error.h"
+
+namespace mb {
+namespace {
+
+namespace po = boost::program_options;
+
+po::options_description own_flags() {
+  po::options_description flags("Flags");
+  flags.add_options()("machine", po::value<std::string>()->value_name("FILE"),
+                      "machine document to measure by (default: this machine, described now)")(
+      "plan", po::value<std::string>()->value_name("FILE"),
+      "step to measure: the points and their seconds (default: planned from the machine)")(
+      "out", po::value<std::string>()->value_name("FILE"),
+      "results document to write, whole or not at all")(
+      "budget", po::value<double>()->value_name("SECONDS"),
+      "time for all points when there is no plan (default 10)")(
+      "describe", "print what this probe measures and end")("help", "print this and end");
+  return flags;
+}
+
+void check_benchmark_argument(const std::string& argument) {
+  if (!argument.starts_with("--benchmark_") && !argument.starts_with("--v=")) {
+    throw Error(ErrorCode::kUsage,
+                fmt::format("unknown flag or argument '{}'; --help lists what is known", argument));
+  }
+  for (const std::string_view flag : {"--benchmark_format=", "--benchmark_out_format="}) {
+    if (!argument.starts_with(flag)) continue;
+    const std::string value = argument.substr(flag.size());
+    if (value != "console" && value != "json" && value != "csv") {
+      throw Error(ErrorCode::kUsage,
+                  fmt::format("{}{}: expected console, json or csv", flag, value));
+    }
+  }
+}
+
+std::optional<std::filesystem::path> path_of(const po::variables_map& values, const char* name) {
+  if (!values.contains(name)) return std::nullopt;
+  return values[name].as<std::string>();
+}
+
+}  // namespace
+
+ProbeOptions parse_probe_options(int argc, const char* const* argv) {
+  using po::command_line_style::allow_guessing;
+  using po::command_line_style::unix_style;
+  ProbeOptions options;
+  po::variables_map values;
+  options.benchmark_arguments.emplace_back(argv[0]);
+  try {
+    const po::options_description flags = own_flags();
+    const po::parsed_options parsed = po::command_line_parser(argc, argv)
+                                          .options(flags)
+                                          .style(unix_style & ~allow_guessing)
+                                          .allow_unregistered()
+                                          .run();
+    po::store(parsed, values);
+    for (const std::string& argument :
+         po::collect_unrecognized(parsed.options, po::include_positional)) {
+      check_benchmark_argument(argument);
+      options.benchmark_arguments.push_back(argument);
+    }
+  } catch (const po::error& error) {
+    throw Error(ErrorCode::kUsage, fmt::format("{}; --help lists what is known", error.what()));
+  }
+  options.machine = path_of(values, "machine");
+  options.plan = path_of(values, "plan");
+  options.out = path_of(values, "out");
+  options.describe = values.contains("describe");
+  options.help = values.contains("help");
+  if (values.contains("budget")) {
+    options.budget_seconds = values["budget"].as<double>();
+    if (options.plan) {
+      throw Error(ErrorCode::kUsage, "--budget has no effect beside --plan; give one of them");
+    }
+    if (!(options.budget_seconds > 0) || options.budget_seconds > 86400) {
+      throw Error(ErrorCode::kUsage, "--budget: expected seconds above 0 and up to 86400");
+    }
+  }
+  return options;
+}
+
+std::string probe_help(const Probe& probe) {
+  std::ostringstream flags;
+  flags << own_flags();
+  return fmt::format(
+      "{}: {}\n\nUsage: {} [flags] [--benchmark_... flags]\n\n{}\n"
+      "Google Benchmark's flags work too, such as --benchmark_list_tests,\n"
+      "--benchmark_filter=REGEX, --benchmark_format=json, --benchmark_repetitions=N.\n"
+      "Exit codes: 0 good, 1 failure, 2 usage, 3 no resource, 4 not available here,\n"
+      "5 interrupted, 7 every result invalid.\n",
+      probe.name, probe.summary, probe.name, flags.str());
+}
+
+}  // namespace mb

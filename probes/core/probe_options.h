@@ -1,0 +1,28 @@
+// A probe's command line: our flags by Boost, the rest handed to Google Benchmark. What neither
+// knows is an error with one line, exit code 2.
+#pragma once
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "probes/core/probe.h"
+
+namespace mb {
+
+// A probe that is started alone has a sixth of a whole run's time.
+inline constexpr double kLoneProbeBudgetSeconds = 10;
+
+struct ProbeOptions {
+  std::optional<std::filesystem::path> machine, plan, out;
+  double budget_seconds = kLoneProbeBudgetSeconds;
+  bool describe = false, help = false;
+  std::vector<std::string> benchmark_arguments;  // argv[0] first
+};
+
+// Throws Error(kUsage) naming the flag.
+ProbeOptions parse_probe_options(int argc, const char* const* argv);
+
+std::string probe_help(const Probe& probe);
+
+}  // namespace mb

@@ -1,0 +1,169 @@
+// The document is written at the end, after a signal, and now and then in between as "interrupted",
+// so that a probe that is killed leaves the points which it has finished.
+#include "probes/core/session.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <new>
+
+#include "data/error.h"
+#include "data/system/child.h"
+#include "data/system/clock.h"
+#include "data/system/files.h"
+#include "probes/core/build_facts.h"
+#include "probes/core/counters.h"
+#include "probes/core/describe_machine.h"
+#include "probes/core/measure_point.h"
+
+namespace mb {
+namespace {
+
+// Often enough that a kill costs little, seldom enough that syncing to disk does not.
+constexpr double kWriteIntervalSeconds = 2;
+
+Machine machine_for(const ProbeOptions& options) {
+  if (!options.machine) return describe_machine();
+  return machine_from_json_text(read_file(*options.machine), options.machine->string());
+}
+
+PlannedStep read_step(const std::filesystem::path& file, std::string_view probe) {
+  PlannedStep step = step_from_json_text(read_file(file), file.string());
+  if (step.probe != probe) {
+    throw Error(ErrorCode::kUsage, fmt::format("--plan {}: the step is for '{}', this is '{}'",
+                                               file.string(), step.probe, probe));
+  }
+  return step;
+}
+
+std::string isa_of(const Point& point) {
+  const auto found = point.notes.find("isa");
+  return found == point.notes.end() ? "" : found->second;
+}
+
+}  // namespace
+
+Session::Session(const Probe& probe, const ProbeOptions& options, std::vector<std::string> command)
+    : probe_(probe), options_(options), kit_(machine_for(options)) {
+  results_.created_utc = utc_now();
+  results_.command = std::move(command);
+  results_.machine = kit_.machine();
+  results_.build = build_facts();
+  if (!papi_version().empty()) results_.build.libraries["papi"] = papi_version();
+  if (options_.plan) {
+    const PlannedStep step = read_step(*options_.plan, probe.name);
+    points_ = step.points;
+    results_.budget_seconds = step.seconds();
+    return;
+  }
+  PlanRequest request;
+  request.budget_seconds = options_.budget_seconds;
+  request.probes = {std::string(probe.name)};
+  const Plan plan = make_plan(kit_.machine(), request);
+  for (const PlannedStep& step : plan.steps) {
+    points_.insert(points_.end(), step.points.begin(), step.points.end());
+  }
+  results_.budget_seconds = options_.budget_seconds;
+  results_.missing = plan.missing;
+}
+
+std::string Session::name_of(const PlannedPoint& planned) const {
+  return planned.parameters.name(probe_.name);
+}
+
+Session::Outcome Session::measure(const PlannedPoint& planned) {
+  if (failure_) return {std::nullopt, "not measured: an earlier point failed"};
+  if (interrupted_ || interrupt_requested()) {
+    interrupted_ = true;
+    return {std::nullopt, "not measured: interrupted"};
+  }
+  try {
+    const Point point = measure_point(probe_, planned, kit_, monotonic_clock(), HostFiles());
+    add(point);
+    write_now_and_then();
+    return {point, ""};
+  } catch (const Error& error) {
+    switch (error.code()) {
+      case ErrorCode::kNotAvailable:
+      case ErrorCode::kNoResource:
+        add_missing(name_of(planned), error.what());
+        break;
+      case ErrorCode::kInterrupted:
+        interrupted_ = true;
+        break;
+      default:
+        failure_ = std::make_exception_ptr(
+            Error(error.code(), fmt::format("{}: {}", name_of(planned), error.what())));
+    }
+    return {std::nullopt, error.what()};
+  } catch (const std::bad_alloc&) {
+    add_missing(name_of(planned), "out of memory; free memory or raise the limit");
+    return {std::nullopt, "out of memory"};
+  } catch (const std::exception& error) {
+    failure_ = std::current_exception();
+    return {std::nullopt, error.what()};
+  }
+}
+
+void Session::add(const Point& point) {
+  Results one;
+  one.machine = results_.machine;
+  one.points.push_back(point);
+  merge(results_, one);
+  if (!isa_of(point).empty()) results_.build.isa_chosen = isa_of(point);
+}
+
+void Session::add_missing(const std::string& what, const std::string& message) {
+  // Our messages end in the remedy, after the semicolon.
+  const std::size_t split = message.rfind("; ");
+  Missing missing{what, message.substr(0, split),
+                  split == std::string::npos ? "" : message.substr(split + 2)};
+  if (std::ranges::find(results_.missing, missing) == results_.missing.end()) {
+    results_.missing.push_back(std::move(missing));
+  }
+}
+
+void Session::write(std::string_view state) {
+  if (!options_.out) return;
+  results_.state = state;
+  write_file_atomically(*options_.out, to_json_text(results_));
+}
+
+void Session::write_now_and_then() {
+  const double now = monotonic_clock().now_seconds();
+  if (now - last_write_seconds_ < kWriteIntervalSeconds) return;
+  write("interrupted");
+  last_write_seconds_ = now;
+}
+
+int Session::finish() {
+  interrupted_ = interrupted_ || interrupt_requested();
+  write(failure_ || interrupted_ ? "interrupted" : "complete");
+  if (failure_) std::rethrow_exception(failure_);
+  const auto& points = results_.points;
+  if (interrupted_) {
+    throw Error(
+        ErrorCode::kInterrupted,
+        fmt::format("interrupted by a signal: {} points finished{}", points.size(),
+                    options_.out ? fmt::format(", kept in {}", options_.out->string()) : ""));
+  }
+  // With a plan the document is the answer, and whoever made the plan reads it.
+  if (options_.plan) return 0;
+  if (points.empty()) {
+    const bool known = !results_.missing.empty();
+    throw Error(ErrorCode::kNotAvailable,
+                fmt::format("{} has no result here: {}", probe_.name,
+                            known ? results_.missing.back().cause : "no points in the plan"));
+  }
+  if (std::ranges::all_of(points, [](const Point& point) {
+        return point.verdict.validity == Validity::kInvalid;
+      })) {
+    throw Error(
+        ErrorCode::kUntrustworthy,
+        fmt::format("every result is invalid, first because of {}: {}",
+                    points[0].verdict.reasons[0].code, points[0].verdict.reasons[0].detail));
+  }
+  return 0;
+}
+
+}  // namespace mb
