@@ -1,0 +1,106 @@
+// Buffers are mapped by the caller and touched by the ranks; page kinds are read back afterwards.
+#include "probes/core/rank_buffers.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "data/error.h"
+
+namespace mb {
+namespace {
+
+// No page is smaller, so a store at every such step touches every page.
+constexpr std::size_t kTouchBytes = 4096;
+
+// A huge page can only be given to a buffer that holds one.
+constexpr std::size_t kLeastBytes = std::size_t{2} << 20;
+
+// Each reading walks the page tables of the whole process, so of a large team some ranks stand for
+// all; they run the same code on the same machine.
+constexpr std::size_t kMostVerified = 8;
+
+}  // namespace
+
+std::vector<RankBuffers::Key> RankBuffers::keys_of(const PinnedTeam& team, PageKind kind) const {
+  std::vector<Key> keys;
+  std::map<int, int> ranks_on;
+  for (const int pu : team.pus()) keys.emplace_back(kind, pu, ranks_on[pu]++);
+  return keys;
+}
+
+void RankBuffers::admit(Kit& kit, const std::vector<Key>& keys, std::size_t bytes) {
+  const auto is_part = [&](const Key& key) { return std::ranges::find(keys, key) != keys.end(); };
+  std::size_t total = 0;
+  for (const auto& [key, kept] : kept_) {
+    total += is_part(key) ? std::max(kept.buffer.size(), bytes) : kept.buffer.size();
+  }
+  for (const Key& key : keys) total += kept_.contains(key) ? 0 : bytes;
+  try {
+    kit.require_memory(static_cast<std::int64_t>(total));
+  } catch (const Error&) {
+    kept_.clear();
+    kit.require_memory(static_cast<std::int64_t>(bytes * keys.size()));
+  }
+}
+
+void RankBuffers::make(PinnedTeam& team, const std::vector<Key>& keys, std::size_t bytes,
+                       PageKind kind) {
+  std::vector<std::size_t> fresh;
+  for (std::size_t rank = 0; rank < keys.size(); ++rank) {
+    Kept& kept = kept_[keys[rank]];
+    if (kept.buffer.size() >= bytes) continue;
+    kept = {};  // the old one goes before the new one comes
+    kept.buffer = Buffer(bytes, kind);
+    fresh.push_back(rank);
+  }
+  if (fresh.empty()) return;
+  team.run([&](int rank) {
+    const auto index = static_cast<std::size_t>(rank);
+    if (!std::ranges::binary_search(fresh, index)) return;
+    const Buffer& buffer = kept_.find(keys[index])->second.buffer;
+    for (std::size_t at = 0; at < buffer.size(); at += kTouchBytes) buffer.data()[at] = {};
+  });
+  for (std::size_t i = 0; i < fresh.size(); i += (fresh.size() - 1) / kMostVerified + 1) {
+    Kept& kept = kept_[keys[fresh[i]]];
+    kept.obtained = kept.buffer.obtained();
+    kept.huge_share = kept.buffer.huge_share().value_or(-1);
+  }
+}
+
+void RankBuffers::prepare(Kit& kit, PinnedTeam& team, std::size_t bytes_per_rank, PageKind kind) {
+  const std::size_t bytes = std::max(bytes_per_rank, kLeastBytes);
+  const std::vector<Key> keys = keys_of(team, kind);
+  data_.clear();
+  admit(kit, keys, bytes);
+  try {
+    make(team, keys, bytes, kind);
+  } catch (...) {
+    for (const Key& key : keys) kept_.erase(key);  // some may be untouched
+    throw;
+  }
+  wanted_ = obtained_ = kind;
+  huge_share_ = -1;
+  for (const Key& key : keys) {
+    const Kept& kept = kept_[key];
+    data_.push_back(kept.buffer.data());
+    if (kept.huge_share < 0) continue;
+    if (huge_share_ < 0 || kept.huge_share < huge_share_) huge_share_ = kept.huge_share;
+    if (kept.obtained != kind) obtained_ = kept.obtained;
+  }
+}
+
+void RankBuffers::describe(Case& into) const {
+  if (huge_share_ < 0) {
+    into.notes["page_obtained"] = "unknown";
+    return;
+  }
+  into.notes["page_obtained"] = to_string(obtained_);
+  into.facts["huge_page_share"] = huge_share_;
+  if (obtained_ != wanted_) {
+    into.notes["page_problem"] = fmt::format("{} pages were asked for, {} were given",
+                                             to_string(wanted_), to_string(obtained_));
+  }
+}
+
+}  // namespace mb

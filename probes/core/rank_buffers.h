@@ -1,0 +1,56 @@
+// Memory for the ranks of a team: each rank's buffer is first touched by its own pinned thread, so
+// that it lies on that thread's NUMA node, and is kept for later points. First touch is the dear
+// part (on a guest that is handed its memory on demand 2 to 10 times the cost of a touched page),
+// so a buffer is made anew only when a point needs a larger one.
+//
+// A buffer belongs to a PU, a page kind and, where several ranks share a PU, its number among them.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "probes/core/arena.h"
+#include "probes/core/pinned_team.h"
+#include "probes/core/probe.h"
+
+namespace mb {
+
+class RankBuffers {
+ public:
+  // At least bytes_per_rank for each rank, touched. What is kept from earlier points is given up
+  // when it would not fit the kit's memory beside the new. Throws Error(kNoResource) when this
+  // point alone does not fit.
+  void prepare(Kit& kit, PinnedTeam& team, std::size_t bytes_per_rank, PageKind kind);
+
+  // Of the ranks of the last prepare. Contents are whatever was written there before.
+  std::byte* data(int rank) const { return data_[static_cast<std::size_t>(rank)]; }
+  template <class T>
+  T* as(int rank) const {
+    return reinterpret_cast<T*>(data(rank));
+  }
+
+  // What the last prepare got: "page_obtained", and "page_problem" in words where it is not what
+  // was wanted; "huge_page_share" of the worst buffer.
+  void describe(Case& into) const;
+
+ private:
+  using Key = std::tuple<PageKind, int, int>;  // kind, PU, number among the ranks on that PU
+  struct Kept {
+    Buffer buffer;
+    PageKind obtained = PageKind::k4KiB;
+    double huge_share = -1;  // negative: not read
+  };
+  std::vector<Key> keys_of(const PinnedTeam& team, PageKind kind) const;
+  void admit(Kit& kit, const std::vector<Key>& keys, std::size_t bytes);
+  void make(PinnedTeam& team, const std::vector<Key>& keys, std::size_t bytes, PageKind kind);
+
+  std::map<Key, Kept> kept_;
+  std::vector<std::byte*> data_;
+  PageKind wanted_ = PageKind::k4KiB, obtained_ = PageKind::k4KiB;
+  double huge_share_ = -1;
+};
+
+}  // namespace mb
