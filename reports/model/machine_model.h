@@ -7,9 +7,12 @@
 //   tau(T, sync)  seconds for one parallel operation
 //   eta(T)        measured step over predicted step, by phase: the residual efficiency
 #pragma once
+#include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "data/documents/recommendation.h"
 #include "data/documents/results.h"
@@ -22,12 +25,15 @@ namespace mb {
 struct EngineProfile {
   std::string name, title;
   std::string sync = "spin";          // spin | futex | openmp | openmp_passive
+  std::string operation = "barrier";  // of a dispatch: barrier (running team) | region (fork, join)
   double regions_per_layer_dense = 0, regions_per_layer_moe = 0, regions_fixed = 0;  // R
-  std::int64_t ubatch = 512;
-  std::string weights_page = "thp";   // page kind that holds the weights: 4k (mmap) | thp | ...
+  std::int64_t ubatch = 512;  // rows of one prefill step; 0: the whole prompt
+  // Page kind that holds the weights: 4k (mapped file) | thp | hugetlb_2m | hugetlb_1g, or
+  // anonymous: thp where the system's mode is always, else 4k.
+  std::string weights_page = "thp";
   double matmul_efficiency = 1, matvec_efficiency = 1, attention_efficiency = 1;
   double serial_seconds_per_token = 0;
-  bool dynamic_chunks = true;         // else a static split waits for the slowest
+  bool dynamic_chunks = true;  // else a static split waits for the slowest
   std::vector<std::string> sources;
 };
 EngineProfile find_engine_profile(std::string_view name);  // throws Error(kUsage) listing the names
@@ -35,9 +41,12 @@ std::vector<std::string> engine_profiles();
 
 struct Query {
   std::string phase;  // prefill | decode
+  // New tokens of a prefill; positions that either phase finds in the cache (0: a cold prompt).
   std::int64_t prompt_tokens = 512, context_tokens = 512;
   std::string kv_type = "f16";
 };
+
+struct Workload;  // a shape's bytes and FLOP, summed once (workload.h)
 
 class MachineModel {
  public:
@@ -48,14 +57,23 @@ class MachineModel {
   // Throws Error(kUntrustworthy) when a curve that the query needs has no usable point.
   Prediction predict(const ModelShape& shape, const EngineProfile& engine, const Query& query,
                      int threads) const;
+  Prediction predict(const Workload& work, const EngineProfile& engine, const Query& query,
+                     int threads) const;
+
+  // The same machine with every measured point moved within its error: one draw, the same for the
+  // same seed. For how stable a choice is.
+  MachineModel resampled(std::uint64_t seed) const;
+  // Thread counts at which a step of this phase was measured; without any, those of its main curve.
+  std::vector<int> measured_threads(std::string_view phase) const;
 
   const Machine& machine() const;
-  const Verdict& verdict() const;               // the worst of the points it rests on
-  std::vector<ModelCurve> curves() const;       // for charts: bandwidth knee, cache plateaus, eta
-  std::vector<Missing> missing() const;         // curves that fell back to a prior, and why
+  Verdict verdict() const;                 // the worst of the points it rests on
+  std::vector<ModelCurve> curves() const;  // for charts: bandwidth knee, cache plateaus, eta
+  std::vector<Missing> missing() const;    // curves that fell back to a prior, and why
 
  private:
   struct State;
+  explicit MachineModel(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
 

@@ -1,0 +1,131 @@
+// Piecewise interpolation and the reference-and-ratio rule of families; see curves.h for why.
+#include "reports/model/curves.h"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+#include <tuple>
+
+namespace mb {
+
+void Curve::add(const CurvePoint& point) {
+  const auto place = std::lower_bound(points_.begin(), points_.end(), point.x,
+                                      [](const CurvePoint& held, double x) { return held.x < x; });
+  if (place != points_.end() && place->x == point.x) {
+    *place = point;
+  } else {
+    points_.insert(place, point);
+  }
+}
+
+bool Curve::has(double x) const {
+  return std::any_of(points_.begin(), points_.end(),
+                     [&](const CurvePoint& point) { return point.x == x; });
+}
+
+Estimate Curve::at(double x) const {
+  if (points_.empty()) throw std::logic_error("a curve without points was asked for a value");
+  const CurvePoint& first = points_.front();
+  const CurvePoint& last = points_.back();
+  if (x <= first.x) {
+    const double scale = below_ == Below::kProportional && first.x > 0 ? x / first.x : 1;
+    return {first.y * scale, first.spread};
+  }
+  if (x >= last.x) return {last.y, last.spread};
+  const auto right =
+      std::upper_bound(points_.begin(), points_.end(), x,
+                       [](double wanted, const CurvePoint& held) { return wanted < held.x; });
+  const CurvePoint &a = *std::prev(right), &b = *right;
+  const double spread = std::max(a.spread, b.spread);
+  if (axes_ == Axes::kLogarithmic && a.y > 0 && b.y > 0 && a.x > 0) {
+    const double share = std::log(x / a.x) / std::log(b.x / a.x);
+    return {a.y * std::pow(b.y / a.y, share), spread};
+  }
+  return {std::lerp(a.y, b.y, (x - a.x) / (b.x - a.x)), spread};
+}
+
+void Curve::perturb(Random& random) {
+  std::normal_distribution<double> normal;
+  for (CurvePoint& point : points_) point.y *= std::exp(point.error * normal(random));
+}
+
+void Family::add(std::string_view group, double x, double threads, double y, double spread,
+                 double error) {
+  auto place = std::lower_bound(members_.begin(), members_.end(), std::tie(group, x),
+                                [](const Member& member, const auto& wanted) {
+                                  return std::tie(member.group, member.x) < wanted;
+                                });
+  if (place == members_.end() || place->group != group || place->x != x) {
+    place = members_.insert(
+        place, {std::string(group), x, Curve(Curve::Axes::kLinear, Curve::Below::kProportional)});
+  }
+  place->over_threads.add({threads, y, spread, error});
+}
+
+bool Family::has(std::string_view group) const {
+  return std::any_of(members_.begin(), members_.end(),
+                     [&](const Member& member) { return member.group == group; });
+}
+
+const Family::Member& Family::reference() const {
+  if (members_.empty()) throw std::logic_error("a family without curves has no reference");
+  return *std::max_element(members_.begin(), members_.end(), [](const Member& a, const Member& b) {
+    return a.over_threads.points().size() < b.over_threads.points().size();
+  });
+}
+
+Estimate Family::value(const Member& member, double threads) const {
+  const Member& base = reference();
+  if (&member == &base || member.over_threads.has(threads)) {
+    return member.over_threads.at(threads);
+  }
+  Curve ratio(Curve::Axes::kLinear);
+  for (const CurvePoint& point : member.over_threads.points()) {
+    ratio.add({point.x, point.y / base.over_threads.at(point.x).value, point.spread, 0});
+  }
+  const Estimate shape = base.over_threads.at(threads), share = ratio.at(threads);
+  return {shape.value * share.value, std::hypot(shape.spread, share.spread)};
+}
+
+Estimate Family::at(std::string_view group, double x, double threads) const {
+  const Member *below = nullptr, *above = nullptr;  // nearest in x on either side
+  for (const Member& member : members_) {
+    if (member.group != group) continue;
+    if (member.x <= x) below = &member;
+    if (member.x >= x && above == nullptr) above = &member;
+  }
+  if (below == nullptr && above == nullptr) throw std::logic_error("no such group in the family");
+  if (below == nullptr || above == nullptr || below == above) {
+    return value(below != nullptr ? *below : *above, threads);
+  }
+  const Estimate low = value(*below, threads), high = value(*above, threads);
+  Curve between(Curve::Axes::kLogarithmic);
+  between.add({below->x, low.value, low.spread, 0});
+  between.add({above->x, high.value, high.spread, 0});
+  return between.at(x);
+}
+
+double Family::smallest_x(std::string_view group) const {
+  for (const Member& member : members_) {
+    if (member.group == group) return member.x;
+  }
+  throw std::logic_error("no such group in the family");
+}
+
+double Family::scaling(double threads) const {
+  const Curve& base = reference().over_threads;
+  return base.at(threads).value / base.at(1).value;
+}
+
+std::vector<double> Family::threads() const {
+  std::vector<double> counts;
+  if (members_.empty()) return counts;
+  for (const CurvePoint& point : reference().over_threads.points()) counts.push_back(point.x);
+  return counts;
+}
+
+void Family::perturb(Random& random) {
+  for (Member& member : members_) member.over_threads.perturb(random);
+}
+
+}  // namespace mb

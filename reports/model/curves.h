@@ -1,0 +1,79 @@
+// Measured points as curves. Between two measured points a curve is a straight piece (linear axes
+// for threads, logarithmic ones for bytes and rows): it never overshoots, and a cliff between P and
+// P + 1 threads stays where it was measured. Outside the measured range the end value is held; a
+// rate below its smallest measured thread count falls in proportion.
+//
+// Every value carries two standard deviations of its logarithm:
+//   spread   of single samples: what a run may show; intervals are made from it
+//   error    of the median: how well the curve is known; resampling draws from it
+#pragma once
+#include <random>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mb {
+
+struct Estimate {
+  double value = 0, spread = 0;
+};
+
+struct CurvePoint {
+  double x = 0, y = 0;
+  double spread = 0, error = 0;
+};
+
+using Random = std::mt19937_64;
+
+class Curve {
+ public:
+  enum class Axes { kLinear, kLogarithmic };
+  enum class Below { kHold, kProportional };  // what holds under the first point
+  Curve() = default;
+  explicit Curve(Axes axes, Below below = Below::kHold) : axes_(axes), below_(below) {}
+
+  // Keeps the points in order of x; of two at the same x the later one stays.
+  void add(const CurvePoint& point);
+  Estimate at(double x) const;  // of a curve with at least one point
+  bool has(double x) const;
+  bool empty() const { return points_.empty(); }
+  const std::vector<CurvePoint>& points() const { return points_; }
+  // Multiplies every y by exp(error * standard normal).
+  void perturb(Random& random);
+
+ private:
+  Axes axes_ = Axes::kLinear;
+  Below below_ = Below::kHold;
+  std::vector<CurvePoint> points_;
+};
+
+// Curves over threads that share a resource: one for each group (weight type, page kind) and x
+// (rows, bytes). A short budget measures some of them at few thread counts only, so the curve with
+// the most counts is the reference and the others keep their ratio to it: the knee and the SMT
+// cliff seen on one are not lost on the others.
+class Family {
+ public:
+  void add(std::string_view group, double x, double threads, double y, double spread, double error);
+  bool empty() const { return members_.empty(); }
+  bool has(std::string_view group) const;
+  // Logarithmic in x, ends held. `group` must be there.
+  Estimate at(std::string_view group, double x, double threads) const;
+  double smallest_x(std::string_view group) const;
+  // Rate of the reference at `threads`, relative to its rate at one thread.
+  double scaling(double threads) const;
+  // Thread counts of the reference.
+  std::vector<double> threads() const;
+  void perturb(Random& random);
+
+ private:
+  struct Member {
+    std::string group;
+    double x = 0;
+    Curve over_threads;
+  };
+  const Member& reference() const;
+  Estimate value(const Member& member, double threads) const;
+  std::vector<Member> members_;  // sorted by group, then x
+};
+
+}  // namespace mb

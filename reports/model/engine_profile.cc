@@ -1,0 +1,68 @@
+// Engine profiles: how an engine divides a step into parallel regions, waits, batches and holds its
+// weights. One file each in data/engines, compiled in, every figure with its source in words.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "data/error.h"
+#include "embedded/embedded_engines.h"
+#include "reports/model/machine_model.h"
+
+namespace mb {
+namespace {
+
+EngineProfile profile_from_file(const EmbeddedFile& file) {
+  try {
+    const auto json = nlohmann::json::parse(file.content);
+    EngineProfile profile;
+    json.at("name").get_to(profile.name);
+    json.at("title").get_to(profile.title);
+    json.at("sync").get_to(profile.sync);
+    json.at("operation").get_to(profile.operation);
+    json.at("regions_per_layer_dense").get_to(profile.regions_per_layer_dense);
+    json.at("regions_per_layer_moe").get_to(profile.regions_per_layer_moe);
+    json.at("regions_fixed").get_to(profile.regions_fixed);
+    json.at("ubatch").get_to(profile.ubatch);
+    json.at("weights_page").get_to(profile.weights_page);
+    json.at("matmul_efficiency").get_to(profile.matmul_efficiency);
+    json.at("matvec_efficiency").get_to(profile.matvec_efficiency);
+    json.at("attention_efficiency").get_to(profile.attention_efficiency);
+    json.at("serial_seconds_per_token").get_to(profile.serial_seconds_per_token);
+    json.at("dynamic_chunks").get_to(profile.dynamic_chunks);
+    json.at("sources").get_to(profile.sources);
+    return profile;
+  } catch (const nlohmann::json::exception& error) {
+    throw Error(ErrorCode::kFailure, fmt::format("engine profile {}: {}", file.name, error.what()));
+  }
+}
+
+const std::map<std::string, EngineProfile, std::less<>>& profiles() {
+  static const auto all = [] {
+    std::map<std::string, EngineProfile, std::less<>> made;
+    for (const EmbeddedFile& file : embedded_engines()) {
+      EngineProfile profile = profile_from_file(file);
+      made.emplace(profile.name, std::move(profile));
+    }
+    return made;
+  }();
+  return all;
+}
+
+}  // namespace
+
+EngineProfile find_engine_profile(std::string_view name) {
+  const auto found = profiles().find(name);
+  if (found != profiles().end()) return found->second;
+  throw Error(ErrorCode::kUsage, fmt::format("unknown engine profile \"{}\": one of {}", name,
+                                             fmt::join(engine_profiles(), ", ")));
+}
+
+std::vector<std::string> engine_profiles() {
+  std::vector<std::string> names;
+  for (const auto& [name, profile] : profiles()) names.push_back(name);
+  return names;
+}
+
+}  // namespace mb

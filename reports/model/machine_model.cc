@@ -1,0 +1,224 @@
+// predict(): terms of the step, scaled by the residual efficiency, named and given an interval.
+//
+// Interval (90 %): first-order sums of the logarithms. The total leans on five measured sources
+// (bandwidth, matrix-vector, matrix product, attention, dispatch) with the weights that
+// differentiation gives. Where a measured chain scales the prediction, an error that both share
+// cancels, so only the difference of their leanings counts, and the chain's own spread is added.
+// On top stands the error of form: 3 % where the same model was measured (what the published fits
+// of this form leave), 10 % where another model's efficiency is borrowed, 20 % with none.
+//
+// Regime: decode is memory_bound_decode. Prefill is dispatch_bound_prefill where fewer than 32 new
+// rows are computed (in the published prompt-length sweep such prompts reach less than three
+// quarters of the plateau) or dispatch is the largest term, else streaming_prefill.
+#include "reports/model/machine_model.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "data/error.h"
+#include "reports/model/measured.h"
+#include "reports/model/residual.h"
+#include "reports/model/terms.h"
+#include "reports/model/workload.h"
+
+namespace mb {
+namespace {
+
+constexpr double kNormal90 = 1.645;
+constexpr double kFormErrorSameModel = 0.03, kFormErrorBorrowed = 0.10, kFormErrorNone = 0.20;
+constexpr std::int64_t kFewRows = 32;
+
+double deviation(const StepTerms& terms, const ChosenResidual& chosen, double threads) {
+  std::array<double, kSources> leaning = terms.weight;
+  double form = kFormErrorNone, chain = 0;
+  if (chosen.residual != nullptr) {
+    const auto& shared = chosen.residual->leaning_at(threads);
+    for (std::size_t i = 0; i < leaning.size(); ++i) leaning[i] -= shared[i];
+    form = chosen.same_model ? kFormErrorSameModel : kFormErrorBorrowed;
+    chain = chosen.residual->eta.at(threads).spread;
+  }
+  double variance = form * form + chain * chain;
+  for (std::size_t i = 0; i < leaning.size(); ++i) {
+    variance += std::pow(leaning[i] * terms.spread[i], 2);
+  }
+  return std::sqrt(variance);
+}
+
+std::string_view regime_of(bool prefill, std::int64_t rows, Term largest) {
+  if (!prefill) return kMemoryBoundDecode;
+  return rows < kFewRows || largest == Term::kDispatch ? kDispatchBoundPrefill : kStreamingPrefill;
+}
+
+}  // namespace
+
+struct MachineModel::State {
+  explicit State(MeasuredCurves measured)
+      : curves(std::move(measured)),
+        residuals(curves.dram.empty() ? std::vector<Residual>{} : find_residuals(curves)) {}
+  MeasuredCurves curves;
+  std::vector<Residual> residuals;
+};
+
+MachineModel::MachineModel(const Results& results)
+    : state_(std::make_unique<State>(MeasuredCurves(results))) {}
+MachineModel::MachineModel(std::unique_ptr<State> state) : state_(std::move(state)) {}
+MachineModel::~MachineModel() = default;
+MachineModel::MachineModel(MachineModel&&) noexcept = default;
+
+MachineModel MachineModel::resampled(std::uint64_t seed) const {
+  Random random(seed);
+  return MachineModel(std::make_unique<State>(state_->curves.resampled(random)));
+}
+
+Prediction MachineModel::predict(const ModelShape& shape, const EngineProfile& engine,
+                                 const Query& query, int threads) const {
+  return predict(Workload(shape), engine, query, threads);
+}
+
+Prediction MachineModel::predict(const Workload& work, const EngineProfile& engine,
+                                 const Query& query, int threads) const {
+  const bool prefill = query.phase == "prefill";
+  if (!prefill && query.phase != "decode") {
+    throw Error(ErrorCode::kUsage,
+                fmt::format("unknown phase \"{}\": prefill or decode", query.phase));
+  }
+  if (threads < 1) throw Error(ErrorCode::kUsage, "threads: at least 1 is needed");
+  const Step step{prefill, prefill ? query.prompt_tokens : 1, query.context_tokens, query.kv_type};
+  if (step.rows < 1 || step.cached < 0) {
+    throw Error(ErrorCode::kUsage, "prompt: at least one token; context: none or more");
+  }
+  StepTerms terms = step_terms(state_->curves, work, engine, step, threads);
+  const ChosenResidual chosen = choose_residual(state_->residuals, query.phase, work);
+  const double sigma = deviation(terms, chosen, threads);
+  if (chosen.residual != nullptr) {
+    const double eta = chosen.residual->eta.at(threads).value;
+    for (const Term term : {Term::kWeights, Term::kCompute, Term::kAttention, Term::kDispatch}) {
+      terms[term] /= eta;
+    }
+  }
+  Prediction prediction;
+  prediction.phase = query.phase;
+  prediction.threads = threads;
+  prediction.prompt_tokens = query.prompt_tokens;
+  prediction.context_tokens = query.context_tokens;
+  prediction.tokens_per_second = static_cast<double>(step.rows) / terms.total();
+  prediction.low = prediction.tokens_per_second * std::exp(-kNormal90 * sigma);
+  prediction.high = prediction.tokens_per_second * std::exp(kNormal90 * sigma);
+  const auto largest = static_cast<Term>(
+      std::max_element(terms.seconds.begin(), terms.seconds.end()) - terms.seconds.begin());
+  prediction.regime = regime_of(prefill, step.rows, largest);
+  prediction.limited_by = to_string(largest);
+  for (int i = 0; i < kTerms; ++i) {
+    const auto term = static_cast<Term>(i);
+    prediction.seconds_by_term[std::string(to_string(term))] = terms[term];
+  }
+  return prediction;
+}
+
+const Machine& MachineModel::machine() const { return state_->curves.machine; }
+
+Verdict MachineModel::verdict() const {
+  Verdict verdict = state_->curves.verdict;
+  for (const Residual& residual : state_->residuals) {
+    for (const std::string& text : residual.clamped) {
+      verdict.worsen(Validity::kNoisy, "above_peak",
+                     fmt::format("{} of {}: efficiency {}", residual.phase, residual.model, text));
+    }
+  }
+  return verdict;
+}
+
+std::vector<Missing> MachineModel::missing() const {
+  std::vector<Missing> missing = state_->curves.missing;
+  for (const Residual& residual : state_->residuals) {
+    if (residual.clamped.empty()) continue;
+    missing.push_back(
+        {fmt::format("efficiency of {} of {}", residual.phase, residual.model),
+         fmt::format("outside what the terms can explain: {}", fmt::join(residual.clamped, "; ")),
+         "measure again; if it stays, compare with a real engine (sweep, validate)"});
+  }
+  return missing;
+}
+
+std::vector<int> MachineModel::measured_threads(std::string_view phase) const {
+  std::vector<int> counts;
+  for (const Residual& residual : state_->residuals) {
+    if (residual.phase != phase) continue;
+    for (const CurvePoint& point : residual.eta.points())
+      counts.push_back(static_cast<int>(point.x));
+  }
+  if (counts.empty()) {
+    const Family& family = phase == "decode" || state_->curves.matmul.empty()
+                               ? state_->curves.dram
+                               : state_->curves.matmul;
+    for (const double count : family.threads()) counts.push_back(static_cast<int>(count));
+  }
+  std::sort(counts.begin(), counts.end());
+  counts.erase(std::unique(counts.begin(), counts.end()), counts.end());
+  return counts;
+}
+
+namespace {
+
+void add_point(ModelCurve& curve, double x, double y, double spread) {
+  curve.x.push_back(x);
+  curve.y.push_back(y);
+  curve.low.push_back(y * std::exp(-kNormal90 * spread));
+  curve.high.push_back(y * std::exp(kNormal90 * spread));
+}
+
+ModelCurve curve_of(std::string name, std::string x_unit, std::string y_unit, const Curve& from) {
+  ModelCurve curve{std::move(name), std::move(x_unit), std::move(y_unit), {}, {}, {}, {}, {}};
+  for (const CurvePoint& point : from.points()) add_point(curve, point.x, point.y, point.spread);
+  return curve;
+}
+
+ModelCurve bandwidth_curve(const MeasuredCurves& curves) {
+  ModelCurve curve{"bandwidth_read_dram", "threads", "B/s", {}, {}, {}, {}, {}};
+  const std::string page = curves.page("thp");
+  for (const double threads : curves.dram.threads()) {
+    const Estimate estimate = curves.dram.at(page, 0, threads);
+    add_point(curve, threads, estimate.value, estimate.spread);
+  }
+  // The knee: the fewest threads with 95 % of the most.
+  const double most = *std::max_element(curve.y.begin(), curve.y.end());
+  for (std::size_t i = 0; i < curve.x.size(); ++i) {
+    if (curve.y[i] < 0.95 * most) continue;
+    curve.marks["knee_threads"] = curve.x[i];
+    break;
+  }
+  return curve;
+}
+
+ModelCurve working_set_curve(const MeasuredCurves& curves) {
+  ModelCurve curve = curve_of("bandwidth_by_working_set", "B", "B/s", curves.working_set);
+  for (const CacheLevel& cache : curves.caches) {
+    if (!cache.measured) continue;
+    curve.marks[fmt::format("l{}_usable_bytes", cache.name.substr(1))] = cache.usable_bytes;
+  }
+  return curve;
+}
+
+}  // namespace
+
+std::vector<ModelCurve> MachineModel::curves() const {
+  std::vector<ModelCurve> curves;
+  const MeasuredCurves& measured = state_->curves;
+  if (!measured.dram.empty()) curves.push_back(bandwidth_curve(measured));
+  if (!measured.working_set.empty()) curves.push_back(working_set_curve(measured));
+  for (const std::string_view phase : {"prefill", "decode"}) {
+    for (const Residual& residual : state_->residuals) {
+      if (residual.phase != phase) continue;
+      curves.push_back(
+          curve_of(fmt::format("eta_{}/{}", phase, residual.model), "threads", "1", residual.eta));
+      curves.push_back(curve_of(fmt::format("measured_{}/{}", phase, residual.model), "threads",
+                                "tokens/s", residual.whole_tokens_per_second));
+    }
+  }
+  return curves;
+}
+
+}  // namespace mb

@@ -1,0 +1,348 @@
+// From points to curves. Deviations of a point, as deviations of its logarithm:
+//   error   from the 95 % interval of the median: ln(high / low) / (2 x 1.96)
+//   spread  from the samples: 1.4826 x MAD / median (the normal law's factor), at least the error,
+//           and half the distance between the modes of a bimodal point
+// Both have a floor of half a percent (no clock and no machine is steadier) and are doubled for
+// noisy points, which so weigh less and widen what rests on them.
+#include "reports/model/measured.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <set>
+
+#include "data/error.h"
+
+namespace mb {
+namespace {
+
+constexpr double kLeastDeviation = 0.005;
+constexpr double kSingleSampleDeviation = 0.05;  // one sample shows no spread: assume 5 %
+
+struct Deviations {
+  double spread = 0, error = 0;
+};
+
+Deviations deviations(const Point& point) {
+  const Summary& summary = point.summary;
+  double error = kSingleSampleDeviation, spread = kSingleSampleDeviation;
+  if (summary.count > 1 && summary.low > 0 && summary.median > 0) {
+    error = std::max(kLeastDeviation, std::log(summary.high / summary.low) / (2 * 1.96));
+    spread = std::max(error, 1.4826 * summary.mad / summary.median);
+  }
+  if (point.modes && point.modes->low > 0) {
+    spread = std::max(spread, std::log(point.modes->high / point.modes->low) / 2);
+  }
+  if (point.verdict.validity == Validity::kNoisy) return {2 * spread, 2 * error};
+  return {spread, error};
+}
+
+std::string first_reason(const Verdict& verdict) {
+  if (verdict.reasons.empty()) return std::string(to_string(verdict.validity));
+  return fmt::format("{}: {}", verdict.reasons.front().code, verdict.reasons.front().detail);
+}
+
+// Types that stand in for each other, nearest first: quantised ones cost about the same to unpack
+// per byte, two-byte floats the same per weight.
+const std::vector<std::string_view>& stand_ins(WeightType type) {
+  static const std::vector<std::string_view> quantised{"q4_0", "q8_0", "q6_k"};
+  static const std::vector<std::string_view> q8{"q8_0", "q6_k", "q4_0"};
+  static const std::vector<std::string_view> q6{"q6_k", "q8_0", "q4_0"};
+  static const std::vector<std::string_view> bf16{"bf16", "f16", "f32"};
+  static const std::vector<std::string_view> f16{"f16", "bf16", "f32"};
+  static const std::vector<std::string_view> f32{"f32", "bf16", "f16"};
+  switch (type) {
+    case WeightType::kQ4_0:
+      return quantised;
+    case WeightType::kQ8_0:
+      return q8;
+    case WeightType::kQ6_K:
+      return q6;
+    case WeightType::kBF16:
+      return bf16;
+    case WeightType::kF16:
+      return f16;
+    case WeightType::kF32:
+      break;
+  }
+  return f32;
+}
+
+// Seconds of one barrier with two threads, as seen on a small cloud guest: spin 0.1 us, libgomp
+// 0.3 us, sleeping on a futex 22 us. One shared counter is handed around, hence linear growth.
+double dispatch_prior_seconds(std::string_view sync, double threads) {
+  const double two_threads = sync == "spin" ? 1e-7 : sync == "openmp" ? 3e-7 : 2.2e-5;
+  return two_threads / 2 * std::max(0.0, threads - 1);
+}
+
+}  // namespace
+
+MeasuredCurves::MeasuredCurves(const Results& results)
+    : machine(results.machine), working_set(Curve::Axes::kLogarithmic) {
+  for (const Point& point : results.points) take(point);
+  find_cache_levels();
+  list_missing();
+}
+
+void MeasuredCurves::take(const Point& point) {
+  static const std::set<std::string, std::less<>> needed{
+      "stream_bandwidth", "matmul_throughput", "attention_kv",  "dispatch_overhead",
+      "smt_interference", "prefill_scaling",   "decode_scaling"};
+  const Parameters& axes = point.parameters;
+  const std::string operation = axes.text_or("operation", "");
+  if (!needed.contains(point.probe) || axes.has("placement")) return;
+  if (point.probe == "stream_bandwidth" && operation != "read") return;
+  const Validity validity = point.verdict.validity;
+  if (validity >= Validity::kInvalid || !(point.summary.median >= 0) || point.summary.count == 0) {
+    if (validity == Validity::kInvalid) {
+      missing.push_back({point.name, "refused as invalid (" + first_reason(point.verdict) + ")",
+                         "measure it again; neighbouring points stand in"});
+      verdict.worsen(Validity::kNoisy,
+                     point.verdict.reasons.empty() ? "spread" : point.verdict.reasons.front().code,
+                     point.name + " was refused as invalid");
+    }
+    return;
+  }
+  if (validity == Validity::kNoisy) {
+    for (const Reason& reason : point.verdict.reasons) {
+      verdict.worsen(Validity::kNoisy, reason.code, point.name + ": " + reason.detail);
+    }
+    verdict.validity = std::max(verdict.validity, Validity::kNoisy);
+  }
+  const Deviations d = deviations(point);
+  const double value = point.summary.median;
+  const auto threads = static_cast<double>(axes.number_or("threads", 1));
+  if (point.probe == "stream_bandwidth") {
+    take_stream(point, d.spread, d.error);
+  } else if (point.probe == "matmul_throughput" && operation == "matvec") {
+    if (threads == 1) matvec[axes.text_or("type", "")] = {1, value, d.spread, d.error};
+  } else if (point.probe == "matmul_throughput") {
+    matmul.add(axes.text_or("type", ""), static_cast<double>(axes.number_or("rows", 1)), threads,
+               value, d.spread, d.error);
+  } else if (point.probe == "attention_kv") {
+    attention.add("", static_cast<double>(axes.number_or("kv_bytes", 1)), threads, value, d.spread,
+                  d.error);
+  } else if (point.probe == "dispatch_overhead") {
+    dispatch[operation + "/" + axes.text_or("sync", "spin")].add(
+        {threads, value, d.spread, d.error});
+  } else if (point.probe == "smt_interference") {
+    if (operation != "compute") return;
+    // The two sides meet in one ratio, whichever comes first.
+    const double signed_value = axes.number_or("threads_per_core", 1) == 2 ? value : 1 / value;
+    smt_gain = smt_gain.value_or(1) * signed_value;
+  } else {
+    take_chain(point, d.spread, d.error);
+  }
+}
+
+void MeasuredCurves::take_stream(const Point& point, double spread, double error) {
+  const Parameters& axes = point.parameters;
+  const auto threads = static_cast<double>(axes.number_or("threads", 1));
+  const std::string name = axes.text_or("level", "");
+  const double value = point.summary.median;
+  if (name == "dram") {
+    dram.add(axes.text_or("page", "thp"), 0, threads, value, spread, error);
+  } else if (!name.empty()) {
+    level.add(name, 0, threads, value, spread, error);
+  } else if (const auto bytes = axes.number("working_set_bytes"); bytes && threads == 1) {
+    working_set.add({static_cast<double>(*bytes), value, spread, error});
+  }
+}
+
+void MeasuredCurves::take_chain(const Point& point, double spread, double error) {
+  const Parameters& axes = point.parameters;
+  const auto fact = [&](const char* name) {
+    const auto found = point.facts.find(name);
+    return found == point.facts.end() ? 0.0 : found->second;
+  };
+  if (point.summary.median <= 0 || fact("layers") < 1) return;
+  ChainPoint chain;
+  chain.phase = point.probe == "prefill_scaling" ? "prefill" : "decode";
+  chain.model = axes.text_or("model", "");
+  chain.sync = axes.text_or("sync", "spin");
+  if (const auto page = point.notes.find("page_obtained"); page != point.notes.end()) {
+    chain.page = page->second;
+  }
+  chain.prompt_tokens = axes.number_or("prompt_tokens", 1);
+  chain.context_tokens = axes.number_or("context_tokens", 0);
+  chain.layers = static_cast<std::int64_t>(fact("layers"));
+  chain.layers_full = static_cast<std::int64_t>(fact("layers_full"));
+  chain.regions = fact("regions");
+  chain.threads = static_cast<int>(axes.number_or("threads", 1));
+  chain.seconds = point.summary.median;
+  chain.spread = spread;
+  chain.error = error;
+  chains.push_back(std::move(chain));
+}
+
+MeasuredCurves MeasuredCurves::resampled(Random& random) const {
+  MeasuredCurves drawn = *this;
+  drawn.dram.perturb(random);
+  drawn.level.perturb(random);
+  drawn.matmul.perturb(random);
+  drawn.attention.perturb(random);
+  for (auto& [name, curve] : drawn.dispatch) curve.perturb(random);
+  std::normal_distribution<double> normal;
+  for (auto& [type, point] : drawn.matvec) point.y *= std::exp(point.error * normal(random));
+  for (ChainPoint& chain : drawn.chains) chain.seconds *= std::exp(chain.error * normal(random));
+  return drawn;
+}
+
+std::optional<std::string> MeasuredCurves::matvec_type(WeightType type) const {
+  for (const std::string_view name : stand_ins(type)) {
+    if (matvec.contains(name)) return std::string(name);
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> MeasuredCurves::matmul_type(WeightType type) const {
+  for (const std::string_view name : stand_ins(type)) {
+    if (matmul.has(name)) return std::string(name);
+  }
+  return std::nullopt;
+}
+
+std::string MeasuredCurves::page(std::string_view wanted) const {
+  if (dram.empty()) {
+    throw Error(ErrorCode::kUntrustworthy,
+                "no usable DRAM read bandwidth (stream_bandwidth/read/dram) in the results: every "
+                "prediction needs it; measure again");
+  }
+  if (wanted == "anonymous") wanted = machine.thp_mode == "always" ? "thp" : "4k";
+  for (const std::string_view name :
+       {wanted, std::string_view("thp"), std::string_view("4k"), std::string_view("hugetlb_2m"),
+        std::string_view("hugetlb_1g")}) {
+    if (dram.has(name)) return std::string(name);
+  }
+  throw Error(ErrorCode::kUntrustworthy, "DRAM read bandwidth was measured on no known page kind");
+}
+
+double MeasuredCurves::threads_effective(double threads, bool dynamic_chunks) const {
+  constexpr double kLeast = 0.1;
+  if (!matmul.empty()) return std::clamp(matmul.scaling(threads), kLeast, threads);
+  const double cores = std::max(1, machine.usable_cores());
+  if (threads <= cores) return threads;
+  const double gain = smt_gain.value_or(1.0), siblings = threads - cores;
+  // Shared out in chunks the extra threads add their gain; shared out evenly, all wait for the two
+  // that share a core.
+  const double added = dynamic_chunks ? cores + siblings * (gain - 1) : threads * gain / 2;
+  return std::clamp(added, kLeast, threads);
+}
+
+Estimate MeasuredCurves::dispatch_seconds(std::string_view operation, std::string_view sync,
+                                          double threads) const {
+  const std::string_view other = operation == "barrier" ? "region" : "barrier";
+  for (const std::string_view name : {operation, other}) {
+    const auto found = dispatch.find(fmt::format("{}/{}", name, sync));
+    if (found != dispatch.end()) return found->second.at(threads);
+  }
+  constexpr double kPriorSpread = 0.7;  // a factor of two either way
+  return {dispatch_prior_seconds(sync, threads), kPriorSpread};
+}
+
+Estimate MeasuredCurves::bandwidth(std::string_view page_kind, double threads, double bytes) const {
+  Estimate result = dram.at(page_kind, 0, threads);
+  for (auto cache = caches.rbegin(); cache != caches.rend(); ++cache) {  // farthest first
+    if (!level.has(cache->name)) continue;
+    const double room =
+        cache->usable_bytes * std::min(threads, static_cast<double>(cache->instances));
+    // All from the cache up to its size, none at twice its size: a cyclic read of more than a cache
+    // holds evicts its own lines before it comes back to them.
+    const double outside = std::clamp(std::log2(bytes / room), 0.0, 1.0);
+    if (outside >= 1) continue;
+    const Estimate near = level.at(cache->name, 0, threads);
+    if (near.value <= result.value) continue;
+    const double seconds_per_byte = (1 - outside) / near.value + outside / result.value;
+    result = {1 / seconds_per_byte, std::max(near.spread, result.spread)};
+  }
+  return result;
+}
+
+void MeasuredCurves::find_cache_levels() {
+  double nearer = 0;  // bytes of the level before
+  for (const Cache& cache : machine.caches) {
+    if (cache.bytes <= 0) continue;
+    const auto reported = static_cast<double>(cache.bytes);
+    if (cache.level == 1) {
+      nearer = reported;
+      continue;
+    }
+    CacheLevel found{fmt::format("L{}", cache.level), reported, false, 1};
+    const int reach = cache.level == 2 ? machine.usable_cores() : machine.usable_l3_domains();
+    found.instances = std::clamp(reach, 1, std::max(1, cache.instances));
+    const auto& points = working_set.points();
+    const double inside = std::min(3 * std::max(nearer, 32.0 * 1024), reported / 2);
+    if (points.size() >= 4 && points.back().x > inside) {
+      const double plateau = working_set.at(inside).value;
+      const double beyond = working_set.at(3 * reported).value;
+      // Two plateaus closer than this cannot be told apart by bandwidth.
+      constexpr double kLeastRatio = 1.15;
+      const double edge = std::sqrt(plateau * beyond);
+      const auto left = std::find_if(points.begin(), points.end(), [&](const CurvePoint& point) {
+        return point.x > inside && point.y < edge;
+      });
+      if (plateau > kLeastRatio * beyond && left != points.end() && left != points.begin()) {
+        const CurvePoint &a = *std::prev(left), &b = *left;
+        const double share = std::log(edge / a.y) / std::log(b.y / a.y);
+        found.usable_bytes = std::min(reported, a.x * std::pow(b.x / a.x, share));
+        found.measured = true;
+      }
+    }
+    nearer = reported;
+    caches.push_back(found);
+  }
+}
+
+void MeasuredCurves::list_missing() {
+  const char* remedy = "give a larger --budget, or run the probe alone";
+  std::vector<std::string_view> no_matvec, no_matmul, no_dispatch;
+  for (const char* type : {"q4_0", "q8_0", "q6_k", "bf16", "f32"}) {
+    if (!matvec.contains(type)) no_matvec.push_back(type);
+    if (!matmul.has(type) && std::string_view(type) != "q6_k") no_matmul.push_back(type);
+  }
+  for (const char* sync : {"spin", "openmp"}) {
+    if (!dispatch.contains(fmt::format("barrier/{}", sync))) no_dispatch.push_back(sync);
+  }
+  if (!no_matvec.empty()) {
+    missing.push_back({fmt::format("matrix-vector rate of {}", fmt::join(no_matvec, ", ")),
+                       "not measured; the nearest measured type stands in", remedy});
+  }
+  if (!no_matmul.empty()) {
+    missing.push_back({fmt::format("matrix product rate of {}", fmt::join(no_matmul, ", ")),
+                       "not measured; the nearest measured type stands in", remedy});
+  }
+  if (!no_dispatch.empty()) {
+    missing.push_back({fmt::format("barrier cost with {}", fmt::join(no_dispatch, ", ")),
+                       "not measured; a figure typical of small cloud guests stands in", remedy});
+    verdict.worsen(Validity::kNoisy, "prior", "dispatch cost");
+  }
+  if (attention.empty()) {
+    missing.push_back({"attention throughput",
+                       "not measured; attention is predicted from the KV bytes it reads alone",
+                       remedy});
+    verdict.worsen(Validity::kNoisy, "prior", "attention throughput");
+  }
+  if (!dram.empty() && !dram.has("4k")) {
+    missing.push_back({"DRAM read bandwidth on 4 KiB pages",
+                       "not measured; the figure of the measured page kind stands in", remedy});
+  }
+  for (const CacheLevel& cache : caches) {
+    if (cache.measured) continue;
+    missing.push_back({fmt::format("usable size of {}", cache.name),
+                       "the working-set sweep shows no edge; the reported size stands in",
+                       "none needed; a guest may be shown the host's cache"});
+  }
+  for (const char* phase : {"decode", "prefill"}) {
+    if (std::any_of(chains.begin(), chains.end(),
+                    [&](const ChainPoint& chain) { return chain.phase == phase; })) {
+      continue;
+    }
+    missing.push_back({fmt::format("measured {} step", phase),
+                       "no usable point; predictions rest on the isolated probes alone", remedy});
+  }
+}
+
+}  // namespace mb

@@ -1,0 +1,72 @@
+// The points of a results document as the curves that the model reads. Invalid and unavailable
+// points are refused and named; noisy ones count with twice their deviation. What was not measured
+// at all is listed with what stands in for it.
+#pragma once
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "data/documents/results.h"
+#include "reports/model/curves.h"
+#include "workloads/shapes/model_shape.h"
+
+namespace mb {
+
+// One measured chain of layers (prefill_scaling, decode_scaling).
+struct ChainPoint {
+  std::string phase, model, sync, page = "thp";
+  std::int64_t prompt_tokens = 0, context_tokens = 0, layers = 0, layers_full = 0;
+  double regions = 0;  // barriers of the whole chain; 0 unknown
+  int threads = 0;
+  double seconds = 0, spread = 0, error = 0;
+};
+
+// A cache level as reads see it: the reported size, cut to what the working-set sweep shows.
+struct CacheLevel {
+  std::string name;         // L2, L3
+  double usable_bytes = 0;  // of one instance
+  bool measured = false;    // else as the system reports it
+  int instances = 1;        // within reach, when every thread is in use
+};
+
+struct MeasuredCurves {
+  explicit MeasuredCurves(const Results& results);
+
+  Machine machine;
+  Family dram;                                         // read bandwidth, bytes/s, group: page kind
+  Family level;                                        // read bandwidth of L1, L2, L3, group: level
+  Family matmul;                                       // FLOP/s, group: weight type, x: rows
+  Family attention;                                    // FLOP/s, group: "", x: one layer's KV bytes
+  std::map<std::string, Curve, std::less<>> dispatch;  // seconds, "barrier/spin" ...
+  std::map<std::string, CurvePoint, std::less<>> matvec;  // weight bytes/s of one thread, by type
+  Curve working_set;               // one thread's read bandwidth against bytes
+  std::optional<double> smt_gain;  // rate of two threads a core over one, compute
+  std::vector<CacheLevel> caches;  // nearest first, without L1
+  std::vector<ChainPoint> chains;
+  Verdict verdict;
+  std::vector<Missing> missing;
+
+  MeasuredCurves resampled(Random& random) const;
+
+  // Best stand-in of a weight type among those measured: same, else of its kind; nullopt: none.
+  std::optional<std::string> matvec_type(WeightType type) const;
+  std::optional<std::string> matmul_type(WeightType type) const;
+  std::string page(std::string_view wanted) const;  // throws Error(kUntrustworthy) without B(T)
+
+  double threads_effective(double threads, bool dynamic_chunks) const;
+  Estimate dispatch_seconds(std::string_view operation, std::string_view sync,
+                            double threads) const;
+  // Bytes/s that `threads` read from a working set of `bytes`, all threads together.
+  Estimate bandwidth(std::string_view page, double threads, double bytes) const;
+
+ private:
+  void take(const Point& point);
+  void take_stream(const Point& point, double spread, double error);
+  void take_chain(const Point& point, double spread, double error);
+  void find_cache_levels();
+  void list_missing();
+};
+
+}  // namespace mb

@@ -1,0 +1,41 @@
+// The residual efficiency eta(T): what the terms predict for the measured chain of layers over what
+// that chain took. The chain already contains barriers and attention, so it is not added to the
+// terms; it only scales them. One curve for each phase and measured model.
+#pragma once
+#include <array>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "reports/model/curves.h"
+#include "reports/model/measured.h"
+#include "reports/model/terms.h"
+
+namespace mb {
+
+struct Residual {
+  std::string phase, model;
+  bool moe = false;
+  double weight_bytes_per_token = 0;
+  Curve eta;  // over threads
+  // How the predicted chain leans on each source: errors that chain and prediction share cancel.
+  std::vector<std::pair<double, std::array<double, kSources>>> leaning;
+  Curve whole_tokens_per_second;     // the chain's time scaled to the whole model
+  std::vector<std::string> clamped;  // "eta 3.1 at 4 threads held at 1.25"
+
+  const std::array<double, kSources>& leaning_at(double threads) const;
+};
+
+std::vector<Residual> find_residuals(const MeasuredCurves& curves);
+
+struct ChosenResidual {
+  const Residual* residual = nullptr;  // nullptr: no step of this phase was measured
+  bool same_model = false;
+};
+
+// The same model's, else of the same kind (dense or experts), else any; nearest in bytes a token.
+ChosenResidual choose_residual(const std::vector<Residual>& residuals, std::string_view phase,
+                               const Workload& work);
+
+}  // namespace mb

@@ -1,0 +1,43 @@
+// The terms of one step (DESIGN section 5), before the residual efficiency: seconds for weights,
+// compute, attention, dispatch and serial work, and how the total leans on each measured source.
+#pragma once
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "reports/model/machine_model.h"
+#include "reports/model/measured.h"
+#include "reports/model/workload.h"
+
+namespace mb {
+
+enum class Term { kWeights, kCompute, kAttention, kDispatch, kSerial };
+inline constexpr int kTerms = 5;
+std::string_view to_string(Term term);  // weights compute attention dispatch serial
+
+// What was measured once and enters terms: their errors are shared by all terms that use them.
+enum class Source { kBandwidth, kMatvec, kMatmul, kAttention, kDispatch };
+inline constexpr int kSources = 5;
+
+struct StepTerms {
+  std::array<double, kTerms> seconds{};
+  // d ln(total) / d ln(source), and the source's deviation.
+  std::array<double, kSources> weight{}, spread{};
+
+  double total() const;
+  double& operator[](Term term) { return seconds[static_cast<std::size_t>(term)]; }
+  double operator[](Term term) const { return seconds[static_cast<std::size_t>(term)]; }
+};
+
+struct Step {
+  bool prefill = false;
+  std::int64_t rows = 1;    // new tokens
+  std::int64_t cached = 0;  // positions before them
+  std::string_view kv_type = "f16";
+};
+
+// Throws Error(kUntrustworthy) when bandwidth or matrix rates were not measured at all.
+StepTerms step_terms(const MeasuredCurves& curves, const Workload& work,
+                     const EngineProfile& engine, const Step& step, int threads);
+
+}  // namespace mb

@@ -1,0 +1,76 @@
+// All layers of a model are alike, so one layer's tensors are listed and multiplied.
+#include "reports/model/workload.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace mb {
+namespace {
+
+void add(std::vector<TypedWork>& work, WeightType type, double bytes, double flops) {
+  const auto same = std::find_if(work.begin(), work.end(),
+                                 [&](const TypedWork& entry) { return entry.type == type; });
+  TypedWork& entry = same != work.end() ? *same : work.emplace_back(TypedWork{type, 0, 0});
+  entry.bytes += bytes;
+  entry.flops_per_row += flops;
+}
+
+double sum_of_bytes(const std::vector<TypedWork>& work) {
+  double sum = 0;
+  for (const TypedWork& entry : work) sum += entry.bytes;
+  return sum;
+}
+
+}  // namespace
+
+Workload::Workload(const ModelShape& model) : shape(model) {
+  ModelShape one = model;
+  one.layers = 1;
+  const auto layers = static_cast<double>(model.layers);
+  double small = 0;  // norms, biases and router: read, but no matrix product worth a rate
+  for (const Tensor& tensor : one.tensors()) {
+    const auto bytes = static_cast<double>(tensor.bytes());
+    const double flops = 2 * static_cast<double>(tensor.rows * tensor.columns);
+    switch (tensor.tensor_class) {
+      case TensorClass::kEmbedding:
+        if (model.tied_head) head = {tensor.type, bytes, flops};
+        break;
+      case TensorClass::kOutputHead:
+        head = {tensor.type, bytes, flops};
+        break;
+      case TensorClass::kExperts:
+        add(experts, tensor.type, bytes * layers,
+            flops * layers * static_cast<double>(model.experts_used));
+        break;
+      default:
+        if (tensor.rows == 1 || tensor.tensor_class == TensorClass::kRouter) {
+          small += tensor.layer < 0 ? bytes : bytes * layers;
+        } else {
+          add(dense, tensor.type, bytes * layers, flops * layers);
+        }
+    }
+  }
+  if (!dense.empty()) dense.front().bytes += small;
+  std::int64_t global = model.layers;
+  if (model.sliding_window > 0) {
+    global = model.sliding_window_pattern > 0 ? model.layers / model.sliding_window_pattern : 0;
+    attention.push_back({model.layers - global, model.sliding_window});
+  }
+  if (global > 0) attention.push_back({global, 0});
+}
+
+double Workload::dense_bytes() const { return sum_of_bytes(dense); }
+double Workload::expert_bytes() const { return sum_of_bytes(experts); }
+
+double Workload::experts_touched(double rows) const {
+  if (!shape.is_moe()) return 0;
+  const double cold =
+      1 - static_cast<double>(shape.experts_used) / static_cast<double>(shape.experts);
+  return 1 - std::pow(cold, std::max(rows, 1.0));
+}
+
+double Workload::weight_bytes_per_token() const {
+  return dense_bytes() + expert_bytes() * experts_touched(1) + head.bytes;
+}
+
+}  // namespace mb

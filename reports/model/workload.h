@@ -1,0 +1,41 @@
+// What one step of a model moves and computes, summed by stored type once so that predicting is
+// arithmetic: dense matrices, experts and head apart, because a prefill step reads the head once
+// and the experts as often as its rows touch them.
+#pragma once
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "workloads/shapes/model_shape.h"
+
+namespace mb {
+
+struct TypedWork {
+  WeightType type = WeightType::kF32;
+  double bytes = 0;          // as stored
+  double flops_per_row = 0;  // of one token
+};
+
+// Layers that look at the same positions.
+struct AttentionGroup {
+  std::int64_t layers = 0;
+  std::int64_t window = 0;  // 0: all positions
+};
+
+struct Workload {
+  explicit Workload(const ModelShape& model);
+
+  ModelShape shape;
+  std::vector<TypedWork> dense;    // layers without experts; norms and biases with the first
+  std::vector<TypedWork> experts;  // bytes of all experts, FLOP of the used ones
+  TypedWork head;
+  std::vector<AttentionGroup> attention;
+
+  double dense_bytes() const;
+  double expert_bytes() const;
+  // Share of the experts that `rows` tokens touch, expected with uniform routing.
+  double experts_touched(double rows) const;
+  double weight_bytes_per_token() const;
+};
+
+}  // namespace mb
