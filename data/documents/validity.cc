@@ -79,10 +79,7 @@ const std::vector<ReasonText>& reason_texts() {
        "Give a larger budget or time limit."},
       {"probe_failed", "The process that measured this ended with an error.",
        "See its last lines of output in the document."},
-      {"no_rate", "The output held no figure that the parse rule finds.",
-       "Run the command by hand and give --parse a rule that matches its output."},
       {"prior", "No measurement: a typical value stands in.", "Give a larger budget."},
-      {"stale", "The machine changed after the measurement.", "Measure again."},
   };
   return texts;
 }

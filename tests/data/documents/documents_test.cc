@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <regex>
 #include <set>
 #include <sstream>
@@ -88,6 +89,15 @@ TEST(ReasonTexts, HoldEveryCodeThatTheSourcesGive) {
     }
   }
   EXPECT_GE(found, 1);
+}
+
+TEST(ReasonTexts, AreThoseOfTheSchema) {
+  std::ostringstream text;
+  text << std::ifstream(SOURCE_DIR "/data/schema/results.schema.json").rdbuf();
+  const auto schema = nlohmann::json::parse(text.str());
+  std::vector<std::string> codes;
+  for (const ReasonText& reason : reason_texts()) codes.emplace_back(reason.code);
+  EXPECT_EQ(schema["$defs"]["reason"]["properties"]["code"]["enum"], codes);
 }
 
 TEST(Machine, CountsUsableParts) {
