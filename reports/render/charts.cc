@@ -1,0 +1,362 @@
+// What the machine's charts show, chosen from the results document: one series per operation and
+// page kind (or sync kind, or thread count), every point with its interval and verdict. The model's
+// curves give marks only: the bandwidth knee, the cache sizes that were found.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <string_view>
+
+#include "reports/render/chart.h"
+#include "reports/render/format.h"
+
+namespace mb {
+namespace {
+
+using PointFilter = std::function<bool(const Point&)>;
+using Points = std::vector<const Point*>;
+
+bool usable(const Point& point) {
+  return point.verdict.validity != Validity::kUnavailable && point.summary.count > 0 &&
+         std::isfinite(point.summary.median);
+}
+
+Points select(const Results& results, std::string_view probe, const PointFilter& filter) {
+  Points chosen;
+  for (const Point* point : results.of_probe(probe)) {
+    if (usable(*point) && point->parameters.text_or("placement", "spread") == "spread" &&
+        filter(*point)) {
+      chosen.push_back(point);
+    }
+  }
+  return chosen;
+}
+
+DisplayUnit unit_of(const Points& points, bool smallest = false) {
+  if (points.empty()) return {};
+  double extreme = smallest ? std::numeric_limits<double>::max() : 0;
+  for (const Point* point : points) {
+    extreme = smallest ? std::min(extreme, point->summary.median)
+                       : std::max(extreme, point->summary.median);
+  }
+  return display_unit(points.front()->unit, extreme);
+}
+
+ChartPoint chart_point(const Point& point, double x, const DisplayUnit& unit, std::string_view at) {
+  const Summary& s = point.summary;
+  ChartPoint result{.x = x,
+                    .y = unit(s.median),
+                    .low = {},
+                    .high = {},
+                    .validity = point.verdict.validity,
+                    .text = {}};
+  if (s.count > 1) {
+    result.low = unit(s.low);
+    result.high = unit(s.high);
+  }
+  result.text = fmt::format("{}: {}", at, format_quantity(s.median, point.unit));
+  if (s.count > 1) result.text += fmt::format(" ({})", format_interval(s.low, s.high, point.unit));
+  if (point.verdict.validity != Validity::kValid) {
+    result.text += fmt::format(", {}", to_string(point.verdict.validity));
+  }
+  return result;
+}
+
+std::string threads_text(std::int64_t threads) {
+  return format_count(threads, "thread", "threads");
+}
+
+// Adds the points to the series of that label (made when new), ordered by x.
+ChartSeries& series_named(Chart& chart, const std::string& label, int colour, bool dashed) {
+  for (ChartSeries& series : chart.series) {
+    if (series.label == label) return series;
+  }
+  chart.series.push_back({label, SeriesStyle::kMeasured, colour, dashed, {}});
+  return chart.series.back();
+}
+
+void sort_points(Chart& chart) {
+  for (ChartSeries& series : chart.series) {
+    std::stable_sort(series.points.begin(), series.points.end(),
+                     [](const ChartPoint& a, const ChartPoint& b) { return a.x < b.x; });
+  }
+}
+
+void sort_series(Chart& chart) {
+  std::stable_sort(chart.series.begin(), chart.series.end(),
+                   [](const ChartSeries& a, const ChartSeries& b) { return a.colour < b.colour; });
+}
+
+const ModelCurve* curve_with_mark(const Recommendation& recommendation, std::string_view mark) {
+  for (const ModelCurve& curve : recommendation.curves) {
+    if (curve.marks.contains(std::string(mark))) return &curve;
+  }
+  return nullptr;
+}
+
+// Powers of two that bracket the values, at most ten of them, named by `name`.
+ChartAxis log2_axis(const std::vector<ChartSeries>& series,
+                    const std::function<std::string(double)>& name) {
+  double least = std::numeric_limits<double>::max(), most = 0;
+  for (const ChartSeries& one : series) {
+    for (const ChartPoint& point : one.points) {
+      least = std::min(least, point.x);
+      most = std::max(most, point.x);
+    }
+  }
+  ChartAxis axis;
+  axis.logarithmic = true;
+  axis.min = least / 1.3;  // room so that the outermost points are whole
+  axis.max = most * 1.3;
+  const int first = static_cast<int>(std::ceil(std::log2(axis.min)));
+  const int last = static_cast<int>(std::floor(std::log2(axis.max)));
+  const int step = std::max(1, (last - first) / 7);
+  for (int power = first; power <= last; power += step) {
+    axis.ticks.push_back({std::exp2(power), name(std::exp2(power))});
+  }
+  return axis;
+}
+
+// Vertical lines at the sizes of the caches: as reported, and as the model found them usable.
+void mark_caches(Chart& chart, const Machine& machine, const Recommendation& recommendation) {
+  const auto inside = [&chart](double x) { return x > chart.x.min && x < chart.x.max; };
+  for (const Cache& cache : machine.caches) {
+    const double bytes = static_cast<double>(cache.bytes);
+    if (inside(bytes)) {
+      chart.marks.push_back({bytes, {}, fmt::format("L{} {}", cache.level, format_bytes(bytes))});
+    }
+    const std::string found = fmt::format("l{}_usable_bytes", cache.level);
+    const ModelCurve* curve = curve_with_mark(recommendation, found);
+    if (curve == nullptr) continue;
+    const double usable_bytes = curve->marks.at(found);
+    // Within a tenth of each other the two lines would cover one another.
+    if (inside(usable_bytes) && std::fabs(usable_bytes / bytes - 1) > 0.1) {
+      chart.marks.push_back(
+          {usable_bytes, {}, fmt::format("L{} seen {}", cache.level, format_bytes(usable_bytes))});
+    }
+  }
+}
+
+constexpr std::array<std::string_view, 5> kOperations{"read", "copy", "triad", "streaming_write",
+                                                      "write"};
+
+Chart bandwidth_threads(const Results& results, const Recommendation& recommendation) {
+  Chart chart{.id = "bandwidth_threads",
+              .model = {},
+              .title = "Memory bandwidth by threads",
+              .answers = "How many threads it takes to use all of the memory's bandwidth.",
+              .x = {},
+              .y = {},
+              .series = {},
+              .marks = {}};
+  const Points points = select(results, "stream_bandwidth", [](const Point& point) {
+    return point.parameters.text_or("level", "") == "dram" &&
+           !point.parameters.has("working_set_bytes");
+  });
+  if (points.empty()) return chart;
+  const DisplayUnit unit = unit_of(points);
+  for (const Point* point : points) {
+    const std::string operation = point->parameters.text_or("operation", "");
+    const std::string page = point->parameters.text_or("page", "");
+    const auto place = std::find(kOperations.begin(), kOperations.end(), operation);
+    const std::string label = words_of(operation) + (page.empty()    ? ""
+                                                     : page == "thp" ? ", huge pages"
+                                                                     : ", " + words_of(page));
+    const std::int64_t threads = point->parameters.number_or("threads", 1);
+    series_named(chart, label, static_cast<int>(place - kOperations.begin()), page == "4k")
+        .points.push_back(
+            chart_point(*point, static_cast<double>(threads), unit, threads_text(threads)));
+  }
+  sort_points(chart);
+  sort_series(chart);
+  chart.x = thread_axis(chart.series);
+  chart.y.title = unit.name;
+  if (const ModelCurve* curve = curve_with_mark(recommendation, "knee_threads")) {
+    const double knee = curve->marks.at("knee_threads");
+    chart.marks.push_back({knee, {}, fmt::format("knee {}", format_number(knee))});
+  }
+  return chart;
+}
+
+Chart working_set(const Results& results, const Recommendation& recommendation) {
+  Chart chart{.id = "working_set",
+              .model = {},
+              .title = "Read bandwidth by working set",
+              .answers = "Where each cache level ends, as this machine shows it.",
+              .x = {},
+              .y = {},
+              .series = {},
+              .marks = {}};
+  const Points points = select(results, "stream_bandwidth", [](const Point& point) {
+    return point.parameters.has("working_set_bytes") && !point.parameters.has("level");
+  });
+  if (points.empty()) return chart;
+  const DisplayUnit unit = unit_of(points);
+  for (const Point* point : points) {
+    const std::int64_t threads = point->parameters.number_or("threads", 1);
+    const double bytes = static_cast<double>(point->parameters.number_or("working_set_bytes", 1));
+    const std::string label = threads_text(threads);
+    const int colour = static_cast<int>(chart.series.size());
+    series_named(chart, label, colour, false)
+        .points.push_back(chart_point(*point, bytes, unit, label + ", " + format_bytes(bytes)));
+  }
+  sort_points(chart);
+  chart.x = log2_axis(chart.series, [](double bytes) { return format_bytes(bytes); });
+  chart.x.title = "working set of one thread";
+  chart.y.title = unit.name;
+  mark_caches(chart, results.machine, recommendation);
+  return chart;
+}
+
+Chart attention(const Results& results, const Recommendation& recommendation) {
+  Chart chart{.id = "attention",
+              .model = {},
+              .title = "Attention by KV cache size",
+              .answers = "What one layer's attention costs as the conversation grows.",
+              .x = {},
+              .y = {},
+              .series = {},
+              .marks = {}};
+  const Points points = select(results, "attention_kv", [](const Point& point) {
+    return point.parameters.has("kv_bytes") && point.parameters.has("positions");
+  });
+  if (points.empty()) return chart;
+  const DisplayUnit unit = unit_of(points);
+  for (const Point* point : points) {
+    const std::int64_t threads = point->parameters.number_or("threads", 1);
+    const std::int64_t positions = point->parameters.number_or("positions", 1);
+    const double bytes = static_cast<double>(point->parameters.number_or("kv_bytes", 1));
+    const std::string label = threads_text(threads);
+    const int colour = static_cast<int>(chart.series.size());
+    series_named(chart, label, colour, false)
+        .points.push_back(chart_point(
+            *point, bytes, unit,
+            fmt::format("{}, {} positions, {}", label, positions, format_bytes(bytes))));
+  }
+  sort_points(chart);
+  // The axis is in bytes, so that cache sizes can be marked, and says what people count: positions.
+  chart.x = log2_axis(chart.series, [](double) { return std::string(); });
+  chart.x.ticks.clear();
+  for (const Point* point : points) {
+    const double bytes = static_cast<double>(point->parameters.number_or("kv_bytes", 1));
+    const std::int64_t positions = point->parameters.number_or("positions", 1);
+    const bool known = std::any_of(chart.x.ticks.begin(), chart.x.ticks.end(),
+                                   [bytes](const ChartTick& tick) { return tick.at == bytes; });
+    if (!known) {
+      chart.x.ticks.push_back({bytes, positions % 1024 == 0 ? fmt::format("{}k", positions / 1024)
+                                                            : fmt::format("{}", positions)});
+    }
+  }
+  chart.x.title = "KV positions";
+  chart.y.title = unit.name;
+  mark_caches(chart, results.machine, recommendation);
+  return chart;
+}
+
+Chart dispatch(const Results& results) {
+  Chart chart{.id = "dispatch",
+              .model = {},
+              .title = "Cost of one barrier by threads",
+              .answers = "What every parallel operation pays before any work is done.",
+              .x = {},
+              .y = {},
+              .series = {},
+              .marks = {}};
+  const Points points = select(results, "dispatch_overhead", [](const Point& point) {
+    return point.parameters.text_or("operation", "") == "barrier" && point.summary.median > 0;
+  });
+  if (points.empty()) return chart;
+  constexpr std::array<std::string_view, 4> kSyncs{"spin", "openmp", "openmp_passive", "futex"};
+  // Microseconds for all: a table that mixes ns and ms is hard to read.
+  const DisplayUnit unit = display_unit(Unit::kSeconds, 1e-6);
+  for (const Point* point : points) {
+    const std::string sync = point->parameters.text_or("sync", "spin");
+    const auto place = std::find(kSyncs.begin(), kSyncs.end(), sync);
+    const std::int64_t threads = point->parameters.number_or("threads", 1);
+    series_named(chart, words_of(sync), static_cast<int>(place - kSyncs.begin()), false)
+        .points.push_back(
+            chart_point(*point, static_cast<double>(threads), unit, threads_text(threads)));
+  }
+  sort_points(chart);
+  sort_series(chart);
+  chart.x = thread_axis(chart.series);
+  chart.y.title = unit.name;
+  chart.y.logarithmic = true;
+  return chart;
+}
+
+Chart shared_memory(const Results& results) {
+  Chart chart{.id = "shm",
+              .model = {},
+              .title = "Shared memory (/dev/shm)",
+              .answers = "How fast data moves through /dev/shm, by read() and by a mapping.",
+              .x = {},
+              .y = {},
+              .series = {},
+              .marks = {}};
+  const Points points = select(results, "shm_bandwidth", [](const Point&) { return true; });
+  if (points.empty()) return chart;
+  const DisplayUnit unit = unit_of(points);
+  for (const Point* point : points) {
+    const std::string path = point->parameters.text_or("path", "");
+    const std::string operation = words_of(point->parameters.text_or("operation", ""));
+    const std::string where = operation + (path == "mmap" ? ", mmap" : ", read()");
+    auto tick = std::find_if(chart.x.ticks.begin(), chart.x.ticks.end(),
+                             [&where](const ChartTick& one) { return one.label == where; });
+    if (tick == chart.x.ticks.end()) {
+      chart.x.ticks.push_back({static_cast<double>(chart.x.ticks.size()), where});
+      tick = chart.x.ticks.end() - 1;
+    }
+    const std::int64_t threads = point->parameters.number_or("threads", 1);
+    const std::string label = threads_text(threads);
+    const int colour = static_cast<int>(chart.series.size());
+    ChartSeries& series = series_named(chart, label, colour, false);
+    series.style = SeriesStyle::kBars;
+    series.points.push_back(chart_point(*point, tick->at, unit, where + ", " + label));
+  }
+  sort_points(chart);
+  chart.y.title = unit.name;
+  return chart;
+}
+
+}  // namespace
+
+ChartAxis thread_axis(const std::vector<ChartSeries>& series) {
+  ChartAxis axis;
+  double most = 1;
+  for (const ChartSeries& one : series) {
+    for (const ChartPoint& point : one.points) most = std::max(most, point.x);
+  }
+  axis.title = "threads";
+  // Past 32 threads the counts that matter (1, 2, 4, 8 ...) would crowd on a linear axis.
+  axis.logarithmic = most > 32;
+  if (axis.logarithmic) {
+    axis.min = 0.85;
+    axis.max = most * 1.18;
+    for (double at = 1; at <= most; at *= 2) axis.ticks.push_back({at, format_number(at)});
+    return axis;
+  }
+  const double room = most <= 4 ? 0.3 : 0.6;
+  axis.min = 1 - room;
+  axis.max = most + room;
+  const int step = most <= 12 ? 1 : most <= 24 ? 2 : 4;
+  for (int at = step == 1 ? 1 : step; at <= static_cast<int>(most); at += step) {
+    axis.ticks.push_back({static_cast<double>(at), fmt::format("{}", at)});
+  }
+  if (step > 1) axis.ticks.insert(axis.ticks.begin(), ChartTick{1, "1"});
+  return axis;
+}
+
+std::vector<Chart> machine_charts(const Results& results, const Recommendation& recommendation) {
+  std::vector<Chart> charts;
+  for (Chart& chart : std::vector<Chart>{
+           bandwidth_threads(results, recommendation), working_set(results, recommendation),
+           attention(results, recommendation), dispatch(results), shared_memory(results)}) {
+    if (!chart.series.empty()) charts.push_back(std::move(chart));
+  }
+  return charts;
+}
+
+}  // namespace mb

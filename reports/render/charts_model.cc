@@ -1,0 +1,138 @@
+// The two charts of a model, prefill and decode by threads: predictions with their band, what the
+// step probes measured where a ModelCurve carries it, the physical cores, the advised count.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "reports/render/chart.h"
+#include "reports/render/format.h"
+
+namespace mb {
+namespace {
+
+ChartSeries predicted(const Recommendation& recommendation, const ModelAdvice& advice,
+                      const std::string& phase) {
+  ChartSeries series{"predicted, with 90 % interval", SeriesStyle::kModel, 0, false, {}};
+  for (const Prediction& one : advice.predictions) {
+    if (one.phase != phase || one.prompt_tokens != recommendation.prompt_tokens ||
+        one.context_tokens != recommendation.context_tokens) {
+      continue;
+    }
+    series.points.push_back(
+        {.x = static_cast<double>(one.threads),
+         .y = one.tokens_per_second,
+         .low = one.low,
+         .high = one.high,
+         .validity = Validity::kValid,
+         .text = fmt::format("{}: {} tokens/s ({}), limited by {}",
+                             format_count(one.threads, "thread", "threads"),
+                             format_rate(one.tokens_per_second),
+                             format_rate_interval(one.low, one.high), words_of(one.limited_by))});
+  }
+  std::stable_sort(series.points.begin(), series.points.end(),
+                   [](const ChartPoint& a, const ChartPoint& b) { return a.x < b.x; });
+  return series;
+}
+
+// Curves named "measured_PHASE:MODEL" hold a step probe's time as tokens/s, worked out upstream.
+ChartSeries measured(const Recommendation& recommendation, const std::string& model,
+                     const std::string& phase) {
+  ChartSeries series{"measured step", SeriesStyle::kMeasured, 1, false, {}};
+  for (const ModelCurve& curve : recommendation.curves) {
+    if (curve.name != "measured_" + phase + ":" + model) continue;
+    for (std::size_t i = 0; i < curve.x.size() && i < curve.y.size(); ++i) {
+      ChartPoint point{.x = curve.x[i],
+                       .y = curve.y[i],
+                       .low = {},
+                       .high = {},
+                       .validity = Validity::kValid,
+                       .text = {}};
+      if (i < curve.low.size() && i < curve.high.size()) {
+        point.low = curve.low[i];
+        point.high = curve.high[i];
+      }
+      point.text =
+          fmt::format("{}: measured {} tokens/s",
+                      format_count(static_cast<std::int64_t>(curve.x[i]), "thread", "threads"),
+                      format_rate(curve.y[i]));
+      series.points.push_back(point);
+    }
+  }
+  return series;
+}
+
+void add_phase(std::vector<Chart>& charts, const Results& results,
+               const Recommendation& recommendation, const ModelAdvice& advice,
+               const PhaseAdvice& phase, const std::string& title) {
+  Chart chart{.id = phase.phase,
+              .model = advice.model,
+              .title = title,
+              .answers = {},
+              .x = {},
+              .y = {},
+              .series = {},
+              .marks = {}};
+  chart.answers = phase.phase == "prefill"
+                      ? "How fast a prompt is read, and where more threads stop paying."
+                      : "How fast tokens are written, and where more threads stop paying.";
+  for (ChartSeries& series :
+       std::vector<ChartSeries>{predicted(recommendation, advice, phase.phase),
+                                measured(recommendation, advice.model, phase.phase)}) {
+    if (!series.points.empty()) chart.series.push_back(std::move(series));
+  }
+  if (chart.series.empty()) return;
+  chart.x = thread_axis(chart.series);
+  chart.y.title = "tokens/s";
+  const Machine& machine = results.machine;
+  // Where the two lines would fall on one another, one label says both.
+  const int cores = machine.usable_cores();
+  if (cores > 0 && cores != phase.threads) {
+    chart.marks.push_back(
+        {static_cast<double>(cores), {}, format_count(cores, "physical core", "physical cores")});
+  }
+  if (phase.threads > 0) {
+    chart.marks.push_back({static_cast<double>(phase.threads), phase.expected.tokens_per_second,
+                           fmt::format("advised: {}{}", phase.threads,
+                                       cores == phase.threads ? " (all cores)" : "")});
+  }
+  charts.push_back(std::move(chart));
+}
+
+}  // namespace
+
+const ModelAdvice* leading_model(const Recommendation& recommendation) {
+  for (const ModelAdvice& advice : recommendation.models) {
+    if (advice.fits) return &advice;
+  }
+  return recommendation.models.empty() ? nullptr : &recommendation.models.front();
+}
+
+std::vector<Chart> model_charts(const Results& results, const Recommendation& recommendation,
+                                const ModelAdvice& advice) {
+  std::vector<Chart> charts;
+  add_phase(charts, results, recommendation, advice, advice.prefill, "Prefill by threads");
+  add_phase(charts, results, recommendation, advice, advice.decode, "Decode by threads");
+  return charts;
+}
+
+std::vector<Chart> make_charts(const Results& results, const Recommendation& recommendation) {
+  std::vector<Chart> charts;
+  for (const ModelAdvice& advice : recommendation.models) {
+    for (Chart& chart : model_charts(results, recommendation, advice)) {
+      charts.push_back(std::move(chart));
+    }
+  }
+  for (Chart& chart : machine_charts(results, recommendation)) charts.push_back(std::move(chart));
+  return charts;
+}
+
+std::vector<const Chart*> charts_of_model(const std::vector<Chart>& charts,
+                                          const std::string& model) {
+  std::vector<const Chart*> chosen;
+  for (const Chart& chart : charts) {
+    if (chart.model.empty() || chart.model == model) chosen.push_back(&chart);
+  }
+  return chosen;
+}
+
+}  // namespace mb

@@ -1,0 +1,293 @@
+// Each series is one data file of columns x, y, low, high; each verdict of a series is drawn apart,
+// so that a noisy point is hollow and an invalid one a cross, as on the page.
+#include "reports/render/gnuplot.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "data/error.h"
+#include "data/system/child.h"
+#include "data/system/files.h"
+#include "reports/render/escape.h"
+
+namespace mb {
+namespace {
+
+// Okabe and Ito's palette, told apart with any kind of colour vision; the page's light theme has
+// it.
+constexpr std::array<std::string_view, 6> kPalette{"#0072B2", "#D55E00", "#009E73",
+                                                   "#AA4499", "#B8860B", "#3C99D0"};
+constexpr std::string_view kInk = "#1d2129", kMuted = "#5d6570", kGrid = "#e4e2dc";
+// gnuplot's point types: filled circle, square, triangle, diamond, pentagon; hollow ones before.
+constexpr std::array<int, 6> kFilled{7, 5, 9, 13, 15, 11};
+constexpr std::array<int, 6> kHollow{6, 4, 8, 12, 14, 10};
+constexpr int kCross = 2;
+
+template <class Array>
+auto pick(const Array& array, int index) {
+  return array[static_cast<std::size_t>(std::max(0, index)) % array.size()];
+}
+
+std::string data_lines(const ChartSeries& series, std::optional<Validity> only, double shift = 0) {
+  std::string lines;
+  for (const ChartPoint& point : series.points) {
+    if (only && point.validity != *only) continue;
+    if (!std::isfinite(point.x) || !std::isfinite(point.y)) continue;
+    lines += fmt::format("{} {} {} {}\n", point.x + shift, point.y, point.low.value_or(point.y),
+                         point.high.value_or(point.y));
+  }
+  return lines;
+}
+
+std::string tics(const ChartAxis& axis) {
+  std::string list;
+  for (const ChartTick& tick : axis.ticks) {
+    list += fmt::format("{}{} {}", list.empty() ? "" : ", ", gnuplot_string(tick.label), tick.at);
+  }
+  return list;
+}
+
+class Plot {
+ public:
+  Plot(const std::filesystem::path& folder, std::string name)
+      : folder_(folder), name_(std::move(name)) {}
+
+  // Adds a plot element over the given data; nothing when there is none.
+  void add(const std::string& data, const std::string& with, const std::string& title = "") {
+    if (data.empty()) return;
+    const std::filesystem::path file = folder_ / fmt::format("{}-{}.dat", name_, elements_.size());
+    write_file_atomically(file, data);
+    elements_.push_back(fmt::format("{} {} {}", gnuplot_string(file.string()), with,
+                                    title.empty() ? "notitle" : "title " + gnuplot_string(title)));
+  }
+  std::string command() const {
+    if (elements_.empty()) return "";
+    return "plot " + fmt::format("{}", fmt::join(elements_, ", \\\n     ")) + "\n";
+  }
+
+ private:
+  std::filesystem::path folder_;
+  std::string name_;
+  std::vector<std::string> elements_;
+};
+
+void add_measured(Plot& plot, const ChartSeries& series) {
+  const std::string_view colour = pick(kPalette, series.colour);
+  plot.add(data_lines(series, {}), fmt::format("using 1:2 with lines lw 2 dt {} lc rgb '{}'",
+                                               series.dashed ? 2 : 1, colour));
+  plot.add(data_lines(series, {}),
+           fmt::format("using 1:2:3:4 with yerrorbars pt 0 lw 1.4 lc rgb '{}'", colour));
+  // The legend shows the filled point, or the hollow one where no point is valid.
+  std::string title = series.label;
+  const auto points = [&](Validity validity, int type) {
+    const std::string data = data_lines(series, validity);
+    plot.add(data,
+             fmt::format("using 1:2 with points pt {} ps 1.2 lw 1.8 lc rgb '{}'", type, colour),
+             title);
+    if (!data.empty()) title.clear();
+  };
+  points(Validity::kValid, pick(series.dashed ? kHollow : kFilled, series.colour));
+  points(Validity::kNoisy, pick(kHollow, series.colour));
+  points(Validity::kInvalid, kCross);
+}
+
+void add_model(Plot& plot, const ChartSeries& series) {
+  const std::string_view colour = pick(kPalette, series.colour);
+  plot.add(
+      data_lines(series, {}),
+      fmt::format("using 1:3:4 with filledcurves fs transparent solid 0.14 noborder lc rgb '{}'",
+                  colour));
+  plot.add(data_lines(series, {}), fmt::format("using 1:2 with lines lw 2.6 lc rgb '{}'", colour),
+           series.label);
+}
+
+void add_bars(Plot& plot, const Chart& chart, const ChartSeries& series) {
+  const double count = static_cast<double>(chart.series.size());
+  const double width = 0.72 / count;
+  const double place = static_cast<double>(&series - chart.series.data());
+  const double shift = (place - (count - 1) / 2) * width;
+  plot.add(data_lines(series, {}, shift),
+           fmt::format("using 1:2:({}) with boxes fs solid 0.85 noborder lc rgb '{}'", width * 0.9,
+                       pick(kPalette, series.colour)),
+           series.label);
+  plot.add(data_lines(series, {}, shift),
+           fmt::format("using 1:2:3:4 with yerrorbars pt 0 lw 1.4 lc rgb '{}'", kInk));
+}
+
+std::string axes(const Chart& chart) {
+  std::string script;
+  const bool bars = chart.series.front().style == SeriesStyle::kBars;
+  script += chart.x.logarithmic ? "set logscale x\n" : "unset logscale x\n";
+  script += chart.y.logarithmic ? "set logscale y\n" : "unset logscale y\n";
+  if (bars) {
+    script +=
+        fmt::format("set xrange [-0.6:{}]\n", static_cast<double>(chart.x.ticks.size()) - 0.4);
+  } else {
+    script += fmt::format("set xrange [{}:{}]\n", chart.x.min, chart.x.max);
+  }
+  script += chart.y.logarithmic ? "set autoscale y\nset format y '%g'\n"
+                                : "set yrange [0:*]\nset format y '%g'\n";
+  script += fmt::format("set xtics ({}) nomirror scale 0{}\n", tics(chart.x),
+                        bars ? " rotate by -28" : "");
+  script += fmt::format("set xlabel {} tc rgb '{}'\n", gnuplot_string(chart.x.title), kMuted);
+  return script;
+}
+
+std::string marks(const Chart& chart) {
+  std::string script = "unset arrow\nunset label\n";
+  // The y axis' unit stands above it, where it is read without turning the head.
+  script += fmt::format("set label {} at graph 0,1.05 left tc rgb '{}'\n",
+                        gnuplot_string(chart.y.title), kMuted);
+  int row = 0;
+  for (const ChartMark& mark : chart.marks) {
+    const std::string_view colour = mark.y ? kPalette[1] : kMuted;
+    script += fmt::format(
+        "set arrow from first {0}, graph 0 to first {0}, graph 1 nohead dt 3 lw 1.3 lc rgb '{1}' "
+        "back\n",
+        mark.x, colour);
+    if (mark.y) {
+      script +=
+          fmt::format("set label '' at first {},{} point pt 6 ps 2.6 lw 2.4 lc rgb '{}' front\n",
+                      mark.x, *mark.y, colour);
+    }
+    const double middle = chart.x.logarithmic ? std::sqrt(chart.x.min * chart.x.max)
+                                              : (chart.x.min + chart.x.max) / 2;
+    const bool right_half = mark.x > middle;
+    // The advised count is labelled at the foot, the others at the top, each a line lower.
+    const double height = mark.y ? 0.07 : 0.95 - 0.085 * row++;
+    script += fmt::format("set label {} at first {}, graph {} {} offset {},0 tc rgb '{}' front\n",
+                          gnuplot_string(mark.label), mark.x, height, right_half ? "right" : "left",
+                          right_half ? -0.7 : 0.7, colour);
+  }
+  return script;
+}
+
+// Runs a script; Missing when there is no gnuplot or it refused.
+std::optional<Missing> run(const std::filesystem::path& folder, const std::string& script,
+                           const std::string& program, const std::string& what) {
+  const std::filesystem::path file = folder / "charts.gp";
+  write_file_atomically(file, script);
+  ChildRequest request;
+  request.argv = {program, file.string()};
+  // Start-up files of the user would change the pictures; a missing display is of no concern.
+  request.environment = {{"HOME", folder.string()}, {"DISPLAY", ""}, {"LC_ALL", "C.UTF-8"}};
+  request.timeout_seconds = 60;
+  const ChildResult result = run_child(request);
+  if (result.not_found) {
+    return Missing{what, "gnuplot is not installed", "apt install gnuplot-nox"};
+  }
+  if (!result.ok()) {
+    const std::string said = clip_text(result.standard_error, 300);
+    return Missing{
+        what, fmt::format("gnuplot: {}{}{}", result.describe(), said.empty() ? "" : ": ", said),
+        "run the report again; with another gnuplot if it repeats"};
+  }
+  return {};
+}
+
+// Shared look: hairline grid, no box, tick labels muted.
+std::string style() {
+  return fmt::format(
+      "set encoding utf8\n"
+      "set border 1 lc rgb '{0}' lw 1\n"
+      "set grid ytics lc rgb '{1}' lw 0.8 dt 1\n"
+      "set ytics nomirror scale 0 tc rgb '{2}'\n"
+      "set xtics tc rgb '{2}'\n"
+      "set bars 0.4\n",
+      "#b9b6ae", kGrid, kMuted);
+}
+
+}  // namespace
+
+std::string gnuplot_commands(const Chart& chart, const std::filesystem::path& folder,
+                             const std::string& name) {
+  if (chart.series.empty()) return "";
+  Plot plot(folder, name);
+  for (const ChartSeries& series : chart.series) {
+    if (series.style == SeriesStyle::kModel) {
+      add_model(plot, series);
+    } else if (series.style == SeriesStyle::kBars) {
+      add_bars(plot, chart, series);
+    } else {
+      add_measured(plot, series);
+    }
+  }
+  std::string script = axes(chart) + marks(chart);
+  script +=
+      fmt::format("set title {} offset 0,0.9 tc rgb '{}'\n", gnuplot_string(chart.title), kInk);
+  return script + plot.command();
+}
+
+GnuplotRun gnuplot_svg(const std::vector<const Chart*>& charts, const std::string& program) {
+  GnuplotRun result;
+  const TemporaryFolder folder;
+  std::string script = style();
+  std::vector<std::filesystem::path> files;
+  for (const Chart* chart : charts) {
+    files.push_back(folder.path() / fmt::format("{}.svg", files.size()));
+    script +=
+        "set terminal svg noenhanced size 760,430 font 'sans-serif,15' background '#ffffff'\n"
+        "set lmargin 8\nset rmargin 3\nset tmargin 3.6\nset bmargin 7.2\n"
+        "set key below left Left reverse samplen 2 maxrows 3 noenhanced tc rgb '#1d2129'\n" +
+        fmt::format("set output {}\n", gnuplot_string(files.back().string())) +
+        gnuplot_commands(*chart, folder.path(), fmt::format("c{}", files.size())) +
+        "unset output\n";
+  }
+  result.missing = run(folder.path(), script, program, "pictures for readers without scripts");
+  if (!result.missing) {
+    for (const std::filesystem::path& file : files) result.svg.push_back(read_file(file));
+  }
+  return result;
+}
+
+std::optional<Missing> gnuplot_png(const std::vector<const Chart*>& charts,
+                                   const DashboardHeader& header, const std::filesystem::path& png,
+                                   const std::string& program) {
+  const TemporaryFolder folder;
+  const std::filesystem::path picture = folder.path() / "dashboard.png";
+  // 1600 x 1000 with 17 px type: legible when shown at half its size.
+  std::string script =
+      "set terminal pngcairo noenhanced size 1600,1000 font 'sans,12.5' "
+      "background '#fdfcf9' linewidth 1.3\n";
+  script += fmt::format("set output {}\n", gnuplot_string(picture.string())) + style();
+  script += "set multiplot\n";
+  script += fmt::format("set label 1001 {} at screen 0.025,0.955 left font ',21' tc rgb '{}'\n",
+                        gnuplot_string(header.title), kInk);
+  int line = 0;
+  for (const std::string& text : header.lines) {
+    script += fmt::format("set label {} {} at screen 0.025,{} left font ',15' tc rgb '{}'\n",
+                          1002 + line, gnuplot_string(text), 0.912 - 0.032 * line, kInk);
+    ++line;
+  }
+  script += fmt::format("set label 1010 {} at screen 0.975,0.955 right font ',11' tc rgb '{}'\n",
+                        gnuplot_string(header.footer), kMuted);
+  // An invisible plot carries the header; each chart then clears the labels.
+  script +=
+      "set origin 0,0\nset size 1,1\nunset border\nunset tics\nunset key\nset xrange [0:1]\n"
+      "set yrange [0:1]\nplot -10 notitle\n" +
+      style();
+  constexpr int kColumns = 3, kRows = 2;
+  constexpr double kTop = 0.845;
+  int index = 0;
+  for (const Chart* chart : charts) {
+    if (index == kColumns * kRows) break;
+    const double left = static_cast<double>(index % kColumns) / kColumns;
+    const double bottom = kTop * (1 - static_cast<double>(index / kColumns + 1) / kRows);
+    script += fmt::format(
+        "set origin {},{}\nset size {},{}\n"
+        "set lmargin 8\nset rmargin 3\nset tmargin 3.4\nset bmargin 6.4\n"
+        "set key below left Left reverse samplen 1.5 maxrows 3 tc rgb '{}' font ',11'\n",
+        left, bottom, 1.0 / kColumns, kTop / kRows, kInk);
+    script += gnuplot_commands(*chart, folder.path(), fmt::format("c{}", index));
+    ++index;
+  }
+  script += "unset multiplot\nunset output\n";
+  if (auto missing = run(folder.path(), script, program, "report.png")) return missing;
+  write_file_atomically(png, read_file(picture));
+  return {};
+}
+
+}  // namespace mb

@@ -1,0 +1,149 @@
+// The first screen: for the chosen model the two counts with what to expect and why, then all
+// models in one table.
+#include <fmt/format.h>
+
+#include <array>
+
+#include "reports/render/escape.h"
+#include "reports/render/format.h"
+#include "reports/render/html_parts.h"
+
+namespace mb::html {
+namespace {
+
+constexpr std::array<std::string_view, 5> kTerms{"weights", "compute", "attention", "dispatch",
+                                                 "serial"};
+
+// Where one step's time goes: a bar with a piece per term. The picture's width is the sum of the
+// seconds, so no share is worked out; the figures beside it are the document's.
+std::string step_bar(const Prediction& prediction) {
+  std::string pieces, keys;
+  double end = 0;
+  for (std::size_t i = 0; i < kTerms.size(); ++i) {
+    const auto term = prediction.seconds_by_term.find(std::string(kTerms[i]));
+    if (term == prediction.seconds_by_term.end() || !(term->second > 0)) continue;
+    pieces += fmt::format("<rect class=\"t{}\" x=\"{}\" y=\"0\" width=\"{}\" height=\"1\"></rect>",
+                          i, end, term->second);
+    keys += fmt::format("<li><i class=\"t{}\"></i>{} {}</li>", i, words_of(kTerms[i]),
+                        format_seconds(term->second));
+    end += term->second;
+  }
+  if (!(end > 0)) return "";
+  return fmt::format(
+      "<svg class=\"step\" viewBox=\"0 0 {} 1\" preserveAspectRatio=\"none\" "
+      "aria-hidden=\"true\">{}"
+      "</svg><ul class=\"keys\" aria-label=\"Where the time of one step goes\">{}</ul>",
+      end, pieces, keys);
+}
+
+std::string joined(const std::vector<std::string>& texts) {
+  std::string all;
+  for (const std::string& text : texts) all += (all.empty() ? "" : "; ") + text;
+  return all;
+}
+
+std::string phase_card(const PhaseAdvice& advice, std::string_view title) {
+  const Prediction& expected = advice.expected;
+  std::string markup = fmt::format(
+      "<div class=\"card phase\"><h2>{}</h2><p class=\"threads\"><b>{}</b>{}</p>"
+      "<p class=\"rate\"><b>{}</b> tokens/s <span class=\"muted\">({} with 90 % "
+      "probability)</span></p>{}",
+      title, advice.threads, advice.threads == 1 ? "thread" : "threads",
+      format_rate(expected.tokens_per_second), format_rate_interval(expected.low, expected.high),
+      step_bar(expected));
+  markup += paragraph(advice.reason, "why");
+  const auto fine = [&markup](const std::string& text) { markup += paragraph(text, "fine"); };
+  for (const Alternative& other : advice.alternatives) {
+    fine(fmt::format("{}: {} tokens/s, {}{}{}", format_count(other.threads, "thread", "threads"),
+                     format_rate(other.tokens_per_second), format_loss(other.loss),
+                     other.note.empty() ? "" : "; ", other.note));
+  }
+  if (advice.cpu_list && !advice.cpu_list->empty()) {
+    fine("CPUs " + format_cpu_list(*advice.cpu_list));
+  }
+  fine(fmt::format("Confidence {}{}{}", advice.confidence,
+                   advice.confidence_reasons.empty() ? "" : ": ",
+                   joined(advice.confidence_reasons)));
+  return markup + "</div>\n";
+}
+
+std::string model_answer(const ModelAdvice& model, std::size_t index, bool lead,
+                         const Recommendation& recommendation) {
+  std::string markup = fmt::format("<article data-model=\"{}\"{}>", index, lead ? "" : " hidden");
+  markup += fmt::format("<h1>{}</h1>\n", html_escape(model.title));
+  if (!model.fits) {
+    markup += paragraph("Does not fit this machine: " + model.fits_reason + ".", "lead");
+    return markup + "</article>\n";
+  }
+  markup += paragraph(
+      fmt::format(
+          "A prompt of {} tokens, then answers with {} in the context. {} are read for each "
+          "token; {}.",
+          recommendation.prompt_tokens, recommendation.context_tokens,
+          format_bytes(static_cast<double>(model.weight_bytes_per_token)), model.fits_reason),
+      "lead");
+  markup += "<div class=\"phases\">" + phase_card(model.prefill, "Prefill: reading the prompt") +
+            phase_card(model.decode, "Decode: writing the answer") + "</div>\n";
+  if (model.compromise.threads > 0) {
+    markup += paragraph(fmt::format("An engine that takes only one number for both: {}.",
+                                    format_count(model.compromise.threads, "thread", "threads")),
+                        "both");
+  }
+  return markup + "</article>\n";
+}
+
+std::string all_models(const Recommendation& recommendation) {
+  using Cell = Table::Cell;
+  Table table("Every model: threads to give, tokens per second to expect, what limits each phase",
+              {{"Model", Cell::kText},
+               {"Prefill threads", Cell::kNumber},
+               {"tokens/s", Cell::kNumber},
+               {"Decode threads", Cell::kNumber},
+               {"tokens/s", Cell::kNumber},
+               {"Limited by", Cell::kText},
+               {"Confidence", Cell::kText}});
+  for (std::size_t i = 0; i < recommendation.models.size(); ++i) {
+    const ModelAdvice& model = recommendation.models[i];
+    const std::string row = fmt::format("data-model=\"{}\"", i);
+    if (!model.fits) {
+      table.row({html_escape(model.title), "–", "", "–", "", html_escape(model.fits_reason), ""},
+                row);
+      continue;
+    }
+    const Prediction &prefill = model.prefill.expected, &decode = model.decode.expected;
+    const bool same = model.prefill.confidence == model.decode.confidence;
+    table.row({html_escape(model.title), fmt::format("{}", model.prefill.threads),
+               format_rate(prefill.tokens_per_second), fmt::format("{}", model.decode.threads),
+               format_rate(decode.tokens_per_second),
+               html_escape(words_of(prefill.limited_by) + " / " + words_of(decode.limited_by)),
+               html_escape(same ? model.prefill.confidence
+                                : model.prefill.confidence + " / " + model.decode.confidence)},
+              row);
+  }
+  return table.text();
+}
+
+}  // namespace
+
+std::string answer(const Documents& documents) {
+  const Recommendation& recommendation = documents.recommendation;
+  const ModelAdvice* lead = leading_model(recommendation);
+  if (lead == nullptr) {
+    return "<h1>No advice</h1>" + paragraph("The recommendation holds no model.", "lead");
+  }
+  std::string options, answers;
+  for (std::size_t i = 0; i < recommendation.models.size(); ++i) {
+    const ModelAdvice& model = recommendation.models[i];
+    const bool chosen = &model == lead;
+    options += fmt::format("<option value=\"{}\"{}>{}</option>", i, chosen ? " selected" : "",
+                           html_escape(model.title));
+    answers += model_answer(model, i, chosen, recommendation);
+  }
+  return fmt::format(
+             "<div class=\"choose\"><label for=\"model\">Model</label><select id=\"model\" "
+             "autocomplete=\"off\">{}</select></div>\n",
+             options) +
+         answers + all_models(recommendation);
+}
+
+}  // namespace mb::html

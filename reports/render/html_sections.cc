@@ -1,0 +1,278 @@
+// What the machine is, which regime binds, hardware threads and counters, rules, findings, engines.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "reports/render/escape.h"
+#include "reports/render/format.h"
+#include "reports/render/headline.h"
+#include "reports/render/html_parts.h"
+#include "reports/render/settings.h"
+
+namespace mb::html {
+namespace {
+
+using Cell = Table::Cell;
+
+std::string fact(std::string_view name, std::string_view value) {
+  if (value.empty()) return "";
+  return fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", name, html_escape(value));
+}
+
+std::string joined(const std::vector<std::string>& words, std::string_view by) {
+  return fmt::format("{}", fmt::join(words, by));
+}
+
+std::string caches_text(const Machine& machine) {
+  std::vector<std::string> levels;
+  for (const Cache& cache : machine.caches) {
+    levels.push_back(fmt::format("L{} {} × {}", cache.level,
+                                 format_bytes(static_cast<double>(cache.bytes)), cache.instances));
+  }
+  return joined(levels, ", ");
+}
+
+std::string memory_text(const Limits& limits) {
+  std::string text = fmt::format("{} to plan with, of {}",
+                                 format_bytes(static_cast<double>(limits.memory_budget_bytes)),
+                                 format_bytes(static_cast<double>(limits.memory_total_bytes)));
+  if (limits.memory_limit_bytes) {
+    text += fmt::format("; cgroup leaves {}",
+                        format_bytes(static_cast<double>(*limits.memory_limit_bytes)));
+  }
+  return text;
+}
+
+std::string budget_details(const Limits& limits) {
+  std::vector<std::string> parts{
+      format_count(limits.installed_cpus, "CPU is online", "CPUs are online"),
+      fmt::format("affinity and cpuset allow {}", limits.affinity_cpus)};
+  if (limits.quota_cpus) {
+    parts.push_back(fmt::format("{} grants the time of {}", limits.quota_source,
+                                format_number(*limits.quota_cpus)));
+  } else {
+    parts.push_back("no CPU quota is set");
+  }
+  return joined(parts, ", ") + ".";
+}
+
+std::string cores_text(const Machine& machine) {
+  std::string text = format_count(machine.usable_cores(), "core", "cores") +
+                     (machine.has_smt() ? fmt::format(", {} hardware threads", machine.usable_pus())
+                                        : ", one hardware thread each");
+  text += ", " + format_count(machine.usable_l3_domains(), "L3 domain", "L3 domains");
+  text += ", " + format_count(machine.usable_packages(), "package", "packages");
+  return text;
+}
+
+// Names of the models whose phase is in that regime.
+std::string models_in(const Recommendation& recommendation, std::string_view regime) {
+  std::vector<std::string> names;
+  for (const ModelAdvice& model : recommendation.models) {
+    if (model.fits &&
+        (model.prefill.expected.regime == regime || model.decode.expected.regime == regime)) {
+      names.push_back(model.title);
+    }
+  }
+  if (names.empty()) return "None of the models is here with this prompt.";
+  return "Here: " + joined(names, "; ") + ".";
+}
+
+std::string value_of(const Point& point) {
+  return fmt::format("<b>{}</b> with {}",
+                     html_escape(format_quantity(point.summary.median, point.unit)),
+                     format_count(threads_of(point), "thread", "threads"));
+}
+
+std::string regime_card(std::string_view title, std::string_view what, const std::string& figure,
+                        const std::string& models) {
+  return fmt::format("<div class=\"card\"><h3>{}</h3><p>{}</p>{}<p class=\"muted\">{}</p></div>\n",
+                     title, what, figure.empty() ? "" : "<p>" + figure + "</p>",
+                     html_escape(models));
+}
+
+std::string smt_table(const Results& results) {
+  // One row per operation and core count, one column per number of threads a core.
+  std::map<std::pair<std::string, std::int64_t>, std::map<std::int64_t, const Point*>> rows;
+  for (const Point* point : results.of_probe("smt_interference")) {
+    const Parameters& p = point->parameters;
+    rows[{p.text_or("operation", ""), p.number_or("cores", 0)}]
+        [p.number_or("threads_per_core", 1)] = point;
+  }
+  Table table("The same cores with one and with two hardware threads each",
+              {{"Work", Cell::kText},
+               {"Cores", Cell::kNumber},
+               {"1 thread a core", Cell::kNumber},
+               {"2 threads a core", Cell::kNumber}});
+  for (const auto& [key, points] : rows) {
+    const auto cell = [&points = points](std::int64_t per_core) -> std::string {
+      const auto point = points.find(per_core);
+      if (point == points.end() || point->second->summary.count == 0) return "–";
+      const Point& p = *point->second;
+      std::string text = html_escape(format_quantity(p.summary.median, p.unit));
+      if (p.verdict.validity != Validity::kValid) text += " " + verdict_mark(p.verdict);
+      return text;
+    };
+    table.row({html_escape(words_of(key.first)), fmt::format("{}", key.second), cell(1), cell(2)});
+  }
+  return table.empty() ? "" : table.text();
+}
+
+std::string engine_card(const EngineSettings& settings) {
+  std::string markup = fmt::format("<div><h3>{}</h3>", html_escape(settings.title));
+  const std::string text = settings_text(settings);
+  if (!settings.file_name.empty()) {
+    markup += fmt::format("<p class=\"small muted\">File <code>{}</code></p>",
+                          html_escape(settings.file_name));
+  }
+  markup += fmt::format(
+      "<div class=\"paste\"><button class=\"copy\" "
+      "type=\"button\">Copy</button><pre>{}</pre></div>",
+      html_escape_lines(text));
+  if (!settings.notes.empty()) {
+    markup += "<ul>";
+    for (const std::string& note : settings.notes) markup += "<li>" + html_escape(note) + "</li>";
+    markup += "</ul>";
+  }
+  return markup + "</div>\n";
+}
+
+}  // namespace
+
+std::string machine(const Documents& documents) {
+  const Machine& machine = documents.results.machine;
+  const Limits& limits = documents.recommendation.limits;
+  std::string markup = paragraph(format_cpu_budget(limits), "budget");
+  markup += paragraph(budget_details(limits), "muted");
+  markup += "<dl class=\"facts\">\n";
+  markup += fact("Processor", machine.cpu_model) + fact("Cores", cores_text(machine));
+  markup += fact("Caches, as reported", caches_text(machine));
+  markup += fact("Memory", memory_text(limits));
+  markup += fact("NUMA", format_count(machine.usable_numa_nodes(), "node", "nodes"));
+  if (limits.shm_free_bytes && limits.shm_total_bytes) {
+    markup +=
+        fact("/dev/shm",
+             fmt::format("{} free of {}", format_bytes(static_cast<double>(*limits.shm_free_bytes)),
+                         format_bytes(static_cast<double>(*limits.shm_total_bytes))));
+  }
+  markup +=
+      fact("Instructions", joined(machine.cpu_features, ", ") +
+                               (documents.results.build.isa_chosen.empty()
+                                    ? ""
+                                    : "; kernels run as " + documents.results.build.isa_chosen));
+  markup +=
+      fact("System", machine.os + (machine.kernel.empty() ? "" : ", Linux " + machine.kernel));
+  markup += fact("Runs under", machine.hypervisor.value_or("no hypervisor seen"));
+  markup += fact("Instance", machine.cloud_label.value_or(""));
+  markup += fact("Huge pages",
+                 "transparent: " + machine.thp_mode + "; shared memory: " + machine.shmem_thp_mode);
+  markup += fact("Governor", machine.governor.value_or("not visible"));
+  markup += fact("Microcode", machine.microcode.value_or("not visible"));
+  return markup + "</dl>\n";
+}
+
+std::string regimes(const Documents& documents) {
+  const Recommendation& recommendation = documents.recommendation;
+  const Headline line = headline(documents.results);
+  std::string memory;
+  const Point* one = line.read_one != nullptr ? line.read_one : line.read_one_4k;
+  const Point* all = line.read_one != nullptr ? line.read_all : line.read_all_4k;
+  if (one != nullptr) memory = "Memory is read at " + value_of(*one);
+  if (one != nullptr && all != nullptr && all != one) memory += ", " + value_of(*all);
+  if (!memory.empty()) memory += ".";
+  std::string barrier;
+  if (line.spin != nullptr) barrier = "One barrier costs " + value_of(*line.spin) + " that spin";
+  if (line.futex != nullptr) {
+    barrier +=
+        (barrier.empty() ? "One barrier costs " : ", ") + value_of(*line.futex) + " that sleep";
+  }
+  if (!barrier.empty()) barrier += ".";
+  return "<div class=\"three\">\n" +
+         regime_card(
+             "Streaming prefill",
+             "A long prompt is computed: each weight that is read serves many rows, so "
+             "arithmetic decides, and cores count more than hardware threads.",
+             line.matmul == nullptr ? "" : "Matrix products reach " + value_of(*line.matmul) + ".",
+             models_in(recommendation, kStreamingPrefill)) +
+         regime_card("Dispatch-bound prefill",
+                     "Few new rows, often on a warm cache: a hundred small operations, each ended "
+                     "by a barrier. More threads make every barrier dearer.",
+                     barrier, models_in(recommendation, kDispatchBoundPrefill)) +
+         regime_card("Memory-bound decode",
+                     "Each token reads all active weights once: memory bandwidth decides, and the "
+                     "threads that saturate it are enough.",
+                     memory, models_in(recommendation, kMemoryBoundDecode)) +
+         "</div>\n";
+}
+
+std::string smt_and_counters(const Documents& documents) {
+  const Results& results = documents.results;
+  std::string markup = smt_table(results);
+  if (markup.empty()) {
+    markup += paragraph(results.machine.has_smt()
+                            ? "Hardware threads were not compared in this run."
+                            : "Every usable core shows one hardware thread, so there is nothing to "
+                              "compare.");
+  }
+  markup +=
+      paragraph(results.machine.pmu_counts
+                    ? "Hardware counters count here; each point carries what was read."
+                    : "Hardware counters do not count here. Every figure on this page rests on "
+                      "timing alone and is complete without them.");
+  std::vector<Missing> missing = results.machine.missing;
+  missing.insert(missing.end(), results.missing.begin(), results.missing.end());
+  missing.insert(missing.end(), documents.recommendation.missing.begin(),
+                 documents.recommendation.missing.end());
+  return markup + missing_table("What could not be measured here", missing);
+}
+
+std::string rules(const Documents& documents) {
+  std::string markup;
+  const auto& models = documents.recommendation.models;
+  for (std::size_t i = 0; i < models.size(); ++i) {
+    Table table(models[i].title, {{"Rule", Cell::kText},
+                                  {"Prefill threads", Cell::kNumber},
+                                  {"against advice", Cell::kNumber},
+                                  {"Decode threads", Cell::kNumber},
+                                  {"against advice", Cell::kNumber}});
+    for (const RuleJudgement& rule : models[i].rules) {
+      table.row({html_escape(rule.rule), fmt::format("{}", rule.prefill_threads),
+                 format_loss(rule.prefill_loss), fmt::format("{}", rule.decode_threads),
+                 format_loss(rule.decode_loss)});
+    }
+    if (!table.empty()) markup += fmt::format("<div data-model=\"{}\">{}</div>", i, table.text());
+  }
+  return markup;
+}
+
+std::string findings(const Documents& documents) {
+  std::string markup;
+  for (const Finding& finding : documents.recommendation.findings) {
+    markup +=
+        fmt::format("<div class=\"finding {}\"><h3>{}</h3>",
+                    finding.severity == "warning" ? "warning" : "info", html_escape(finding.title));
+    if (!finding.evidence.empty()) markup += paragraph(finding.evidence);
+    if (!finding.remedy.empty()) markup += paragraph(finding.remedy, "muted");
+    markup += "</div>\n";
+  }
+  return markup;
+}
+
+std::string engines(const Documents& documents) {
+  std::string markup;
+  const auto& models = documents.recommendation.models;
+  const ModelAdvice* lead = leading_model(documents.recommendation);
+  for (std::size_t i = 0; i < models.size(); ++i) {
+    if (models[i].engines.empty()) continue;
+    std::string cards;
+    for (const EngineSettings& settings : models[i].engines) cards += engine_card(settings);
+    markup += fmt::format(
+        "<details data-model=\"{}\"{}><summary>{}</summary><div class=\"settings\">{}</div>"
+        "</details>\n",
+        i, &models[i] == lead ? " open" : "", html_escape(models[i].title), cards);
+  }
+  return markup;
+}
+
+}  // namespace mb::html

@@ -1,0 +1,294 @@
+/* Draws the charts that the page's JSON block defines and lets one model be chosen. It formats and
+   computes no figure: texts, ticks and units come ready from the report. */
+(function () {
+  "use strict";
+  var root = document.documentElement;
+  var charts = JSON.parse(document.getElementById("charts").textContent);
+  var drawn = {};
+  root.classList.add("js");
+
+  function colour(name) {
+    return getComputedStyle(root).getPropertyValue(name).trim();
+  }
+  function faded(hex, share) {
+    var n = parseInt(hex.slice(1), 16);
+    return "rgba(" + (n >> 16) + "," + ((n >> 8) & 255) + "," + (n & 255) + "," + share + ")";
+  }
+  var shapes = ["circle", "rect", "triangle", "rectRot", "star", "circle"];
+
+  function measured(series, theme) {
+    var own = theme.series[series.colour % theme.series.length];
+    var valid = series.points.map(function (p) { return p.verdict === "valid"; });
+    return {
+      label: series.label, data: series.points, borderColor: own, borderWidth: 2,
+      borderDash: series.dashed ? [5, 4] : [], showLine: true, tension: 0, intervals: true,
+      pointStyle: series.points.map(function (p) {
+        return p.verdict === "invalid" ? "crossRot" : shapes[series.colour % shapes.length];
+      }),
+      pointRadius: 4.5, pointHoverRadius: 6, pointBorderColor: own, pointBorderWidth: 1.6,
+      pointBackgroundColor: valid.map(function (ok) {
+        return ok && !series.dashed ? own : theme.card;
+      })
+    };
+  }
+  function model(series, theme) {
+    var own = theme.series[series.colour % theme.series.length];
+    var few = series.points.length <= 4;
+    var edge = function (key) {
+      return {
+        label: "", band: true, borderWidth: 0, pointRadius: 0, pointHitRadius: 0, tension: 0,
+        data: series.points.map(function (p) { return { x: p.x, y: p[key] }; }),
+        backgroundColor: faded(own, 0.16), fill: key === "low" ? "+1" : false
+      };
+    };
+    return [edge("low"), edge("high"), {
+      label: series.label, data: series.points, borderColor: own, borderWidth: 2.6, tension: 0,
+      pointStyle: "circle", pointRadius: few ? 3 : 0, pointHitRadius: 8, pointHoverRadius: 5,
+      pointBackgroundColor: own, pointBorderColor: own
+    }];
+  }
+  function bars(series, theme) {
+    var own = theme.series[series.colour % theme.series.length];
+    return {
+      label: series.label, data: series.points, backgroundColor: faded(own, 0.88), pointStyle: "rect",
+      intervals: true, categoryPercentage: 0.72, barPercentage: 0.9, borderRadius: 3,
+      parsing: { xAxisKey: "at", yAxisKey: "y" }
+    };
+  }
+
+  /* Intervals of measured points: a thin upright line with short feet. */
+  var intervals = {
+    id: "intervals",
+    afterDatasetsDraw: function (chart) {
+      var context = chart.ctx, y = chart.scales.y;
+      chart.data.datasets.forEach(function (set, index) {
+        if (!set.intervals || !chart.isDatasetVisible(index)) { return; }
+        var bar = set.borderColor === undefined;
+        context.save();
+        context.strokeStyle = bar ? chart.$theme.ink : set.borderColor;
+        context.lineWidth = 1.3;
+        chart.getDatasetMeta(index).data.forEach(function (element, i) {
+          var point = set.data[i];
+          if (point.low === undefined || !isFinite(element.x)) { return; }
+          var top = y.getPixelForValue(point.high), foot = y.getPixelForValue(point.low);
+          context.beginPath();
+          context.moveTo(element.x, top);
+          context.lineTo(element.x, foot);
+          [top, foot].forEach(function (at) {
+            context.moveTo(element.x - 3, at);
+            context.lineTo(element.x + 3, at);
+          });
+          context.stroke();
+        });
+        context.restore();
+      });
+    }
+  };
+  /* Vertical marks with their labels, the ring of the advised count, the unit above the y axis. */
+  var marks = {
+    id: "marks",
+    beforeDatasetsDraw: function (chart) {
+      var context = chart.ctx, area = chart.chartArea;
+      chart.$marks.forEach(function (mark) {
+        var x = chart.scales.x.getPixelForValue(mark.x);
+        context.save();
+        context.strokeStyle = mark.y === undefined ? chart.$theme.muted : chart.$theme.series[1];
+        context.setLineDash([2, 4]);
+        context.lineWidth = 1.2;
+        context.beginPath();
+        context.moveTo(x, area.top);
+        context.lineTo(x, area.bottom);
+        context.stroke();
+        context.restore();
+      });
+    },
+    afterDatasetsDraw: function (chart) {
+      var context = chart.ctx, area = chart.chartArea, row = 0;
+      context.save();
+      context.font = "12px " + chart.$theme.font;
+      context.fillStyle = chart.$theme.muted;
+      context.textBaseline = "alphabetic";
+      context.textAlign = "left";
+      context.fillText(chart.$unit, chart.scales.y.left + 2, area.top - 11);
+      chart.$marks.forEach(function (mark) {
+        var advised = mark.y !== undefined;
+        var x = chart.scales.x.getPixelForValue(mark.x);
+        var own = advised ? chart.$theme.series[1] : chart.$theme.muted;
+        if (advised) {
+          context.strokeStyle = own;
+          context.lineWidth = 2.2;
+          context.beginPath();
+          context.arc(x, chart.scales.y.getPixelForValue(mark.y), 9, 0, 2 * Math.PI);
+          context.stroke();
+        }
+        var width = context.measureText(mark.label).width;
+        var left = x + 6 + width <= area.right ? x + 6 : x - 6 - width;
+        var at = advised ? area.bottom - 9 : area.top + 12 + 16 * row++;
+        context.fillStyle = faded(chart.$theme.card, 0.82);
+        context.fillRect(left - 2, at - 11, width + 4, 15);
+        context.fillStyle = own;
+        context.fillText(mark.label, left, at);
+      });
+      context.restore();
+    }
+  };
+
+  function theme() {
+    return {
+      ink: colour("--ink"), muted: colour("--muted"), line: colour("--line"),
+      card: colour("--card"), font: colour("--sans"),
+      series: ["--s0", "--s1", "--s2", "--s3", "--s4", "--s5"].map(colour)
+    };
+  }
+  function axis(definition, look) {
+    var scale = {
+      type: definition.logarithmic ? "logarithmic" : "linear",
+      title: { display: Boolean(definition.title), text: definition.title, color: look.muted },
+      grid: { display: false, drawBorder: true, borderColor: look.line },
+      ticks: { color: look.muted, autoSkip: false, maxRotation: 0 }
+    };
+    if (definition.max > definition.min) {
+      scale.min = definition.min;
+      scale.max = definition.max;
+    }
+    scale.afterBuildTicks = function (built) {
+      /* A narrow screen shows every second or third tick, always with room for its label. */
+      var longest = Math.max.apply(null, definition.ticks.map(function (t) { return t.label.length; }));
+      var room = Math.max(1, Math.floor((built.chart.width - 60) / (longest * 7 + 10)));
+      var step = Math.ceil(definition.ticks.length / room);
+      built.ticks = definition.ticks.filter(function (t, i) { return i % step === 0; })
+        .map(function (t) { return { value: t.at, label: t.label }; });
+    };
+    scale.ticks.callback = function (value, index, ticks) { return ticks[index].label; };
+    return scale;
+  }
+  function options(chart, look) {
+    var isBars = chart.series[0].style === "bars";
+    var y = {
+      type: chart.y.logarithmic ? "logarithmic" : "linear",
+      beginAtZero: true,
+      grid: { color: look.line, drawBorder: false, drawTicks: false },
+      ticks: { color: look.muted, padding: 6, maxTicksLimit: 7 }
+    };
+    if (chart.y.logarithmic) {
+      /* Only the decades: the ticks between them say nothing more. */
+      y.afterBuildTicks = function (built) {
+        var decades = built.ticks.filter(function (t) {
+          return Math.abs(Math.log10(t.value) - Math.round(Math.log10(t.value))) < 1e-9;
+        });
+        if (decades.length > 1) { built.ticks = decades; }
+      };
+      y.ticks.callback = function (value) { return String(value); };
+    }
+    return {
+      animation: false, responsive: true, maintainAspectRatio: false,
+      layout: { padding: { top: 24, right: 10 } },
+      interaction: { mode: "nearest", intersect: false },
+      scales: {
+        x: isBars ? {
+          type: "category", labels: chart.x.ticks.map(function (t) { return t.label; }),
+          grid: { display: false, borderColor: look.line },
+          ticks: { color: look.muted, autoSkip: false, maxRotation: 60 }
+        } : axis(chart.x, look),
+        y: y
+      },
+      plugins: {
+        legend: {
+          position: "bottom", align: "start",
+          labels: {
+            color: look.ink, usePointStyle: true, boxWidth: 8, boxHeight: 8, padding: 14,
+            filter: function (item) { return item.text !== ""; }
+          }
+        },
+        tooltip: {
+          filter: function (item) { return item.raw.text !== undefined; },
+          usePointStyle: true, displayColors: true, padding: 10, boxPadding: 4,
+          callbacks: {
+            title: function (items) { return items.length ? items[0].dataset.label : ""; },
+            label: function (item) { return item.raw.text; }
+          }
+        }
+      }
+    };
+  }
+  function draw(canvas, chart) {
+    var look = theme(), sets = [];
+    if (drawn[canvas.dataset.chart]) { drawn[canvas.dataset.chart].destroy(); }
+    chart.series.forEach(function (series) {
+      if (series.style === "bars") {
+        series.points.forEach(function (p) { p.at = chart.x.ticks[p.x].label; });
+        sets.push(bars(series, look));
+      } else if (series.style === "model") {
+        sets = sets.concat(model(series, look));
+      } else {
+        sets.push(measured(series, look));
+      }
+    });
+    var isBars = chart.series[0].style === "bars";
+    Chart.defaults.font.family = look.font;
+    Chart.defaults.font.size = 12;
+    var options_ = options(chart, look);
+    /* Known to the plugins before the first drawing. */
+    var carry = {
+      id: "carry",
+      beforeInit: function (made) {
+        made.$theme = look;
+        made.$marks = chart.marks;
+        made.$unit = chart.y.title;
+      }
+    };
+    drawn[canvas.dataset.chart] = new Chart(canvas, {
+      type: isBars ? "bar" : "line", data: { datasets: sets }, options: options_,
+      plugins: [carry, marks, intervals]
+    });
+  }
+
+  var chooser = document.getElementById("model");
+  function drawAll(everything) {
+    document.querySelectorAll("canvas[data-chart]").forEach(function (canvas) {
+      charts.forEach(function (chart) {
+        if (chart.id !== canvas.dataset.chart) { return; }
+        if (chart.model === -1 ? everything : chooser && chart.model === Number(chooser.value)) {
+          draw(canvas, chart);
+        }
+      });
+    });
+  }
+  function choose() {
+    document.querySelectorAll("[data-model]").forEach(function (part) {
+      if (part.tagName === "TR") {
+        part.classList.toggle("chosen", part.dataset.model === chooser.value);
+      } else {
+        part.hidden = part.dataset.model !== chooser.value;
+      }
+    });
+  }
+  if (chooser) {
+    chooser.addEventListener("change", function () {
+      choose();
+      drawAll(false);
+    });
+    choose();
+  }
+  drawAll(true);
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", function () {
+    drawAll(true);
+  });
+  window.addEventListener("beforeprint", function () {
+    Object.keys(drawn).forEach(function (id) { drawn[id].resize(); });
+  });
+
+  document.querySelectorAll("button.copy").forEach(function (button) {
+    button.addEventListener("click", function () {
+      var pre = button.parentNode.querySelector("pre");
+      var range = document.createRange();
+      range.selectNodeContents(pre);
+      var selection = window.getSelection();
+      selection.removeAllRanges();
+      selection.addRange(range);
+      /* The older way also works where a file page has no clipboard. */
+      button.textContent = document.execCommand("copy") ? "Copied" : "Selected";
+      window.setTimeout(function () { button.textContent = "Copy"; }, 1600);
+    });
+  });
+}());
