@@ -1,5 +1,5 @@
-// Versions are those compiled against, except hwloc's, which is the one loaded: its view of a new
-// processor depends on it.
+// Versions are those compiled against. hwloc's matters most: its view of a new processor depends on
+// it.
 #include "probes/core/build_facts.h"
 
 #include <build_info.h>

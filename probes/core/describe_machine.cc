@@ -11,10 +11,8 @@
 #include <utility>
 
 #include "data/error.h"
-#include "probes/core/host_text.h"
-#if __has_include("probes/core/counters.h")
 #include "probes/core/counters.h"
-#endif
+#include "probes/core/host_text.h"
 
 namespace mb {
 namespace {
@@ -164,7 +162,8 @@ std::optional<std::string> cloud_label(const Dmi& dmi) {
 std::string os_name(const HostFiles& files) {
   auto text = files.read("/etc/os-release");
   if (!text) text = files.read("/usr/lib/os-release");
-  std::string_view name = value_of(text.value_or(""), "PRETTY_NAME", '=').value_or("unknown");
+  if (!text) return "unknown";
+  std::string_view name = value_of(*text, "PRETTY_NAME", '=').value_or("unknown");
   if (name.size() >= 2 && (name.front() == '"' || name.front() == '\'') &&
       name.back() == name.front()) {
     name = name.substr(1, name.size() - 2);
@@ -275,11 +274,7 @@ Machine describe_machine() {
   const SystemFacts facts = read_system_facts();
   Machine machine = describe_machine(HostFiles(), facts, TopologySource{});
   Missing why;
-#if __has_include("probes/core/counters.h")
   machine.pmu_counts = pmu_counts(&why);
-#else
-  why = {"hardware counters", "this build has no counter support", "build with PAPI"};
-#endif
   if (!machine.pmu_counts) machine.missing.push_back(why);
   return machine;
 }

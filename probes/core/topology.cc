@@ -217,10 +217,6 @@ Topology load_topology(const TopologySource& source) {
   return result;
 }
 
-std::string hwloc_version() {
-  const unsigned version =
-      hwloc_get_api_version();  // 0x00MMmmpp; an interface version has no patch
-  return fmt::format("{}.{}", version >> 16, version >> 8 & 0xff);
-}
+std::string hwloc_version() { return HWLOC_VERSION; }
 
 }  // namespace mb

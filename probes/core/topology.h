@@ -30,6 +30,6 @@ struct Topology {
 // Throws Error(kFailure) naming the source when hwloc cannot load it.
 Topology load_topology(const TopologySource& source);
 
-std::string hwloc_version();  // of the library loaded, "2.9"
+std::string hwloc_version();  // "2.9.0"
 
 }  // namespace mb
