@@ -81,17 +81,21 @@ HWY_INLINE void dot_groups(const std::int8_t* block, long part, long first, long
   const D32 d32;
   const D16 d16;
   V32 low0[rows], low1[rows], high0[rows], high1[rows];
+#pragma GCC unroll 4
   for (int m = 0; m < rows; ++m) low0[m] = low1[m] = high0[m] = high1[m] = hn::Zero(d32);
+#pragma GCC unroll 8
   for (long group = first; group < last; ++group) {
     const auto weights = load_group<type>(block, group, part);
     const auto low = hn::PromoteTo(d16, hn::LowerHalf(weights));
     const auto high = hn::PromoteTo(d16, hn::UpperHalf(D8Half(), weights));
+#pragma GCC unroll 4
     for (int m = 0; m < rows; ++m) {
       const auto values = broadcast_four(x + m * columns + group * 4);
       low0[m] = hn::ReorderWidenMulAccumulate(d32, low, values, low0[m], low1[m]);
       high0[m] = hn::ReorderWidenMulAccumulate(d32, high, values, high0[m], high1[m]);
     }
   }
+#pragma GCC unroll 4
   for (int m = 0; m < rows; ++m) {
     const auto low = hn::RearrangeToOddPlusEven(low0[m], low1[m]);
     const auto high = hn::RearrangeToOddPlusEven(high0[m], high1[m]);
@@ -131,6 +135,7 @@ struct Kernel {
       } else {
         weight_scale = load_halves(scales + (block * kPanelRows + part * kLanes) * 2);
       }
+#pragma GCC unroll 4
       for (int m = 0; m < rows; ++m) {
         const float scale = x.scales[m * (x.columns / kBlockColumns) + block];
         totals[m] = hn::MulAdd(hn::ConvertTo(DF(), sums[m]),
@@ -143,10 +148,12 @@ struct Kernel {
   static void run(const std::byte* panel, const QuantisedRows& x, float* out, long stride) {
     for (long part = 0; part < kPanelRows / kLanes; ++part) {
       VF totals[rows];
+#pragma GCC unroll 4
       for (int m = 0; m < rows; ++m) totals[m] = hn::Zero(DF());
       for (long block = 0; block < x.columns / kBlockColumns; ++block) {
         add_block<type, rows>(panel, block, part, x, totals);
       }
+#pragma GCC unroll 4
       for (int m = 0; m < rows; ++m) {
         hn::StoreU(totals[m], DF(), out + m * stride + part * kLanes);
       }
@@ -162,23 +169,29 @@ void matmul_panels_vector(const PanelMatrix& matrix, long first_panel, long last
 }
 #endif  // HWY_SCALAR
 
+std::int64_t target_here() { return HWY_TARGET; }
+
 }  // namespace HWY_NAMESPACE
 }  // namespace mb
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace mb {
+
+HWY_EXPORT(matmul_panels_vector);
+HWY_EXPORT(target_here);
+
 namespace {
 
 std::atomic<bool> vnni_allowed{true};
 
 // A VNNI file is used only where Highway's chosen target implies its vector size, so that forcing
-// an older instruction set forces this kernel too.
+// an older instruction set forces this kernel too. The target is asked through the dispatch table:
+// hwy::SupportedTargets() runs CPUID, which costs 15 us in a virtual machine.
 const VnniVariant* chosen_vnni() {
-  if (!vnni_allowed.load(std::memory_order_relaxed)) return nullptr;
 #if HWY_ARCH_X86
-  const std::int64_t best = hwy::SupportedTargets() & HWY_TARGETS;
-  const std::int64_t target = best & -best;
+  if (!vnni_allowed.load(std::memory_order_relaxed)) return nullptr;
+  const std::int64_t target = HWY_DYNAMIC_DISPATCH(target_here)();
   if (target == HWY_AVX3 && avx512_vnni().supported) return &avx512_vnni();
   if ((target == HWY_AVX3 || target == HWY_AVX2) && avx_vnni().supported) return &avx_vnni();
 #endif
@@ -186,8 +199,6 @@ const VnniVariant* chosen_vnni() {
 }
 
 }  // namespace
-
-HWY_EXPORT(matmul_panels_vector);
 
 void matmul_panels(const PanelMatrix& matrix, long first_panel, long last_panel,
                    const QuantisedRows& x, long rows, float* out, long stride) {

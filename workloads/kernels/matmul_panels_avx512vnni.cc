@@ -36,6 +36,7 @@ struct Ops {
     return _mm512_and_si512(_mm512_srli_epi16(v, 2), mask);
   }
   static inline Ints join(Ints a, Ints b) { return _mm512_or_si512(a, b); }
+  static inline Ints add(Ints a, Ints b) { return _mm512_add_epi32(a, b); }
   static inline Ints broadcast(int value) { return _mm512_set1_epi32(value); }
   static inline Floats broadcast(float value) { return _mm512_set1_ps(value); }
   static inline Floats zero() { return _mm512_setzero_ps(); }

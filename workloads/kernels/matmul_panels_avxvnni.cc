@@ -35,6 +35,7 @@ struct Ops {
     return _mm256_and_si256(_mm256_srli_epi16(v, 2), mask);
   }
   static inline Ints join(Ints a, Ints b) { return _mm256_or_si256(a, b); }
+  static inline Ints add(Ints a, Ints b) { return _mm256_add_epi32(a, b); }
   static inline Ints broadcast(int value) { return _mm256_set1_epi32(value); }
   static inline Floats broadcast(float value) { return _mm256_set1_ps(value); }
   static inline Floats zero() { return _mm256_setzero_ps(); }

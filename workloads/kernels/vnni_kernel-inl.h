@@ -46,17 +46,28 @@ struct Kernel {
     }
   }
 
-  template <int first, int last>
-  static inline Ints dot(Ints sum, const Ints (&groups)[8], const std::int8_t* x) {
+  // With one activation row there is nothing else to overlap, so four chains hide the latency.
+  template <int first, int last, int chains>
+  static inline Ints dot(int start, const Ints (&groups)[8], const std::int8_t* x) {
+    Ints sums[chains];
+    sums[0] = Ops::broadcast(start);
+#pragma GCC unroll 4
+    for (int c = 1; c < chains; ++c) sums[c] = Ops::broadcast(0);
 #pragma GCC unroll 8
-    for (int g = first; g < last; ++g) sum = Ops::dot(sum, groups[g], x + g * 4);
-    return sum;
+    for (int g = first; g < last; ++g) {
+      sums[g % chains] = Ops::dot(sums[g % chains], groups[g], x + g * 4);
+    }
+    if constexpr (chains == 4) {
+      return Ops::add(Ops::add(sums[0], sums[1]), Ops::add(sums[2], sums[3]));
+    }
+    return sums[0];
   }
 
   template <PanelType type, int rows>
   static void run(const std::byte* panel, const QuantisedRows& x, float* out, long stride) {
     constexpr long kBytes = panel_value_bytes(type, kBlockColumns);
     constexpr int kOffset = type == PanelType::kQ8_0 ? 128 : type == PanelType::kQ4_0 ? 8 : 32;
+    constexpr int kChains = rows == 1 ? 4 : 1;
     const long blocks = x.columns / kBlockColumns;
     const std::byte* scales = panel + panel_value_bytes(type, x.columns);
     for (long part = 0; part < kPanelRows / Ops::kLanes; ++part) {
@@ -77,13 +88,12 @@ struct Kernel {
           const std::int32_t* sums = x.sums + m * blocks * 2 + block * 2;
           const Floats scale = Ops::broadcast(x.scales[m * blocks + block]);
           if constexpr (type == PanelType::kQ6_K) {
-            const Ints first = dot<0, 4>(Ops::broadcast(-kOffset * sums[0]), groups, values);
-            const Ints second = dot<4, 8>(Ops::broadcast(-kOffset * sums[1]), groups, values);
+            const Ints first = dot<0, 4, kChains>(-kOffset * sums[0], groups, values);
+            const Ints second = dot<4, 8, kChains>(-kOffset * sums[1], groups, values);
             totals[m] = Ops::add_product(first, Ops::multiply(low, scale), totals[m]);
             totals[m] = Ops::add_product(second, Ops::multiply(high, scale), totals[m]);
           } else {
-            const Ints sum =
-                dot<0, 8>(Ops::broadcast(-kOffset * (sums[0] + sums[1])), groups, values);
+            const Ints sum = dot<0, 8, kChains>(-kOffset * (sums[0] + sums[1]), groups, values);
             totals[m] = Ops::add_product(sum, Ops::multiply(low, scale), totals[m]);
           }
         }
