@@ -34,12 +34,12 @@ ChartSeries predicted(const Recommendation& recommendation, const ModelAdvice& a
   return series;
 }
 
-// Curves named "measured_PHASE:MODEL" hold a step probe's time as tokens/s, worked out upstream.
+// Curves named "measured_PHASE/MODEL" hold a step probe's time as tokens/s, worked out upstream.
 ChartSeries measured(const Recommendation& recommendation, const std::string& model,
                      const std::string& phase) {
-  ChartSeries series{"measured step", SeriesStyle::kMeasured, 1, false, {}};
+  ChartSeries series{"measured step of our kernels", SeriesStyle::kMeasured, 1, false, {}};
   for (const ModelCurve& curve : recommendation.curves) {
-    if (curve.name != "measured_" + phase + ":" + model) continue;
+    if (curve.name != "measured_" + phase + "/" + model) continue;
     for (std::size_t i = 0; i < curve.x.size() && i < curve.y.size(); ++i) {
       ChartPoint point{.x = curve.x[i],
                        .y = curve.y[i],

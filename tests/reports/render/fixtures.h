@@ -361,7 +361,7 @@ inline Documents documents(const Size& size) {
   const Model qwen{"qwen3-4b:q4_0", "Qwen3 4B, Q4_0", 2.4e9, 2.37e9, 4.0e9};
   for (const std::string& phase : {"prefill", "decode"}) {
     ModelCurve curve{
-        "measured_" + phase + ":" + qwen.name, "threads", "tokens/s", {}, {}, {}, {}, {}};
+        "measured_" + phase + "/" + qwen.name, "threads", "tokens/s", {}, {}, {}, {}, {}};
     for (const int t : size.counts()) {
       const double rate = predict(size, qwen, phase, t).tokens_per_second * 0.97;
       curve.x.push_back(t);
@@ -399,5 +399,48 @@ inline Documents documents(const Size& size) {
 
 inline Documents small_guest() { return documents(Size{}); }
 inline Documents smt_machine() { return documents(Size{12, 2, 31e9, 62e9, 32 << 20, 64LL << 30}); }
+
+
+// Names that would do harm where they are not escaped, in every place that a document can name.
+inline const std::string& hostile_text() {
+  static const std::string text =
+      "</script><script>window.harm=1</script><img src=x onerror=harm()> \"'`&amp; {{policy}} "
+      "\x1b[31m \x01 \xff \xe2\x80\xa8 \\ $(touch /tmp/harm) `touch /tmp/harm` <!-- " +
+      std::string(10000, 'A');
+  return text;
+}
+inline Documents hostile() {
+  Documents d = small_guest();
+  const std::string& text = hostile_text();
+  d.results.machine.cpu_model = d.results.machine.os = d.results.machine.kernel = text;
+  d.results.command = {"memory_benchmark", text};
+  d.results.build.version = text;
+  d.results.missing.push_back({text, text, text});
+  d.results.points.front().verdict.worsen(Validity::kNoisy, "spread", text);
+  d.results.points.front().notes["note"] = text;
+  Parameters axes = d.results.points[1].parameters;
+  axes.set("operation", text).set("page", text);
+  d.results.points[1].parameters = axes;
+  d.results.points[1].name = axes.name("stream_bandwidth");
+  d.results.points[2].probe = text;
+  for (ModelAdvice& model : d.recommendation.models) {
+    model.model += text;
+    model.title += text;
+    model.fits_reason = text;
+    model.prefill.reason = model.decode.reason = text;
+    model.prefill.confidence_reasons = {text};
+    for (Prediction& prediction : model.predictions) prediction.limited_by = text;
+    for (EngineSettings& engine : model.engines) {
+      engine.title = engine.file_name = text;
+      engine.argv.push_back(text);
+      engine.env["KEY"] = text;
+      engine.notes = {text};
+    }
+    for (RuleJudgement& rule : model.rules) rule.rule = text;
+  }
+  d.recommendation.findings = {{text, text, text, text}};
+  d.recommendation.limits.limited_by = text;
+  return d;
+}
 
 }  // namespace mb::fixture
