@@ -1,0 +1,379 @@
+// The forward model on machines whose laws are known.
+#include "reports/model/machine_model.h"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <numeric>
+
+#include "data/error.h"
+#include "tests/reports/model/synthetic.h"
+
+namespace mb {
+namespace {
+
+using synthetic::Laws;
+using ::testing::HasSubstr;
+
+// The engine that the synthetic chains are: their regions, huge pages, spinning.
+EngineProfile like_the_chain() {
+  EngineProfile engine = find_engine_profile("generic");
+  engine.ubatch = 0;
+  return engine;
+}
+
+double truth(const Laws& laws, const ModelShape& shape, const Query& query, double threads) {
+  const bool prefill = query.phase == "prefill";
+  const std::int64_t rows = prefill ? query.prompt_tokens : 1;
+  const double seconds =
+      synthetic::step_seconds(laws, shape, shape.layers, prefill, rows, query.context_tokens,
+                              synthetic::chain_regions(shape, shape.layers), 1, threads) /
+      laws.efficiency;
+  return static_cast<double>(rows) / seconds;
+}
+
+double decode(const MachineModel& model, const std::string& spec, int threads,
+              std::int64_t context = 512) {
+  return model
+      .predict(find_model(spec), find_engine_profile("llama.cpp-threadpool"),
+               {"decode", 512, context, "f16"}, threads)
+      .tokens_per_second;
+}
+
+double prefill(const MachineModel& model, const std::string& spec, int threads) {
+  return model
+      .predict(find_model(spec), find_engine_profile("llama.cpp-threadpool"),
+               {"prefill", 512, 0, "f16"}, threads)
+      .tokens_per_second;
+}
+
+TEST(Prediction, FollowsAKnownMachineAtEveryThreadCount) {
+  Laws laws;
+  laws.smt = 2;
+  const MachineModel model(synthetic::results(laws));
+  for (const char* spec : {"qwen3-4b:q4_0", "qwen3-30b-a3b:q4_0"}) {
+    const ModelShape shape = find_model(spec);
+    for (const Query& query : {Query{"decode", 512, 512, "f16"}, Query{"prefill", 128, 0, "f16"}}) {
+      for (const int threads : {1, 2, 4, 8, 9, 16}) {
+        const Prediction seen = model.predict(shape, like_the_chain(), query, threads);
+        EXPECT_NEAR(seen.tokens_per_second / truth(laws, shape, query, threads), 1, 0.05)
+            << spec << " " << query.phase << " " << threads;
+      }
+    }
+  }
+}
+
+TEST(Prediction, CarriesOverToAModelThatWasNotMeasured) {
+  Laws laws;
+  const MachineModel model(synthetic::results(laws));
+  const ModelShape shape = find_model("llama-3.1-8b:q4_0");
+  for (const int threads : {1, 2, 4, 8}) {
+    const Query query{"decode", 512, 2048, "f16"};
+    const Prediction seen = model.predict(shape, like_the_chain(), query, threads);
+    EXPECT_NEAR(seen.tokens_per_second / truth(laws, shape, query, threads), 1, 0.1) << threads;
+  }
+}
+
+TEST(Prediction, TermsAddUpToTheStep) {
+  const MachineModel model(synthetic::results(Laws{}));
+  const Prediction seen =
+      model.predict(find_model("qwen3-4b"), find_engine_profile("llama.cpp-threadpool"),
+                    {"decode", 512, 512, "f16"}, 4);
+  double seconds = 0;
+  for (const auto& [term, part] : seen.seconds_by_term) seconds += part;
+  EXPECT_EQ(seen.seconds_by_term.size(), 5u);
+  EXPECT_NEAR(seconds * seen.tokens_per_second, 1, 1e-9);
+  EXPECT_LT(seen.low, seen.tokens_per_second);
+  EXPECT_GT(seen.high, seen.tokens_per_second);
+}
+
+TEST(Prediction, ShowsTheSmtCliffInPrefillAndNotInDecode) {
+  Laws laws;
+  laws.smt = 2;
+  laws.bandwidth_all = 40e9;
+  const MachineModel model(synthetic::results(laws));
+  EXPECT_GT(prefill(model, "qwen3-4b", 8), 1.2 * prefill(model, "qwen3-4b", 9));
+  EXPECT_NEAR(decode(model, "qwen3-4b", 9) / decode(model, "qwen3-4b", 8), 1, 0.05);
+}
+
+TEST(Prediction, MoreBandwidthNeverLowersDecode) {
+  Laws laws;
+  std::vector<double> last(9, 0.0);
+  for (const double factor : {0.5, 0.8, 1.0, 1.3, 2.0, 4.0}) {
+    Laws faster = laws;
+    faster.bandwidth_one *= factor;
+    faster.bandwidth_all *= factor;
+    const MachineModel model(synthetic::results(faster));
+    for (int threads = 1; threads <= 8; ++threads) {
+      const double seen = decode(model, "llama-3.1-8b", threads);
+      EXPECT_GE(seen, last[static_cast<std::size_t>(threads)] * 0.999) << factor << " " << threads;
+      last[static_cast<std::size_t>(threads)] = seen;
+    }
+  }
+}
+
+TEST(Prediction, AnExpertModelDecodesFasterThanADenseOneOfItsSize) {
+  Laws laws;
+  laws.models = {"qwen3-4b:q4_0"};
+  const MachineModel model(synthetic::results(laws));
+  EXPECT_GT(decode(model, "qwen3-30b-a3b", 8), 3 * decode(model, "llama-2-70b", 8));
+  EXPECT_GT(decode(model, "qwen3-30b-a3b", 8), decode(model, "llama-3.1-8b", 8));
+}
+
+TEST(Prediction, ALongerCacheSlowsDecode) {
+  const MachineModel model(synthetic::results(Laws{}));
+  EXPECT_GT(decode(model, "qwen3-4b", 8, 0), decode(model, "qwen3-4b", 8, 4096));
+  EXPECT_GT(decode(model, "qwen3-4b", 8, 4096), 1.2 * decode(model, "qwen3-4b", 8, 32768));
+}
+
+TEST(Prediction, NewRowsOnAWarmCacheCostMoreThanOnNone) {
+  const MachineModel model(synthetic::results(Laws{}));
+  const ModelShape shape = find_model("qwen3-4b");
+  const EngineProfile engine = find_engine_profile("llama.cpp-threadpool");
+  const Prediction cold = model.predict(shape, engine, {"prefill", 20, 0, "f16"}, 8);
+  const Prediction warm = model.predict(shape, engine, {"prefill", 20, 5250, "f16"}, 8);
+  EXPECT_GT(warm.seconds_by_term.at("attention"), 50 * cold.seconds_by_term.at("attention"));
+  EXPECT_LT(warm.tokens_per_second, cold.tokens_per_second);
+}
+
+TEST(Regime, IsNamedByPhaseAndSizeOfWork) {
+  Laws laws;
+  const MachineModel model(synthetic::results(laws));
+  const ModelShape shape = find_model("qwen3-4b");
+  const EngineProfile engine = find_engine_profile("llama.cpp-threadpool");
+  const Prediction decoded = model.predict(shape, engine, {"decode", 512, 512, "f16"}, 8);
+  EXPECT_EQ(decoded.regime, kMemoryBoundDecode);
+  EXPECT_EQ(decoded.limited_by, "weights");
+  const Prediction longer = model.predict(shape, engine, {"prefill", 512, 0, "f16"}, 8);
+  EXPECT_EQ(longer.regime, kStreamingPrefill);
+  EXPECT_EQ(longer.limited_by, "compute");
+  const Prediction few = model.predict(shape, engine, {"prefill", 13, 5000, "f16"}, 8);
+  EXPECT_EQ(few.regime, kDispatchBoundPrefill);
+}
+
+TEST(Regime, DispatchBoundsASmallModelOnASlowBarrier) {
+  Laws laws;
+  laws.cores = 64;
+  laws.bandwidth_all = 300e9;
+  laws.barrier_two = 2e-6;
+  const MachineModel model(synthetic::results(laws));
+  const Prediction seen =
+      model.predict(find_model("gemma-3-270m"), find_engine_profile("llama.cpp-threadpool"),
+                    {"prefill", 128, 0, "f16"}, 64);
+  EXPECT_EQ(seen.limited_by, "dispatch");
+  EXPECT_EQ(seen.regime, kDispatchBoundPrefill);
+}
+
+TEST(Residency, AModelThatFitsTheCacheIsServedFromIt) {
+  Laws laws;
+  laws.l3_bytes = 2.4e9;  // a third is usable: 0.8 GB
+  laws.matvec_one = 500e9;
+  laws.models = {};
+  const MachineModel model(synthetic::results(laws));
+  const auto weights = [&](const char* spec) {
+    const ModelShape shape = find_model(spec);
+    const Prediction seen =
+        model.predict(shape, find_engine_profile("generic"), {"decode", 512, 0, "f16"}, 8);
+    return static_cast<double>(shape.weight_bytes_per_token()) / seen.seconds_by_term.at("weights");
+  };
+  EXPECT_GT(weights("gemma-3-1b"), 5 * laws.bandwidth_all);
+  EXPECT_NEAR(weights("qwen3-8b") / laws.bandwidth_all, 1, 0.05);
+}
+
+TEST(Validity, AnInvalidPointIsNotUsed) {
+  Laws laws;
+  Results results = synthetic::results(laws);
+  const double before = decode(MachineModel(results), "qwen3-4b", 8);
+  Results broken = results;
+  for (Point& point : broken.points) {
+    const bool target = point.probe == "stream_bandwidth" &&
+                        point.parameters.text_or("level", "") == "dram" &&
+                        point.parameters.number_or("threads", 0) == 4;
+    if (!target) continue;
+    point.summary.median /= 100;
+    point.verdict.worsen(Validity::kInvalid, "steal", "40 % of the used CPUs, limit 5 %");
+  }
+  const MachineModel model(broken);
+  EXPECT_NEAR(decode(model, "qwen3-4b", 8) / before, 1, 0.01);
+  EXPECT_EQ(model.verdict().validity, Validity::kNoisy);
+  const auto missing = model.missing();
+  EXPECT_TRUE(std::any_of(missing.begin(), missing.end(), [](const Missing& entry) {
+    return entry.what.find("dram") != std::string::npos &&
+           entry.cause.find("steal") != std::string::npos;
+  }));
+}
+
+TEST(Validity, NoisyPointsWidenTheInterval) {
+  Laws laws;
+  Results results = synthetic::results(laws);
+  const auto width = [](const Results& document) {
+    const Prediction seen = MachineModel(document).predict(
+        find_model("qwen3-4b"), find_engine_profile("generic"), {"decode", 512, 512, "f16"}, 8);
+    return seen.high / seen.low;
+  };
+  const double before = width(results);
+  for (Point& point : results.points) {
+    point.verdict.worsen(Validity::kNoisy, "bimodal", "two states");
+    point.modes = Modes{point.summary.median * 0.8, point.summary.median * 1.2};
+  }
+  EXPECT_GT(width(results), 1.3 * before);
+  EXPECT_EQ(MachineModel(results).verdict().validity, Validity::kNoisy);
+}
+
+TEST(Validity, CleanPointsGiveAValidVerdict) {
+  EXPECT_EQ(MachineModel(synthetic::results(Laws{})).verdict().validity, Validity::kValid);
+}
+
+TEST(MissingCurves, WithoutBandwidthThereIsNoPrediction) {
+  Results results = synthetic::results(Laws{});
+  std::erase_if(results.points,
+                [](const Point& point) { return point.probe == "stream_bandwidth"; });
+  const MachineModel model(results);
+  try {
+    decode(model, "qwen3-4b", 1);
+    FAIL() << "predicted without bandwidth";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kUntrustworthy);
+    EXPECT_THAT(error.what(), HasSubstr("stream_bandwidth"));
+  }
+}
+
+TEST(MissingCurves, WithoutMatrixRatesThereIsNoPrediction) {
+  Results results = synthetic::results(Laws{});
+  std::erase_if(results.points,
+                [](const Point& point) { return point.probe == "matmul_throughput"; });
+  EXPECT_THROW(prefill(MachineModel(results), "qwen3-4b", 1), Error);
+}
+
+TEST(MissingCurves, PriorsAreListedAndWidenNothingSilently) {
+  Results results = synthetic::results(Laws{});
+  std::erase_if(results.points, [](const Point& point) {
+    return point.probe == "dispatch_overhead" || point.probe == "attention_kv";
+  });
+  const MachineModel model(results);
+  EXPECT_GT(decode(model, "qwen3-4b", 8), 0);
+  std::string all;
+  for (const Missing& entry : model.missing()) all += entry.what + "\n";
+  EXPECT_THAT(all, HasSubstr("barrier cost"));
+  EXPECT_THAT(all, HasSubstr("attention"));
+  EXPECT_EQ(model.verdict().validity, Validity::kNoisy);
+}
+
+TEST(MissingCurves, WithoutStepsTheIntervalIsWiderAndSaysSo) {
+  Laws laws;
+  const MachineModel with(synthetic::results(laws));
+  laws.models = {};
+  const MachineModel without(synthetic::results(laws));
+  const auto width = [](const MachineModel& model) {
+    const Prediction seen = model.predict(find_model("qwen3-4b"), find_engine_profile("generic"),
+                                          {"decode", 512, 512, "f16"}, 8);
+    return seen.high / seen.low;
+  };
+  EXPECT_GT(width(without), 1.3 * width(with));
+  std::string all;
+  for (const Missing& entry : without.missing()) all += entry.what + "\n";
+  EXPECT_THAT(all, HasSubstr("measured decode step"));
+}
+
+TEST(Efficiency, OfTheChainIsAppliedAndShown) {
+  Laws laws;
+  laws.efficiency = 0.6;
+  const MachineModel slow(synthetic::results(laws));
+  laws.efficiency = 0.9;
+  const MachineModel fast(synthetic::results(laws));
+  EXPECT_NEAR(decode(fast, "qwen3-4b", 8) / decode(slow, "qwen3-4b", 8), 1.5, 0.01);
+  bool seen = false;
+  for (const ModelCurve& curve : fast.curves()) {
+    if (curve.name.find("eta_decode") == std::string::npos) continue;
+    seen = true;
+    for (const double eta : curve.y) EXPECT_NEAR(eta, 0.95, 0.12);
+  }
+  EXPECT_TRUE(seen);
+}
+
+TEST(Efficiency, BeyondSenseIsHeldAndNamed) {
+  Laws laws;
+  laws.efficiency = 0.05;
+  const MachineModel model(synthetic::results(laws));
+  std::string all;
+  for (const Missing& entry : model.missing()) all += entry.what + ": " + entry.cause + "\n";
+  EXPECT_THAT(all, HasSubstr("held at 0.20"));
+}
+
+TEST(Curves, MarkTheKneeAndTheUsableCache) {
+  Laws laws;  // 20 GB/s a thread up to 60
+  const MachineModel model(synthetic::results(laws));
+  const auto curves = model.curves();
+  const auto named = [&](const std::string& name) -> const ModelCurve& {
+    return *std::find_if(curves.begin(), curves.end(),
+                         [&](const ModelCurve& curve) { return curve.name == name; });
+  };
+  EXPECT_EQ(named("bandwidth_read_dram").marks.at("knee_threads"), 4);
+  const double usable = named("bandwidth_by_working_set").marks.at("l3_usable_bytes");
+  EXPECT_GT(usable, 6e6);
+  EXPECT_LT(usable, 14e6);
+}
+
+TEST(Curves, HoldTheMeasuredChainScaledToTheWholeModel) {
+  Laws laws;
+  const MachineModel model(synthetic::results(laws));
+  const ModelShape shape = find_model("qwen3-4b");
+  for (const ModelCurve& curve : model.curves()) {
+    if (curve.name.rfind("measured_decode", 0) != 0 ||
+        curve.name.find("qwen3-4b") == std::string::npos) {
+      continue;
+    }
+    for (std::size_t i = 0; i < curve.x.size(); ++i) {
+      EXPECT_NEAR(curve.y[i] / truth(laws, shape, {"decode", 512, 512, "f16"}, curve.x[i]), 1,
+                  0.05);
+    }
+    return;
+  }
+  FAIL() << "no curve of the measured chain";
+}
+
+TEST(Resampling, IsTheSameForTheSameSeedAndMovesWithTheError) {
+  Laws laws;
+  const MachineModel model(synthetic::results(laws));
+  EXPECT_DOUBLE_EQ(decode(model.resampled(3), "qwen3-4b", 8),
+                   decode(model.resampled(3), "qwen3-4b", 8));
+  EXPECT_NE(decode(model.resampled(3), "qwen3-4b", 8), decode(model.resampled(4), "qwen3-4b", 8));
+}
+
+TEST(EngineProfiles, AreFourAndNameTheirSources) {
+  EXPECT_THAT(engine_profiles(), ::testing::ElementsAre("generic", "llama.cpp-openmp",
+                                                        "llama.cpp-threadpool", "pytorch-eager"));
+  for (const std::string& name : engine_profiles()) {
+    const EngineProfile profile = find_engine_profile(name);
+    EXPECT_GT(profile.regions_per_layer_moe, profile.regions_per_layer_dense) << name;
+    EXPECT_FALSE(profile.sources.empty()) << name;
+    EXPECT_THAT(profile.sources.back(), HasSubstr("not measured")) << name;
+  }
+  EXPECT_THROW(find_engine_profile("nonesuch"), Error);
+}
+
+TEST(Engine, OnSmallPagesReadsAtTheirBandwidth) {
+  Laws laws;
+  laws.pages_4k = 0.5;
+  laws.matvec_one = 200e9;
+  const MachineModel model(synthetic::results(laws));
+  EngineProfile mapped = find_engine_profile("generic"), huge = mapped;
+  mapped.weights_page = "4k";
+  const Query query{"decode", 512, 0, "f16"};
+  const ModelShape shape = find_model("llama-3.1-8b");
+  const double ratio = model.predict(shape, mapped, query, 8).tokens_per_second /
+                       model.predict(shape, huge, query, 8).tokens_per_second;
+  EXPECT_NEAR(ratio, 0.5, 0.03);
+}
+
+TEST(Query, ThatMakesNoSenseIsRefused) {
+  const MachineModel model(synthetic::results(Laws{}));
+  const ModelShape shape = find_model("qwen3-4b");
+  const EngineProfile engine = find_engine_profile("generic");
+  EXPECT_THROW(model.predict(shape, engine, {"chat", 1, 1, "f16"}, 1), Error);
+  EXPECT_THROW(model.predict(shape, engine, {"prefill", 0, 0, "f16"}, 1), Error);
+  EXPECT_THROW(model.predict(shape, engine, {"decode", 1, 1, "f16"}, 0), Error);
+}
+
+}  // namespace
+}  // namespace mb
