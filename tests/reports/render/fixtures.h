@@ -107,7 +107,7 @@ inline void add_streams(Results& results, const Size& size) {
   const std::vector<std::pair<std::string, double>> operations{
       {"read", 1.0}, {"copy", 1.27}, {"triad", 1.25}, {"streaming_write", 0.85}, {"write", 0.6}};
   for (const auto& [operation, factor] : operations) {
-    for (const std::string& page : {"4k", "thp"}) {
+    for (const std::string page : {"4k", "thp"}) {
       if (page == "4k" && operation != "read") continue;
       for (const int t : size.counts()) {
         const double value = size.dram(t) * factor * (page == "4k" ? 0.85 : 1);
@@ -153,7 +153,7 @@ inline void add_other_probes(Results& results, const Size& size) {
   for (const auto& [sync, cost] : syncs) {
     for (const int t : size.counts()) {
       if (t == 1) continue;
-      for (const std::string& operation : {"barrier", "region"}) {
+      for (const std::string operation : {"barrier", "region"}) {
         Parameters p;
         p.set("operation", operation).set("sync", sync).set("threads", t);
         const double seconds = cost * t / 2 * (operation == "region" ? 1.7 : 1);
@@ -161,8 +161,8 @@ inline void add_other_probes(Results& results, const Size& size) {
       }
     }
   }
-  for (const std::string& operation : {"write", "read", "repeat_read"}) {
-    for (const std::string& path : {"read", "mmap"}) {
+  for (const std::string operation : {"write", "read", "repeat_read"}) {
+    for (const std::string path : {"read", "mmap"}) {
       for (const int t : {1, size.cores}) {
         Parameters p;
         p.set("operation", operation).set("path", path).set("threads", t);
@@ -280,7 +280,7 @@ inline ModelAdvice model_advice(const Size& size, const Model& model) {
   advice.decode = phase_advice(size, model, "decode");
   advice.compromise = advice.prefill;
   advice.compromise.phase = "both";
-  for (const std::string& phase : {"prefill", "decode"}) {
+  for (const std::string phase : {"prefill", "decode"}) {
     for (int t = 1; t <= size.threads(); ++t) {
       advice.predictions.push_back(predict(size, model, phase, t));
     }
@@ -359,7 +359,7 @@ inline Documents documents(const Size& size) {
     r.models.push_back(model_advice(size, model));
   }
   const Model qwen{"qwen3-4b:q4_0", "Qwen3 4B, Q4_0", 2.4e9, 2.37e9, 4.0e9};
-  for (const std::string& phase : {"prefill", "decode"}) {
+  for (const std::string phase : {"prefill", "decode"}) {
     ModelCurve curve{
         "measured_" + phase + "/" + qwen.name, "threads", "tokens/s", {}, {}, {}, {}, {}};
     for (const int t : size.counts()) {
