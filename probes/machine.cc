@@ -1,14 +1,13 @@
 // Describes the machine and measures nothing: prints a results document without points, or writes
 // it with --out. The campaign runs this first and plans from what it says.
 //
-// Being one of the probes it takes Google Benchmark's flags and has no benchmark to list or to run.
-#include <benchmark/benchmark.h>
+// Being one of the probes it takes Google Benchmark's flags, and has no benchmark to list or to
+// run.
 #include <fmt/format.h>
 
-#include <boost/program_options.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <exception>
-#include <sstream>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,31 +18,32 @@
 #include "data/system/files.h"
 #include "probes/core/build_facts.h"
 #include "probes/core/describe_machine.h"
+#include "probes/core/probe_options.h"
 
 namespace mb {
 namespace {
 
-namespace po = boost::program_options;
+constexpr std::string_view kSummary =
+    "machine: topology, caches, memory, limits and software of this machine; no timing";
 
-constexpr std::string_view kDescription =
-    R"({"name": "machine", "summary": "Topology, caches, memory, limits and software of this machine; no timing", "operations": []})";
+constexpr std::string_view kHelp = R"(
+Usage: machine [--out FILE] [--describe]
 
-bool lists_benchmarks(int argc, char** argv) {
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view flag = argv[i];
-    if (flag == "--benchmark_list_tests" || flag == "--benchmark_list_tests=true") return true;
+  --out FILE    results document to write, whole or not at all (default: printed)
+  --describe    print what this probe tells and end
+  --help        print this and end
+
+Exit codes: 0 good, 1 failure, 2 usage, 4 no CPU of this machine may be used.
+)";
+
+ProbeOptions parse(int argc, char** argv) {
+  ProbeOptions options = parse_probe_options(argc, argv);
+  if (options.machine || options.plan) {
+    throw Error(ErrorCode::kUsage,
+                fmt::format("--{} has no effect here: this probe describes the machine it runs on",
+                            options.machine ? "machine" : "plan"));
   }
-  return false;
-}
-
-po::variables_map parse(int argc, char** argv, const po::options_description& options) {
-  po::variables_map values;
-  try {
-    po::store(po::command_line_parser(argc, argv).options(options).run(), values);
-  } catch (const po::error& error) {
-    throw Error(ErrorCode::kUsage, fmt::format("{}; see machine --help", error.what()));
-  }
-  return values;
+  return options;
 }
 
 Results describe(std::vector<std::string> command) {
@@ -56,29 +56,21 @@ Results describe(std::vector<std::string> command) {
 }
 
 int run(int argc, char** argv) {
-  const std::vector<std::string> command(argv, argv + argc);
-  const bool list = lists_benchmarks(argc, argv);
-  benchmark::Initialize(&argc, argv);  // takes its own flags out
-  po::options_description options("machine: describes this machine as JSON");
-  options.add_options()("help", "this text")("describe", "print what this probe is, as JSON")(
-      "out", po::value<std::string>()->value_name("FILE"), "write the document there");
-  const po::variables_map values = parse(argc, argv, options);
-  if (values.count("help") != 0) {
-    std::ostringstream text;
-    text << options;
-    fmt::print("{}", text.str());
+  const ProbeOptions options = parse(argc, argv);
+  if (options.help || options.describe) {
+    fmt::print("{}\n{}", kSummary, options.help ? kHelp : "");
     return 0;
   }
-  if (values.count("describe") != 0) {
-    fmt::print("{}\n", kDescription);
-    return 0;
-  }
-  if (list) return 0;
-  const std::string document = to_json_text(describe(command));
-  if (values.count("out") != 0) {
-    write_file_atomically(values["out"].as<std::string>(), document);
+  const bool lists = std::ranges::any_of(options.benchmark_arguments, [](const auto& argument) {
+    return argument == "--benchmark_list_tests" || argument == "--benchmark_list_tests=true";
+  });
+  if (lists) return 0;
+  const std::string document = to_json_text(describe({argv, argv + argc}));
+  if (options.out) {
+    write_file_atomically(*options.out, document);
   } else {
-    fmt::print("{}\n", document);
+    fmt::print("{}", document);
+    if (std::fflush(stdout) != 0) throw Error(ErrorCode::kFailure, "standard output: cannot write");
   }
   return 0;
 }

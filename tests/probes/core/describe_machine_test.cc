@@ -32,7 +32,7 @@ TEST_P(FixtureMachine, GivesTheStoredDocument) {
   const Machine machine = fixture_machine(GetParam());
   const std::filesystem::path path = document_of(GetParam().name);
   if (std::getenv("UPDATE_FIXTURES") != nullptr) {
-    write_file_atomically(path, machine_to_json_text(machine) + "\n");
+    write_file_atomically(path, machine_to_json_text(machine));
   }
   const Machine stored = machine_from_json_text(read_file(path), path.string());
   EXPECT_EQ(machine_to_json_text(machine), machine_to_json_text(stored));
@@ -113,6 +113,15 @@ TEST_F(MadeUpHost, WithoutAnyFileIsStillDescribed) {
   EXPECT_THAT(machine.missing, missing_what("cache sizes"));
   EXPECT_THAT(machine.missing, missing_what("available memory"));
   EXPECT_TRUE(machine_from_json_text(machine_to_json_text(machine), "test") == machine);
+}
+
+// Some hypervisors hand memory over on demand; hwloc then sees a node that is still small.
+TEST_F(MadeUpHost, TheOnlyNodeHasAllTheMemory) {
+  write("proc/meminfo", "MemTotal: 67108864 kB\nMemFree: 33554432 kB\n");
+  const Machine machine = describe();
+  ASSERT_EQ(machine.numa_nodes.size(), 1u);
+  EXPECT_EQ(machine.numa_nodes[0].bytes, std::int64_t{64} << 30);
+  EXPECT_EQ(machine.limits.memory_available_bytes, std::int64_t{32} << 30);
 }
 
 TEST_F(MadeUpHost, MarksPusOutsideTheMaskAsNotUsable) {

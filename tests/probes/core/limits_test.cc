@@ -77,6 +77,7 @@ const QuotaCase kQuotaCases[] = {
     {"v1-container-root", 2.5, 2, "quota", "cgroup v1 /cpu.cfs_quota_us"},
     {"v1-below-container-root", 2.0, 2, "quota", "cgroup v1 /inner/cpu.cfs_quota_us"},
     {"v1-untranslatable", 2.0, 2, "quota", "cgroup v1 /cpu.cfs_quota_us"},
+    {"v1-prefix-is-no-parent", 2.0, 2, "quota", "cgroup v1 /cpu.cfs_quota_us"},
     {"v1-path-not-visible", 2.0, 2, "quota", "cgroup v1 /cpu.cfs_quota_us"},
     {"mixed-v1-cpu", 2.0, 2, "quota", "cgroup v1 /job/cpu.cfs_quota_us"},
     {"mixed-v2-cpu", 3.0, 3, "quota", "cgroup v2 /job/cpu.max"},
