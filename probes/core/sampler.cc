@@ -16,6 +16,10 @@ namespace {
 constexpr std::uint64_t kMostIterations = std::uint64_t{1} << 32;
 // A short operation's samples are stretched to fill the time, so calibration may not eat it.
 constexpr double kCalibrationShare = 0.25;
+// Below this share of the time a run may be repeated to be sure of its length.
+constexpr double kCheapShare = 0.05;
+// Of the time, what max_samples samples are stretched to; the rest is for calibration and drift.
+constexpr double kFill = 0.8;
 constexpr int kLeastSamplesOfLongOperation = 2;
 // Samples are planned longer than the least length, so that a faster one is still long enough.
 constexpr double kMargin = 1.5;
@@ -44,18 +48,23 @@ Samples take_samples(const SampleRequest& request, Clock& clock,
   const double hard_limit = request.seconds * request.hard_limit_factor;
   // Longer samples than the least length where the time allows no more than max_samples anyway.
   const double wanted = std::max(kMargin * request.min_sample_seconds,
-                                 request.seconds / std::max(request.max_samples, 1));
+                                 kFill * request.seconds / std::max(request.max_samples, 1));
 
   Samples samples;
   std::uint64_t n = 1;
-  double took = run(n);
-  const double single = took;
+  // A run that an interruption made long would leave the samples too short, so the faster of two
+  // decides where a second one costs little.
+  const auto confirmed = [&](double took) {
+    const bool long_enough = took >= wanted && took <= kCheapShare * request.seconds;
+    return long_enough ? std::min(took, run(n)) : took;
+  };
+  const double single = run(n);
+  double took = confirmed(single);
   while (took < wanted && n < kMostIterations) {
-    if (took >= request.min_sample_seconds && elapsed() > kCalibrationShare * request.seconds)
-      break;
-    if (elapsed() > hard_limit) break;
+    const bool good = took >= request.min_sample_seconds;
+    if (elapsed() > (good ? kCalibrationShare * request.seconds : hard_limit)) break;
     n = grow(n, took, wanted);
-    took = run(n);
+    took = confirmed(run(n));
   }
   samples.iterations_per_sample = n;
 

@@ -1,0 +1,128 @@
+// The sampler on a clock that only the measured operation advances.
+#include "probes/core/sampler.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace mb {
+namespace {
+
+using testing::DoubleNear;
+using testing::Each;
+using testing::Ge;
+using testing::SizeIs;
+
+class HandClock final : public Clock {
+ public:
+  double now_seconds() override { return now_; }
+  void sleep_seconds(double seconds) override { now_ += seconds; }
+
+ private:
+  double now_ = 100;
+};
+
+// An operation of a fixed cost that remembers how it was called.
+struct Operation {
+  HandClock clock;
+  double cost;
+  std::vector<std::uint64_t> calls;
+  double run(std::uint64_t iterations) {
+    calls.push_back(iterations);
+    const double seconds = cost * static_cast<double>(iterations);
+    clock.sleep_seconds(seconds);
+    return seconds;
+  }
+  Samples sample(const SampleRequest& request) {
+    return take_samples(request, clock, [this](std::uint64_t n) { return run(n); });
+  }
+  double elapsed() { return clock.now_seconds() - 100; }
+};
+
+TEST(Sampler, RepeatsAShortOperationUntilASampleIsLongEnough) {
+  Operation operation{{}, 1e-6, {}};
+  const Samples samples = operation.sample({.seconds = 0.5});
+  EXPECT_GE(static_cast<double>(samples.iterations_per_sample) * 1e-6, 1e-3);
+  EXPECT_FALSE(samples.too_short);
+  EXPECT_THAT(samples.seconds_per_iteration, Each(DoubleNear(1e-6, 1e-12)));
+}
+
+TEST(Sampler, UsesTheTimeAndDoesNotOverrunIt) {
+  for (const double cost : {1e-9, 1e-6, 1e-4, 2e-3, 0.03}) {
+    Operation operation{{}, cost, {}};
+    operation.sample({.seconds = 0.5});
+    EXPECT_LE(operation.elapsed(), 0.5) << cost;
+    EXPECT_GE(operation.elapsed(), 0.3) << cost;
+  }
+}
+
+TEST(Sampler, KeepsNoWarmUpAndEverySampleAfterIt) {
+  Operation operation{{}, 0.01, {}};
+  int call = 0;
+  const Samples samples = take_samples({.seconds = 0.5}, operation.clock, [&](std::uint64_t n) {
+    if (call++ == 0) return operation.run(n) * 7;  // a cold first run
+    return operation.run(n) * (call == 10 ? 3 : 1);
+  });
+  EXPECT_THAT(samples.seconds_per_iteration, testing::Contains(DoubleNear(0.03, 1e-9)).Times(1));
+  EXPECT_THAT(samples.seconds_per_iteration, Each(testing::Lt(0.05)));
+}
+
+TEST(Sampler, StopsAtTheMostSamples) {
+  Operation operation{{}, 2e-3, {}};
+  EXPECT_THAT(operation.sample({.seconds = 100, .max_samples = 7}).seconds_per_iteration,
+              SizeIs(7));
+}
+
+TEST(Sampler, TakesTheLeastSamplesThoughTheTimeIsOver) {
+  // 0.09 s fits five times into 0.5 s, but warm-up and calibration take their part.
+  Operation operation{{}, 0.09, {}};
+  EXPECT_THAT(operation.sample({.seconds = 0.5}).seconds_per_iteration, SizeIs(Ge(5u)));
+  EXPECT_LE(operation.elapsed(), 1.5);
+}
+
+TEST(Sampler, ALongOperationIsSampledTwiceAndNoMore) {
+  Operation operation{{}, 0.4, {}};
+  const Samples samples = operation.sample({.seconds = 0.5});
+  EXPECT_THAT(samples.seconds_per_iteration, SizeIs(2));
+  EXPECT_EQ(samples.iterations_per_sample, 1u);
+  EXPECT_FALSE(samples.too_short);
+}
+
+TEST(Sampler, TheHardLimitStopsEvenTheLeastSamples) {
+  Operation operation{{}, 0.7, {}};
+  EXPECT_THAT(operation.sample({.seconds = 0.5}).seconds_per_iteration, SizeIs(1));
+  EXPECT_LE(operation.elapsed(), 1.5);
+}
+
+TEST(Sampler, AnOperationLongerThanTheHardLimitRunsOnceAndIsKept) {
+  Operation operation{{}, 2.0, {}};
+  const Samples samples = operation.sample({.seconds = 0.5});
+  EXPECT_THAT(samples.seconds_per_iteration, testing::ElementsAre(2.0));
+  EXPECT_THAT(operation.calls, SizeIs(1));
+}
+
+TEST(Sampler, AnOperationWithoutLengthEndsAndSaysSo) {
+  Operation operation{{}, 0, {}};
+  const Samples samples = operation.sample({.seconds = 0.5});
+  EXPECT_TRUE(samples.too_short);
+  EXPECT_FALSE(samples.seconds_per_iteration.empty());
+}
+
+TEST(Sampler, AnInterruptionDuringCalibrationDoesNotShortenTheSamples) {
+  Operation operation{{}, 1e-6, {}};
+  int call = 0;
+  const Samples samples = take_samples({.seconds = 0.5}, operation.clock, [&](std::uint64_t n) {
+    const double seconds = operation.run(n);
+    return ++call == 3 ? seconds + 0.02 : seconds;  // somebody else's time slice
+  });
+  EXPECT_FALSE(samples.too_short);
+  EXPECT_GE(static_cast<double>(samples.iterations_per_sample) * 1e-6, 1e-3);
+}
+
+TEST(Sampler, AnErrorOfTheOperationPassesThrough) {
+  HandClock clock;
+  EXPECT_THROW(take_samples({}, clock, [](std::uint64_t) -> double { throw std::bad_alloc(); }),
+               std::bad_alloc);
+}
+
+}  // namespace
+}  // namespace mb
