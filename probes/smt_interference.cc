@@ -1,0 +1,159 @@
+// Do two hardware threads on a core help or hurt? The same work is done by one and by two threads
+// on each of the same cores, and the total rates are compared:
+//   compute      multiply-adds on registers alone: the siblings share the units, so no gain is due
+//   stream_read  each thread reads its slice of DRAM: a second thread may hide latency
+//   attention    each thread reads its own keys and values again and again, half an L2 of them, as
+//   a
+//                head of attention does: one thread has room, two fill the cache that they share
+// Rates count all threads: FLOP/s, or bytes read per second (STREAM rule).
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "data/error.h"
+#include "data/plan/placement.h"
+#include "probes/core/probe.h"
+#include "probes/core/rank_buffers.h"
+#include "workloads/kernels/compute_fma.h"
+#include "workloads/kernels/isa.h"
+#include "workloads/kernels/stream_read.h"
+
+namespace {
+
+using mb::Error, mb::ErrorCode;
+
+// As in stream_bandwidth: together four times the last-level caches, and long enough a pass.
+constexpr std::int64_t kTimesLastLevelCache = 4;
+constexpr std::int64_t kLeastDramSliceBytes = std::int64_t{16} << 20;
+constexpr std::size_t kGrainBytes = 512;  // whole turns of the unrolled loop
+
+class ComputeCase final : public mb::Case {
+ public:
+  explicit ComputeCase(mb::PinnedTeam& team) : team_(team), means_(pus()) {
+    unit = mb::Unit::kFlopsPerSecond;
+    amount_per_iteration = mb::compute_fma_flops_per_pass() * static_cast<double>(team.size());
+  }
+
+  double seconds(std::uint64_t iterations) override {
+    return team_.timed([this, iterations](int rank) {
+      means_[static_cast<std::size_t>(rank)].value = mb::compute_fma(iterations);
+    });
+  }
+
+  void check() override {
+    for (const Mean& mean : means_) {
+      if (mean.value == 1.0F) continue;
+      throw Error(ErrorCode::kFailure,
+                  fmt::format("multiply-adds ended at {}, expected 1; this CPU does not compute "
+                              "reliably",
+                              mean.value));
+    }
+  }
+
+ private:
+  struct alignas(128) Mean {  // two lines: neighbours are fetched in pairs
+    float value = 0;
+  };
+  std::size_t pus() const { return static_cast<std::size_t>(team_.size()); }
+
+  mb::PinnedTeam& team_;
+  std::vector<Mean> means_;
+};
+
+class ReadCase final : public mb::Case {
+ public:
+  ReadCase(mb::PinnedTeam& team, const mb::RankBuffers& buffers, std::size_t words)
+      : team_(team),
+        buffers_(buffers),
+        words_(words),
+        sums_(static_cast<std::size_t>(team.size())) {
+    unit = mb::Unit::kBytesPerSecond;
+    amount_per_iteration =
+        static_cast<double>(words * sizeof(std::uint64_t)) * static_cast<double>(team.size());
+    facts["working_set_bytes"] = amount_per_iteration;
+    team_.run([this](int rank) {
+      for (std::size_t i = 0; i < words_; ++i) buffers_.as<std::uint64_t>(rank)[i] = i;
+    });
+  }
+
+  double seconds(std::uint64_t iterations) override {
+    passes_ += iterations;
+    return team_.timed([this, iterations](int rank) {
+      sums_[static_cast<std::size_t>(rank)].value +=
+          mb::stream_read(buffers_.as<std::uint64_t>(rank), words_, iterations);
+    });
+  }
+
+  void check() override {
+    const std::uint64_t expected = passes_ * (words_ / 2 * (words_ - 1));
+    for (const Sum& sum : sums_) {
+      if (sum.value == expected) continue;
+      throw Error(ErrorCode::kFailure,
+                  "a read sum is wrong; this CPU or its memory does not compute reliably");
+    }
+  }
+
+ private:
+  struct alignas(128) Sum {
+    std::uint64_t value = 0;
+  };
+
+  mb::PinnedTeam& team_;
+  const mb::RankBuffers& buffers_;
+  const std::size_t words_;
+  std::vector<Sum> sums_;
+  std::uint64_t passes_ = 0;
+};
+
+// Bytes of one thread. The same work on the same cores whatever threads_per_core: DRAM slices share
+// one total; attention keeps what one thread reads at a time.
+std::int64_t slice_bytes(const std::string& operation, const mb::Machine& machine, int threads) {
+  if (operation == "stream_read") {
+    return std::max(kTimesLastLevelCache * machine.last_level_cache_total_bytes() / threads,
+                    kLeastDramSliceBytes);
+  }
+  if (operation != "attention") {
+    throw Error(
+        ErrorCode::kUsage,
+        fmt::format("operation '{}': expected compute, stream_read or attention", operation));
+  }
+  const auto l2_bytes = machine.cache_bytes(2);
+  if (!l2_bytes) throw Error(ErrorCode::kNotAvailable, "the machine shows no L2 cache");
+  return *l2_bytes / 2;
+}
+
+std::unique_ptr<mb::Case> prepare(const mb::PlannedPoint& point, mb::Kit& kit) {
+  static mb::RankBuffers buffers;
+  const auto cores = static_cast<int>(point.parameters.number_or("cores", 1));
+  const auto per_core = static_cast<int>(point.parameters.number_or("threads_per_core", 1));
+  const std::vector<int> pus = mb::place_on_cores(kit.machine(), cores, per_core);
+  if (!kit.machine().has_smt() || pus.empty()) {
+    throw Error(ErrorCode::kNotAvailable, "no hardware threads to compare here");
+  }
+  mb::PinnedTeam& team = kit.team(pus, mb::Sync::kSpin);
+  const std::string operation = point.parameters.text_or("operation", "compute");
+  std::unique_ptr<mb::Case> measured;
+  if (operation == "compute") {
+    measured = std::make_unique<ComputeCase>(team);
+  } else {
+    const std::int64_t bytes = slice_bytes(operation, kit.machine(), team.size());
+    const std::size_t whole = static_cast<std::size_t>(bytes) / kGrainBytes * kGrainBytes;
+    buffers.prepare(kit, team, whole, mb::PageKind::kTransparentHuge);
+    measured = std::make_unique<ReadCase>(team, buffers, whole / sizeof(std::uint64_t));
+    buffers.describe(*measured);
+  }
+  measured->quantity = "rate";
+  measured->notes["isa"] = mb::chosen_isa();
+  return measured;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return mb::probe_main(argc, argv,
+                        {"smt_interference",
+                         "The same work by one and by two hardware threads a core: compute, DRAM "
+                         "reads, attention in the L2.",
+                         prepare});
+}

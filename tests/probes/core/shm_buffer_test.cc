@@ -1,0 +1,169 @@
+// Nameless shared memory: what is written is read back, room is checked, nothing is left behind
+// even after SIGKILL, and a full tmpfs gives an error and no signal.
+#include "probes/core/shm_buffer.h"
+
+#include <gmock/gmock.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <vector>
+
+#include "data/error.h"
+
+namespace mb {
+namespace {
+
+constexpr std::size_t kMiB = std::size_t{1} << 20;
+
+std::set<std::string> names_in_shm() {
+  std::set<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator("/dev/shm")) {
+    names.insert(entry.path().filename());
+  }
+  return names;
+}
+
+ErrorCode code_of(const auto& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error.code();
+  }
+  return ErrorCode{};
+}
+
+TEST(ShmBuffer, GivesBackWhatWasWrittenThroughFileAndMapping) {
+  ShmBuffer buffer(2 * kMiB);
+  std::vector<char> block(kMiB, 'a'), read(kMiB);
+  ASSERT_TRUE(buffer.write_at(kMiB, block.data(), block.size()));
+  EXPECT_EQ(buffer.map()[kMiB], std::byte{'a'});
+  EXPECT_EQ(buffer.map()[0], std::byte{0});
+  buffer.map()[kMiB] = std::byte{'b'};
+  ASSERT_TRUE(buffer.read_at(kMiB, read.data(), read.size()));
+  EXPECT_EQ(read[0], 'b');
+  EXPECT_EQ(read[1], 'a');
+}
+
+TEST(ShmBuffer, DroppedPagesAreNewAgain) {
+  ShmBuffer buffer(2 * kMiB);
+  std::fill_n(buffer.map(), buffer.size(), std::byte{7});
+  const std::int64_t before = shm_free_bytes();
+  ASSERT_TRUE(buffer.drop_pages(0, kMiB));
+  // Others use /dev/shm too, but not by chance in the other direction by just this much.
+  EXPECT_GE(shm_free_bytes() - before, static_cast<std::int64_t>(kMiB / 2));
+  ASSERT_TRUE(buffer.reserve(0, kMiB));
+  EXPECT_EQ(buffer.map()[0], std::byte{0});
+  EXPECT_EQ(buffer.map()[kMiB], std::byte{7});
+}
+
+TEST(ShmBuffer, HasNoNameInDevShm) {
+  const auto before = names_in_shm();
+  ShmBuffer buffer(kMiB);
+  buffer.map()[0] = std::byte{1};
+  EXPECT_THAT(names_in_shm(), testing::IsSubsetOf(before));
+}
+
+TEST(ShmBuffer, LeavesNothingWhenItsProcessIsKilled) {
+  const auto names_before = names_in_shm();
+  const std::int64_t free_before = shm_free_bytes();
+  constexpr std::size_t kBytes = 64 * kMiB;
+  int ready[2];
+  ASSERT_EQ(pipe(ready), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    ShmBuffer buffer(kBytes);
+    std::fill_n(buffer.map(), kBytes, std::byte{1});
+    const char done = 1;
+    if (write(ready[1], &done, 1) != 1) _exit(1);
+    pause();
+    _exit(0);
+  }
+  char done = 0;
+  ASSERT_EQ(read(ready[0], &done, 1), 1);
+  const std::int64_t free_during = shm_free_bytes();
+  kill(child, SIGKILL);
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  close(ready[0]);
+  close(ready[1]);
+  EXPECT_TRUE(WIFSIGNALED(status));
+  EXPECT_THAT(names_in_shm(), testing::IsSubsetOf(names_before));
+  EXPECT_LT(free_during, free_before - static_cast<std::int64_t>(kBytes / 2));
+  EXPECT_GT(shm_free_bytes(), free_before - static_cast<std::int64_t>(kBytes / 2));
+}
+
+TEST(ShmBuffer, RefusesMoreThanTheTmpfsHasAndNamesBothSizes) {
+  const auto too_much = static_cast<std::size_t>(shm_free_bytes()) + (std::size_t{1} << 40);
+  try {
+    ShmBuffer buffer(too_much);
+    FAIL() << "was given";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kNoResource);
+    EXPECT_THAT(error.what(),
+                testing::AllOf(testing::HasSubstr("/dev/shm"), testing::HasSubstr("free"),
+                               testing::HasSubstr("needed")));
+  }
+}
+
+TEST(ShmBuffer, AFolderThatIsNotThereIsNotAvailable) {
+  EXPECT_EQ(code_of([] { ShmBuffer buffer(kMiB, "/no/such/folder"); }), ErrorCode::kNotAvailable);
+}
+
+// Another program takes the room between the check and the use: here a second file in a tmpfs of
+// 4 MiB, mounted for a child process alone.
+constexpr int kCannotMount = 77;
+
+int run_out_of_room() {
+  const std::string folder = "/dev/shm";
+  const auto user = getuid(), group = getgid();
+  if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return kCannotMount;
+  std::ofstream("/proc/self/setgroups") << "deny";
+  std::ofstream("/proc/self/uid_map") << "0 " << user << " 1";
+  std::ofstream("/proc/self/gid_map") << "0 " << group << " 1";
+  if (mount("tmpfs", folder.c_str(), "tmpfs", 0, "size=4m") != 0) return kCannotMount;
+  ShmBuffer first(3 * kMiB, folder), second(3 * kMiB, folder);
+  std::fill_n(first.map(), first.size(), std::byte{1});
+  if (code_of([&] { second.map(); }) != ErrorCode::kNoResource) return 1;
+  const std::vector<char> block(second.size());
+  if (second.write_at(0, block.data(), block.size()) || errno != ENOSPC) return 2;
+  if (code_of([&] { ShmBuffer third(3 * kMiB, folder); }) != ErrorCode::kNoResource) return 3;
+  // A mapped range that was given back and cannot be had again.
+  second.drop_pages(0, second.size());
+  if (!first.drop_pages(0, 2 * kMiB) || second.map() == nullptr) return 4;
+  return first.reserve(0, 2 * kMiB) ? 5 : 0;
+}
+
+TEST(ShmBuffer, RunningOutOfRoomIsAnErrorAndNoSignal) {
+  const pid_t child = fork();
+  if (child == 0) {
+    try {
+      _exit(run_out_of_room());
+    } catch (const std::exception&) {  // the child must not go on with the parent's tests
+      _exit(6);
+    }
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFEXITED(status)) << "signal " << WTERMSIG(status);
+  if (WEXITSTATUS(status) == kCannotMount) GTEST_SKIP() << "no private mounts for this user here";
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+TEST(ShmBuffer, MovingHandsTheFileOn) {
+  ShmBuffer first(kMiB);
+  first.map()[5] = std::byte{9};
+  ShmBuffer second = std::move(first);
+  EXPECT_EQ(second.map()[5], std::byte{9});
+  EXPECT_EQ(second.size(), kMiB);
+}
+
+}  // namespace
+}  // namespace mb
