@@ -9,6 +9,10 @@ struct Kernel {
   using Ints = typename Ops::Ints;
   using Floats = typename Ops::Floats;
 
+  // One activation row is read at memory speed. Fetched into L2 this far ahead, q4_0 streams a
+  // fifth faster on Zen 4 and q8_0 as before; 2 KiB and 16 KiB gain less.
+  static constexpr long kPrefetchBytes = 4096;
+
   template <PanelType type>
   static inline void load_groups(const std::byte* values, Ints (&groups)[8]) {
     if constexpr (type == PanelType::kQ8_0) {
@@ -76,6 +80,11 @@ struct Kernel {
 #pragma GCC unroll 8
       for (int m = 0; m < rows; ++m) totals[m] = Ops::zero();
       for (long block = 0; block < blocks; ++block) {
+        if constexpr (rows == 1) {
+          const std::byte* ahead = panel + block * kBytes + kPrefetchBytes;
+#pragma GCC unroll 8
+          for (long line = 0; line < kBytes; line += 64) __builtin_prefetch(ahead + line, 0, 2);
+        }
         Ints groups[8];
         load_groups<type>(panel + block * kBytes + first_row * 4, groups);
         const Floats low = load_scale<type>(scales, x.columns, block, 0, first_row);

@@ -1,0 +1,187 @@
+// One activation row: one weight row at a time in four accumulators, because one sequential stream
+// reads DRAM best. More rows: blocks of two weight rows by four activation rows, so that a loaded
+// and widened weight serves four products.
+#include "workloads/kernels/matmul_rows.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "workloads/kernels/fixed_width.h"
+#include "workloads/kernels/half.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "workloads/kernels/matmul_rows.cc"
+#include <hwy/foreach_target.h>
+// foreach_target must come before highway.h.
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace mb {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using DF = hn::ScalableTag<float>;
+using VF = hn::Vec<DF>;
+
+template <FloatType type>
+HWY_INLINE VF load_wide(const std::byte* row, long column) {
+  const DF d;
+  if constexpr (type == FloatType::kF32) {
+    return hn::LoadU(d, reinterpret_cast<const float*>(row) + column);
+  } else if constexpr (type == FloatType::kF16) {
+    const hn::Rebind<hwy::float16_t, DF> narrow;
+    return hn::PromoteTo(d,
+                         hn::LoadU(narrow, reinterpret_cast<const hwy::float16_t*>(row) + column));
+  } else {
+    const hn::Rebind<std::uint16_t, DF> narrow;
+    const hn::Rebind<std::uint32_t, DF> wide;
+    const auto bits = hn::LoadU(narrow, reinterpret_cast<const std::uint16_t*>(row) + column);
+    return hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(wide, bits)));
+  }
+}
+
+template <FloatType type>
+HWY_INLINE float dot(const RowMatrix& matrix, long row, const float* HWY_RESTRICT x) {
+  const DF d;
+  const long lanes = static_cast<long>(hn::Lanes(d)), columns = matrix.columns;
+  const std::byte* w = matrix.row(row);
+  VF sum0 = hn::Zero(d), sum1 = sum0, sum2 = sum0, sum3 = sum0;
+  long c = 0;
+  for (; c + 4 * lanes <= columns; c += 4 * lanes) {
+    sum0 = hn::MulAdd(load_wide<type>(w, c), hn::LoadU(d, x + c), sum0);
+    sum1 = hn::MulAdd(load_wide<type>(w, c + lanes), hn::LoadU(d, x + c + lanes), sum1);
+    sum2 = hn::MulAdd(load_wide<type>(w, c + 2 * lanes), hn::LoadU(d, x + c + 2 * lanes), sum2);
+    sum3 = hn::MulAdd(load_wide<type>(w, c + 3 * lanes), hn::LoadU(d, x + c + 3 * lanes), sum3);
+  }
+  for (; c + lanes <= columns; c += lanes) {
+    sum0 = hn::MulAdd(load_wide<type>(w, c), hn::LoadU(d, x + c), sum0);
+  }
+  float sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(hn::Add(sum0, sum1), hn::Add(sum2, sum3))));
+  for (; c < columns; ++c) sum += row_weight(matrix, row, c) * x[c];
+  return sum;
+}
+
+// 2 weight rows x 4 activation rows; `out` is the result of the first of both.
+template <FloatType type>
+HWY_INLINE void block(const RowMatrix& matrix, long row, const float* HWY_RESTRICT x, long x_stride,
+                      float* HWY_RESTRICT out, long stride) {
+  const DF d;
+  const long lanes = static_cast<long>(hn::Lanes(d)), columns = matrix.columns;
+  const std::byte *w0 = matrix.row(row), *w1 = matrix.row(row + 1);
+  VF sums[2][4];
+#pragma GCC unroll 4
+  for (int m = 0; m < 4; ++m) sums[0][m] = sums[1][m] = hn::Zero(d);
+  long c = 0;
+  for (; c + lanes <= columns; c += lanes) {
+    const VF a = load_wide<type>(w0, c), b = load_wide<type>(w1, c);
+#pragma GCC unroll 4
+    for (int m = 0; m < 4; ++m) {
+      const VF value = hn::LoadU(d, x + m * x_stride + c);
+      sums[0][m] = hn::MulAdd(a, value, sums[0][m]);
+      sums[1][m] = hn::MulAdd(b, value, sums[1][m]);
+    }
+  }
+#pragma GCC unroll 4
+  for (int m = 0; m < 4; ++m) {
+    float first = hn::GetLane(hn::SumOfLanes(d, sums[0][m]));
+    float second = hn::GetLane(hn::SumOfLanes(d, sums[1][m]));
+    for (long tail = c; tail < columns; ++tail) {
+      first += row_weight(matrix, row, tail) * x[m * x_stride + tail];
+      second += row_weight(matrix, row + 1, tail) * x[m * x_stride + tail];
+    }
+    out[m * stride] = first;
+    out[m * stride + 1] = second;
+  }
+}
+
+template <FloatType type>
+HWY_INLINE void multiply(const RowMatrix& matrix, long first, long last, const float* x,
+                         long x_stride, long rows, float* out, long stride) {
+  for (long row = first; row < last; row += 2) {
+    long s = 0;
+    if (row + 2 <= last) {
+      for (; s + 4 <= rows; s += 4) {
+        block<type>(matrix, row, x + s * x_stride, x_stride, out + s * stride + row, stride);
+      }
+    }
+    for (long r = row; r < last && r < row + 2; ++r) {
+      for (long t = s; t < rows; ++t) {
+        out[t * stride + r] = dot<type>(matrix, r, x + t * x_stride);
+      }
+    }
+  }
+}
+
+void matmul_rows_vector(const RowMatrix& matrix, long first, long last, const float* x,
+                        long x_stride, long rows, float* out, long stride) {
+  switch (matrix.type) {
+    case FloatType::kF32:
+      return multiply<FloatType::kF32>(matrix, first, last, x, x_stride, rows, out, stride);
+    case FloatType::kF16:
+      return multiply<FloatType::kF16>(matrix, first, last, x, x_stride, rows, out, stride);
+    case FloatType::kBF16:
+      return multiply<FloatType::kBF16>(matrix, first, last, x, x_stride, rows, out, stride);
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace mb
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace mb {
+
+HWY_EXPORT(matmul_rows_vector);
+
+void matmul_rows(const RowMatrix& matrix, long first, long last, const float* x, long x_stride,
+                 long rows, float* out, long stride) {
+  HWY_DYNAMIC_DISPATCH(matmul_rows_vector)
+  (matrix, first, last, x, x_stride, rows, out, stride);
+}
+
+void matmul_rows_scalar(const RowMatrix& matrix, long first, long last, const float* x,
+                        long x_stride, long rows, float* out, long stride) {
+  for (long s = 0; s < rows; ++s) {
+    for (long row = first; row < last; ++row) {
+      double sum = 0;
+      for (long c = 0; c < matrix.columns; ++c) {
+        sum += static_cast<double>(row_weight(matrix, row, c)) *
+               static_cast<double>(x[s * x_stride + c]);
+      }
+      out[s * stride + row] = static_cast<float>(sum);
+    }
+  }
+}
+
+float row_weight(const RowMatrix& matrix, long row, long column) {
+  const std::byte* at = matrix.row(row) + column * float_bytes(matrix.type);
+  if (matrix.type == FloatType::kF32) {
+    float value;
+    std::memcpy(&value, at, sizeof value);
+    return value;
+  }
+  std::uint16_t bits;
+  std::memcpy(&bits, at, sizeof bits);
+  return matrix.type == FloatType::kF16 ? f32_from_f16(bits) : f32_from_bf16(bits);
+}
+
+void fill_row(FloatType type, long columns, std::uint64_t seed, std::byte* row) {
+  // Uniform in (-1, 1) has variance 1/3. A linear congruential step a weight (Knuth's MMIX
+  // constants) keeps filling faster than first touch.
+  const float size = std::sqrt(3.0F / static_cast<float>(columns)) * 0x1p-31F;
+  std::uint64_t state = seed * 0x9E3779B97F4A7C15ULL + 1;
+  for (long c = 0; c < columns; ++c) {
+    state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+    const auto random = static_cast<std::int32_t>(state >> 32);
+    const float value = static_cast<float>(random) * size;
+    if (type == FloatType::kF32) {
+      std::memcpy(row + c * 4, &value, 4);
+      continue;
+    }
+    const std::uint16_t bits = type == FloatType::kF16 ? f16_from_f32(value) : bf16_from_f32(value);
+    std::memcpy(row + c * 2, &bits, 2);
+  }
+}
+
+}  // namespace mb
+#endif  // HWY_ONCE
