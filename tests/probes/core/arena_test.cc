@@ -83,6 +83,13 @@ TEST(Buffer, IsFreedOnceAfterMoves) {
   std::memset(first.data(), 1, first.size());
 }
 
+TEST(Buffer, AnOverrunDiesAtTheFence) {
+  Buffer buffer(2 * kMiB, PageKind::k4KiB);
+  volatile std::byte* const data = buffer.data();
+  EXPECT_DEATH(data[2 * kMiB] = std::byte{1}, "");
+  EXPECT_DEATH(data[-1] = std::byte{1}, "");
+}
+
 TEST(Buffer, OfNothingIsEmpty) {
   const Buffer none(0, PageKind::k4KiB);
   EXPECT_EQ(none.data(), nullptr);
