@@ -15,7 +15,7 @@ struct AdviceRequest {
   std::string engine_profile = "llama.cpp-threadpool";
   double tolerance = 0.02;
   std::int64_t prompt_tokens = 512, context_tokens = 512;
-  std::string results_file;         // as it shall be named in the document
+  std::string results_file;  // as it shall be named in the document
 };
 
 Recommendation advise(const Results& results, const AdviceRequest& request);

@@ -60,6 +60,11 @@ void Family::add(std::string_view group, double x, double threads, double y, dou
         place, {std::string(group), x, Curve(Curve::Axes::kLinear, Curve::Below::kProportional)});
   }
   place->over_threads.add({threads, y, spread, error});
+  const auto most =
+      std::max_element(members_.begin(), members_.end(), [](const Member& a, const Member& b) {
+        return a.over_threads.points().size() < b.over_threads.points().size();
+      });
+  reference_ = static_cast<std::size_t>(most - members_.begin());
 }
 
 bool Family::has(std::string_view group) const {
@@ -67,24 +72,22 @@ bool Family::has(std::string_view group) const {
                      [&](const Member& member) { return member.group == group; });
 }
 
-const Family::Member& Family::reference() const {
-  if (members_.empty()) throw std::logic_error("a family without curves has no reference");
-  return *std::max_element(members_.begin(), members_.end(), [](const Member& a, const Member& b) {
-    return a.over_threads.points().size() < b.over_threads.points().size();
-  });
-}
-
 Estimate Family::value(const Member& member, double threads) const {
-  const Member& base = reference();
-  if (&member == &base || member.over_threads.has(threads)) {
-    return member.over_threads.at(threads);
-  }
-  Curve ratio(Curve::Axes::kLinear);
-  for (const CurvePoint& point : member.over_threads.points()) {
-    ratio.add({point.x, point.y / base.over_threads.at(point.x).value, point.spread, 0});
-  }
-  const Estimate shape = base.over_threads.at(threads), share = ratio.at(threads);
-  return {shape.value * share.value, std::hypot(shape.spread, share.spread)};
+  const Curve& base = reference().over_threads;
+  const Curve& own = member.over_threads;
+  if (&own == &base || own.has(threads)) return own.at(threads);
+  // The member's ratio to the reference at its own two neighbouring counts, held at the ends.
+  const auto& points = own.points();
+  const auto ratio = [&](const CurvePoint& point) { return point.y / base.at(point.x).value; };
+  const auto right =
+      std::upper_bound(points.begin(), points.end(), threads,
+                       [](double wanted, const CurvePoint& held) { return wanted < held.x; });
+  const CurvePoint& a = right == points.begin() ? *right : *std::prev(right);
+  const CurvePoint& b = right == points.end() ? points.back() : *right;
+  const double share = a.x < b.x ? (threads - a.x) / (b.x - a.x) : 0;
+  const Estimate shape = base.at(threads);
+  return {shape.value * std::lerp(ratio(a), ratio(b), share),
+          std::hypot(shape.spread, std::max(a.spread, b.spread))};
 }
 
 Estimate Family::at(std::string_view group, double x, double threads) const {

@@ -71,9 +71,10 @@ class Family {
     double x = 0;
     Curve over_threads;
   };
-  const Member& reference() const;
+  const Member& reference() const { return members_.at(reference_); }
   Estimate value(const Member& member, double threads) const;
   std::vector<Member> members_;  // sorted by group, then x
+  std::size_t reference_ = 0;    // the one with the most thread counts
 };
 
 }  // namespace mb

@@ -55,22 +55,27 @@ std::string_view regime_of(bool prefill, std::int64_t rows, Term largest) {
 }  // namespace
 
 struct MachineModel::State {
-  explicit State(MeasuredCurves measured)
+  State(MeasuredCurves measured, std::shared_ptr<const std::vector<PreparedChain>> prepared)
       : curves(std::move(measured)),
-        residuals(curves.dram.empty() ? std::vector<Residual>{} : find_residuals(curves)) {}
+        chains(std::move(prepared)),
+        residuals(find_residuals(curves, *chains)) {}
   MeasuredCurves curves;
+  std::shared_ptr<const std::vector<PreparedChain>> chains;
   std::vector<Residual> residuals;
 };
 
-MachineModel::MachineModel(const Results& results)
-    : state_(std::make_unique<State>(MeasuredCurves(results))) {}
+MachineModel::MachineModel(const Results& results) {
+  MeasuredCurves curves(results);
+  auto chains = std::make_shared<const std::vector<PreparedChain>>(prepare_chains(curves.chains));
+  state_ = std::make_unique<State>(std::move(curves), std::move(chains));
+}
 MachineModel::MachineModel(std::unique_ptr<State> state) : state_(std::move(state)) {}
 MachineModel::~MachineModel() = default;
 MachineModel::MachineModel(MachineModel&&) noexcept = default;
 
 MachineModel MachineModel::resampled(std::uint64_t seed) const {
   Random random(seed);
-  return MachineModel(std::make_unique<State>(state_->curves.resampled(random)));
+  return MachineModel(std::make_unique<State>(state_->curves.resampled(random), state_->chains));
 }
 
 Prediction MachineModel::predict(const ModelShape& shape, const EngineProfile& engine,

@@ -30,33 +30,25 @@ EngineProfile chain_profile(const ChainPoint& chain) {
   return profile;
 }
 
-void add_point(const MeasuredCurves& curves, const ChainPoint& chain, const ModelShape& full,
-               Residual& residual) {
-  ModelShape part = full;
-  part.layers = chain.layers;
-  const EngineProfile profile = chain_profile(chain);
-  const Step step{chain.phase == "prefill", chain.phase == "prefill" ? chain.prompt_tokens : 1,
-                  chain.context_tokens, "f16"};
-  const StepTerms terms = step_terms(curves, Workload(part), profile, step, chain.threads);
+void add_point(const MeasuredCurves& curves, const PreparedChain& prepared, Residual& residual) {
+  const ChainPoint& chain = curves.chains[prepared.chain];
+  const StepTerms terms =
+      step_terms(curves, prepared.part, prepared.part_profile, prepared.step, chain.threads);
   const double raw = terms.total() / chain.seconds;
   const double eta = std::clamp(raw, kLeastEta, kMostEta);
   if (eta != raw) {
     residual.clamped.push_back(
         fmt::format("{:.2f} at {} threads held at {:.2f}", raw, chain.threads, eta));
   }
-  residual.eta.add({static_cast<double>(chain.threads), eta, chain.spread, chain.error});
-  residual.leaning.emplace_back(chain.threads, terms.weight);
-  EngineProfile whole_profile = profile;
-  if (chain.regions > 0) {
-    whole_profile.regions_fixed *=
-        static_cast<double>(full.layers) / static_cast<double>(chain.layers);
-  }
+  const double threads = chain.threads;
+  residual.eta.add({threads, eta, chain.spread, chain.error});
+  residual.leaning.emplace_back(threads, terms.weight);
   const double whole =
-      step_terms(curves, Workload(full), whole_profile, step, chain.threads).total();
+      step_terms(curves, prepared.whole, prepared.whole_profile, prepared.step, chain.threads)
+          .total();
   const double seconds = chain.seconds * whole / terms.total();
-  residual.whole_tokens_per_second.add({static_cast<double>(chain.threads),
-                                        static_cast<double>(step.rows) / seconds, chain.spread,
-                                        chain.error});
+  residual.whole_tokens_per_second.add(
+      {threads, static_cast<double>(prepared.step.rows) / seconds, chain.spread, chain.error});
 }
 
 }  // namespace
@@ -69,25 +61,55 @@ const std::array<double, kSources>& Residual::leaning_at(double threads) const {
       ->second;
 }
 
-std::vector<Residual> find_residuals(const MeasuredCurves& curves) {
-  std::map<std::pair<std::string, std::string>, Residual> found;
-  for (const ChainPoint& chain : curves.chains) {
+std::vector<PreparedChain> prepare_chains(const std::vector<ChainPoint>& chains) {
+  std::vector<PreparedChain> prepared;
+  for (std::size_t i = 0; i < chains.size(); ++i) {
+    const ChainPoint& chain = chains[i];
     try {
-      const ModelShape shape = find_model(chain.model);
-      Residual residual = found[{chain.phase, chain.model}];
-      residual.phase = chain.phase;
-      residual.model = chain.model;
-      residual.moe = shape.is_moe();
-      residual.weight_bytes_per_token = static_cast<double>(shape.weight_bytes_per_token());
-      add_point(curves, chain, shape, residual);
-      found[{chain.phase, chain.model}] = std::move(residual);
+      const ModelShape whole = find_model(chain.model);
+      ModelShape part = whole;
+      part.layers = chain.layers;
+      const EngineProfile profile = chain_profile(chain);
+      EngineProfile whole_profile = profile;
+      if (chain.regions > 0) {
+        whole_profile.regions_fixed *=
+            static_cast<double>(whole.layers) / static_cast<double>(chain.layers);
+      }
+      const bool prefill = chain.phase == "prefill";
+      prepared.push_back(
+          {i,
+           Workload(part),
+           Workload(whole),
+           profile,
+           whole_profile,
+           {prefill, prefill ? chain.prompt_tokens : 1, chain.context_tokens, "f16"}});
     } catch (const Error&) {
-      // A model of a later catalogue, or a curve is missing (predict() names it): of no use here.
+      // A model of a later catalogue: nothing is known of its layers.
     }
   }
-  std::erase_if(found, [](const auto& entry) { return entry.second.eta.empty(); });
+  return prepared;
+}
+
+std::vector<Residual> find_residuals(const MeasuredCurves& curves,
+                                     const std::vector<PreparedChain>& chains) {
+  std::map<std::pair<std::string, std::string>, Residual> found;
+  for (const PreparedChain& prepared : chains) {
+    const ChainPoint& chain = curves.chains[prepared.chain];
+    Residual& residual = found[{chain.phase, chain.model}];
+    residual.phase = chain.phase;
+    residual.model = chain.model;
+    residual.moe = prepared.whole.shape.is_moe();
+    residual.weight_bytes_per_token = prepared.whole.weight_bytes_per_token();
+    try {
+      add_point(curves, prepared, residual);
+    } catch (const Error&) {
+      // A curve is missing: predict() says which.
+    }
+  }
   std::vector<Residual> residuals;
-  for (auto& [key, residual] : found) residuals.push_back(std::move(residual));
+  for (auto& [key, residual] : found) {
+    if (!residual.eta.empty()) residuals.push_back(std::move(residual));
+  }
   return residuals;
 }
 

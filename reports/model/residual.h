@@ -27,7 +27,18 @@ struct Residual {
   const std::array<double, kSources>& leaning_at(double threads) const;
 };
 
-std::vector<Residual> find_residuals(const MeasuredCurves& curves);
+// A measured chain with what predicting it needs, made once for all redraws of the machine.
+struct PreparedChain {
+  std::size_t chain = 0;  // index into MeasuredCurves::chains
+  Workload part, whole;   // the layers that ran; the whole model
+  EngineProfile part_profile, whole_profile;
+  Step step;
+};
+// Chains of models that this catalogue does not know are left out.
+std::vector<PreparedChain> prepare_chains(const std::vector<ChainPoint>& chains);
+
+std::vector<Residual> find_residuals(const MeasuredCurves& curves,
+                                     const std::vector<PreparedChain>& chains);
 
 struct ChosenResidual {
   const Residual* residual = nullptr;  // nullptr: no step of this phase was measured

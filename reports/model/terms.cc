@@ -64,7 +64,7 @@ class Stepper {
         threads_(threads),
         page_(curves.page(engine.weights_page)),
         effective_(curves.threads_effective(threads, engine.dynamic_chunks)),
-        kv_bytes_(static_cast<double>(work.shape.kv_bytes(step.cached + step.rows, step.kv_type))) {
+        kv_bytes_(work.kv_bytes(step.cached + step.rows, step.kv_type)) {
     const std::int64_t block = engine.ubatch > 0 ? engine.ubatch : step.rows;
     rows_ = static_cast<double>(std::min(step.rows, block));
     blocks_ = std::ceil(static_cast<double>(step.rows) / static_cast<double>(block));
@@ -166,15 +166,10 @@ class Stepper {
     const double workers = std::min<double>(threads_, static_cast<double>(shape.heads) * rows_);
     double kernel = 0, spread = 0;
     for (const AttentionGroup& group : work_.attention) {
-      ModelShape part = shape;
-      part.layers = group.layers;
-      part.sliding_window = group.window;
-      part.sliding_window_pattern = 0;
-      const double flops = part.attention_flops(step_.rows, step_.cached);
-      const double layer_kv =
-          static_cast<double>(part.kv_bytes(step_.cached + step_.rows, step_.kv_type)) /
-          static_cast<double>(group.layers);
-      if (curves_.attention.empty()) continue;
+      if (curves_.attention.empty()) break;
+      const double flops = group.layers * group.one.attention_flops(step_.rows, step_.cached);
+      const auto layer_kv =
+          static_cast<double>(group.one.kv_bytes(step_.cached + step_.rows, step_.kv_type));
       const Estimate rate = curves_.attention.at("", layer_kv, workers);
       kernel += flops / (rate.value * engine_.attention_efficiency);
       spread = std::max(spread, rate.spread);

@@ -51,12 +51,15 @@ Workload::Workload(const ModelShape& model) : shape(model) {
     }
   }
   if (!dense.empty()) dense.front().bytes += small;
+  one.name = one.title = one.source = "";
+  one.sliding_window_pattern = 0;  // then a window, if any, is of every layer
   std::int64_t global = model.layers;
   if (model.sliding_window > 0) {
     global = model.sliding_window_pattern > 0 ? model.layers / model.sliding_window_pattern : 0;
-    attention.push_back({model.layers - global, model.sliding_window});
+    attention.push_back({static_cast<double>(model.layers - global), one});
   }
-  if (global > 0) attention.push_back({global, 0});
+  one.sliding_window = 0;
+  if (global > 0) attention.push_back({static_cast<double>(global), one});
 }
 
 double Workload::dense_bytes() const { return sum_of_bytes(dense); }
@@ -67,6 +70,14 @@ double Workload::experts_touched(double rows) const {
   const double cold =
       1 - static_cast<double>(shape.experts_used) / static_cast<double>(shape.experts);
   return 1 - std::pow(cold, std::max(rows, 1.0));
+}
+
+double Workload::kv_bytes(std::int64_t positions, std::string_view kv_type) const {
+  double sum = 0;
+  for (const AttentionGroup& group : attention) {
+    sum += group.layers * static_cast<double>(group.one.kv_bytes(positions, kv_type));
+  }
+  return sum;
 }
 
 double Workload::weight_bytes_per_token() const {

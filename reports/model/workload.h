@@ -18,8 +18,8 @@ struct TypedWork {
 
 // Layers that look at the same positions.
 struct AttentionGroup {
-  std::int64_t layers = 0;
-  std::int64_t window = 0;  // 0: all positions
+  double layers = 0;
+  ModelShape one;  // a single layer of the group
 };
 
 struct Workload {
@@ -36,6 +36,7 @@ struct Workload {
   // Share of the experts that `rows` tokens touch, expected with uniform routing.
   double experts_touched(double rows) const;
   double weight_bytes_per_token() const;
+  double kv_bytes(std::int64_t positions, std::string_view kv_type) const;  // all layers
 };
 
 }  // namespace mb

@@ -32,9 +32,11 @@ const TypeFacts& facts(WeightType type) { return kTypes[static_cast<std::size_t>
 std::string_view to_string(WeightType type) { return facts(type).name; }
 
 WeightType weight_type_from_string(std::string_view text) {
-  std::string known;
   for (const TypeFacts& entry : kTypes) {
     if (entry.name == text) return entry.type;
+  }
+  std::string known;
+  for (const TypeFacts& entry : kTypes) {
     known += fmt::format("{}{}", known.empty() ? "" : ", ", entry.name);
   }
   throw Error(ErrorCode::kUsage,

@@ -1,0 +1,92 @@
+// How sure a count is: the machine is drawn again 200 times within the errors of its points, and
+// the advised count must stay within twice the tolerance of the best one (the tolerance itself is
+// used up by choosing the smallest count). High: in 95 % of the draws; medium: in 80 %. What rests
+// on noisy points, or on no measured step at all, is medium at most; on a credit-throttled instance
+// it is low whatever was measured.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "reports/advice/parts.h"
+
+namespace mb {
+namespace {
+
+constexpr int kRedraws = 200;
+constexpr double kHigh = 0.95, kMedium = 0.80;
+
+// Lowers the word, never raises it.
+void cap(PhaseAdvice& advice, const char* most, std::string reason) {
+  const std::string word = most;
+  if (advice.confidence == "high" || word == "low") advice.confidence = word;
+  advice.confidence_reasons.push_back(std::move(reason));
+}
+
+double stable_share(const AdviceContext& context, const Workload& work, const Choice& choice,
+                    const std::string& phase, const std::vector<MachineModel>& redraws) {
+  const Query query{phase, context.prompt_tokens, context.context_tokens, "f16"};
+  int stable = 0;
+  for (const MachineModel& machine : redraws) {
+    double best = 0, advised = 0;
+    for (const int threads : choice.eligible) {
+      const double rate = machine.predict(work, context.engine, query, threads).tokens_per_second;
+      best = std::max(best, rate);
+      if (threads == choice.threads) advised = rate;
+    }
+    stable += advised >= (1 - 2 * context.tolerance) * best;
+  }
+  return redraws.empty() ? 1 : static_cast<double>(stable) / static_cast<double>(redraws.size());
+}
+
+bool step_measured(const MachineModel& model, const std::string& phase) {
+  const auto missing = model.missing();
+  return std::none_of(missing.begin(), missing.end(), [&](const Missing& entry) {
+    return entry.what == fmt::format("measured {} step", phase);
+  });
+}
+
+// AWS's T families run on credits: what a minute shows does not last.
+bool burstable(const Machine& machine) {
+  const std::string label = machine.cloud_label.value_or("");
+  return label.rfind("t2.", 0) == 0 || label.rfind("t3.", 0) == 0 || label.rfind("t3a.", 0) == 0 ||
+         label.rfind("t4g.", 0) == 0;
+}
+
+}  // namespace
+
+std::vector<MachineModel> redraw(const MachineModel& model) {
+  std::vector<MachineModel> redraws;
+  for (std::uint64_t seed = 1; seed <= kRedraws; ++seed) redraws.push_back(model.resampled(seed));
+  return redraws;
+}
+
+void judge_confidence(const AdviceContext& context, const Workload& work, const Choice& choice,
+                      const std::vector<MachineModel>& redraws, PhaseAdvice& advice) {
+  if (choice.eligible.size() == 1) {
+    advice.confidence = "high";
+    advice.confidence_reasons = {"there is only one count to choose"};
+  } else {
+    const double share = stable_share(context, work, choice, advice.phase, redraws);
+    advice.confidence = share >= kHigh ? "high" : share >= kMedium ? "medium" : "low";
+    advice.confidence_reasons = {
+        fmt::format("within {:.0f} % of the best count in {:.0f} % of {} redraws of the "
+                    "measurements",
+                    200 * context.tolerance, 100 * share, redraws.size())};
+  }
+  if (!step_measured(context.model, advice.phase)) {
+    cap(advice, "medium", fmt::format("no {} step was measured, only its parts", advice.phase));
+  }
+  const Verdict verdict = context.model.verdict();
+  if (verdict.validity >= Validity::kNoisy) {
+    cap(advice, "medium",
+        verdict.reasons.empty()
+            ? "some measurements are noisy"
+            : fmt::format("some measurements are noisy ({}: {})", verdict.reasons.front().code,
+                          verdict.reasons.front().detail));
+  }
+  if (burstable(context.results.machine)) {
+    cap(advice, "low", "this instance type runs on CPU credits: speed depends on what is left");
+  }
+}
+
+}  // namespace mb

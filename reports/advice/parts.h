@@ -1,0 +1,66 @@
+// The parts of the advice, one file each: the choice of a count (choose.cc), how sure it is
+// (confidence.cc), rules of thumb judged (rules.cc), settings of engines (engine_settings.cc),
+// findings on the machine (findings.cc). advise.cc puts them together.
+#pragma once
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "data/documents/recommendation.h"
+#include "data/documents/results.h"
+#include "reports/model/machine_model.h"
+#include "reports/model/workload.h"
+
+namespace mb {
+
+// Predictions of one phase by thread count, 1 to the CPU budget.
+using ByThreads = std::map<int, Prediction>;
+
+// What all parts look at.
+struct AdviceContext {
+  const Results& results;
+  const MachineModel& model;
+  const EngineProfile& engine;
+  double tolerance = 0.02;
+  std::int64_t prompt_tokens = 512, context_tokens = 512;
+  int budget = 1;  // effective CPUs
+};
+
+// The smallest count within the tolerance of the best. Counts that were measured are eligible;
+// others only where even the low end of their interval beats the best measured count.
+struct Choice {
+  int threads = 1;
+  int best = 1;               // the fastest eligible count
+  std::vector<int> eligible;  // ascending
+};
+Choice choose(const std::map<int, double>& score, const std::map<int, double>& low,
+              const std::vector<int>& measured, double tolerance);
+
+// The CPUs that a team of this many threads is placed on; nullopt where the budget is a quota.
+std::optional<std::vector<int>> cpu_list_for(const AdviceContext& context, int threads);
+
+PhaseAdvice advise_phase(const AdviceContext& context, const Workload& work,
+                         const ByThreads& predictions, const std::vector<MachineModel>& redraws);
+PhaseAdvice advise_compromise(const AdviceContext& context, const ByThreads& prefill,
+                              const ByThreads& decode, const PhaseAdvice& prefill_advice,
+                              const PhaseAdvice& decode_advice);
+
+// Redraws of the machine within its errors, the same every time.
+std::vector<MachineModel> redraw(const MachineModel& model);
+// Sets confidence and its reasons.
+void judge_confidence(const AdviceContext& context, const Workload& work, const Choice& choice,
+                      const std::vector<MachineModel>& redraws, PhaseAdvice& advice);
+
+std::vector<RuleJudgement> judge_rules(const AdviceContext& context, const ByThreads& prefill,
+                                       const ByThreads& decode, const ModelAdvice& advice);
+std::vector<EngineSettings> engine_settings(const AdviceContext& context,
+                                            const ModelAdvice& advice);
+std::vector<Finding> find_findings(const AdviceContext& context);
+
+// "0-3,8" of sorted CPU numbers.
+std::string cpu_ranges(const std::vector<int>& cpus);
+// "1 thread", "4 threads".
+std::string count_of(int count, const char* one);
+
+}  // namespace mb

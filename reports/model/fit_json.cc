@@ -1,0 +1,56 @@
+// The fits as `memory_benchmark fit --json` prints them: names as in fit.h, parameters by name.
+#include <nlohmann/json.hpp>
+
+#include "reports/model/fit.h"
+
+namespace mb {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json to_json(const FitPrediction& prediction) {
+  Json json = {{"threads", prediction.threads},
+               {"tokens_per_second", prediction.tokens_per_second},
+               {"low", prediction.low},
+               {"high", prediction.high}};
+  if (prediction.measured_tokens_per_second) {
+    json["measured_tokens_per_second"] = *prediction.measured_tokens_per_second;
+  }
+  return json;
+}
+
+Json to_json(const SeriesFit& fit) {
+  Json json = {{"phase", fit.phase}};
+  if (!fit.label.empty()) json["label"] = fit.label;
+  if (fit.prompt_tokens) json["prompt_tokens"] = *fit.prompt_tokens;
+  if (fit.context_tokens) json["context_tokens"] = *fit.context_tokens;
+  json["recommended_threads"] = fit.recommended_threads;
+  json["confidence"] = fit.confidence;
+  json["reasons"] = fit.reasons;
+  json["rms_log_error"] = fit.rms_log_error;
+  json["parameters"] = Json::object();
+  for (const FitParameter& parameter : fit.parameters) {
+    json["parameters"][parameter.name] = {{"value", parameter.value},
+                                          {"low", parameter.low},
+                                          {"high", parameter.high},
+                                          {"unit", parameter.unit}};
+  }
+  json["edges"] = Json::object();
+  for (const auto& [name, value] : fit.edges) json["edges"][name] = value;
+  json["predicted"] = Json::array();
+  for (const FitPrediction& prediction : fit.predicted) {
+    json["predicted"].push_back(to_json(prediction));
+  }
+  return json;
+}
+
+}  // namespace
+
+std::string to_json_text(const std::vector<SeriesFit>& fits) {
+  Json series = Json::array();
+  for (const SeriesFit& fit : fits) series.push_back(to_json(fit));
+  return Json{{"series", std::move(series)}}.dump(1, ' ', false, Json::error_handler_t::replace) +
+         "\n";
+}
+
+}  // namespace mb

@@ -1,0 +1,360 @@
+// Advice on machines whose laws are known: the counts, who caps them, how sure they are.
+#include "reports/advice/advise.h"
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <set>
+
+#include "data/error.h"
+#include "tests/reports/model/synthetic.h"
+
+namespace mb {
+namespace {
+
+using synthetic::Laws;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+
+Recommendation advise_on(const Results& results,
+                         std::vector<std::string> models = {"qwen3-4b:q4_0"}) {
+  AdviceRequest request;
+  request.models = std::move(models);
+  request.results_file = "results.json";
+  return advise(results, request);
+}
+
+ModelAdvice one_model(const Results& results, const std::string& model = "qwen3-4b:q4_0") {
+  return advise_on(results, {model}).models.at(0);
+}
+
+double rate(const ModelAdvice& advice, const std::string& phase, int threads) {
+  for (const Prediction& seen : advice.predictions) {
+    if (seen.phase == phase && seen.threads == threads) return seen.tokens_per_second;
+  }
+  return 0;
+}
+
+TEST(Advice, PrefillTakesAllCoresAndDecodeStopsAtTheBandwidth) {
+  Laws laws;
+  laws.cores = 16;
+  laws.bandwidth_one = 20e9;
+  laws.bandwidth_all = 70e9;
+  laws.matvec_one = 60e9;
+  laws.attention_one = 200e9;
+  const ModelAdvice advice = one_model(synthetic::results(laws));
+  EXPECT_EQ(advice.prefill.threads, 16);
+  EXPECT_EQ(advice.decode.threads, 4);
+  EXPECT_THAT(advice.decode.reason, HasSubstr("streaming the weights"));
+  EXPECT_THAT(advice.prefill.reason, HasSubstr("arithmetic"));
+}
+
+TEST(Advice, LeavesTheSiblingsAloneWhereTheyHurt) {
+  Laws laws;
+  laws.smt = 2;
+  laws.cliff = 0.7;
+  laws.recovery = 0.2;  // 24 threads do 90 % of 12
+  laws.cores = 12;
+  const ModelAdvice advice = one_model(synthetic::results(laws));
+  EXPECT_EQ(advice.prefill.threads, 12);
+  EXPECT_THAT(advice.prefill.reason, HasSubstr("one per physical core"));
+  ASSERT_TRUE(advice.prefill.cpu_list);
+  EXPECT_EQ(advice.prefill.cpu_list->back(), 11);  // siblings are 12 to 23
+}
+
+TEST(Advice, UsesTheSiblingsWhereTheyHelp) {
+  Laws laws;
+  laws.smt = 2;
+  laws.cliff = 1.0;
+  laws.recovery = 0.35;
+  laws.cores = 12;
+  EXPECT_EQ(one_model(synthetic::results(laws)).prefill.threads, 24);
+}
+
+TEST(Advice, IsTheSmallestMeasuredCountWithinTheTolerance) {
+  Laws laws;
+  laws.smt = 2;
+  laws.cores = 12;
+  const Results results = synthetic::results(laws);
+  const std::vector<int> counts = thread_counts(results.machine);
+  const std::set<int> measured(counts.begin(), counts.end());
+  const Recommendation made = advise_on(results, {});
+  for (const ModelAdvice& advice : made.models) {
+    if (!advice.fits) continue;
+    for (const PhaseAdvice* phase : {&advice.prefill, &advice.decode}) {
+      double best = 0;
+      for (const int threads : measured) best = std::max(best, rate(advice, phase->phase, threads));
+      EXPECT_TRUE(measured.contains(phase->threads)) << advice.model;
+      EXPECT_GE(phase->expected.tokens_per_second, 0.98 * best) << advice.model << phase->phase;
+      for (const int threads : measured) {
+        if (threads < phase->threads) {
+          EXPECT_LT(rate(advice, phase->phase, threads), 0.98 * best) << advice.model;
+        }
+      }
+    }
+  }
+}
+
+TEST(Advice, SlowerBarriersNeverRaiseTheCount) {
+  for (const char* model : {"gemma-3-270m:q4_0", "qwen3-4b:q4_0"}) {
+    int prefill = 1000, decode = 1000;
+    for (const double barrier : {1e-8, 1e-7, 1e-6, 5e-6, 2e-5, 1e-4}) {
+      Laws laws;
+      laws.cores = 32;
+      laws.bandwidth_all = 200e9;
+      laws.barrier_two = barrier;
+      const ModelAdvice advice = one_model(synthetic::results(laws), model);
+      EXPECT_LE(advice.prefill.threads, prefill) << model << " " << barrier;
+      EXPECT_LE(advice.decode.threads, decode) << model << " " << barrier;
+      prefill = advice.prefill.threads;
+      decode = advice.decode.threads;
+    }
+    EXPECT_LT(decode, 8) << model;
+  }
+}
+
+TEST(Advice, NothingExceedsTheCpuBudget) {
+  Laws laws;
+  laws.cores = 16;
+  Machine machine = synthetic::machine(laws);
+  synthetic::set_quota(machine, 3.5);
+  const Recommendation made = advise_on(synthetic::results(laws, machine), {});
+  for (const ModelAdvice& advice : made.models) {
+    if (!advice.fits) continue;
+    for (const PhaseAdvice* phase : {&advice.prefill, &advice.decode, &advice.compromise}) {
+      EXPECT_LE(phase->threads, 3);
+      for (const Alternative& other : phase->alternatives) EXPECT_LE(other.threads, 3);
+    }
+    for (const Prediction& seen : advice.predictions) EXPECT_LE(seen.threads, 3);
+    for (const RuleJudgement& rule : advice.rules) {
+      EXPECT_LE(rule.prefill_threads, 3);
+      EXPECT_LE(rule.decode_threads, 3);
+    }
+  }
+}
+
+TEST(Advice, EvenWhenMoreWasMeasuredThanTheBudgetAllows) {
+  Laws laws;
+  Results results = synthetic::results(laws);  // measured up to 8
+  synthetic::set_quota(results.machine, 2);
+  const ModelAdvice advice = one_model(results);
+  EXPECT_LE(advice.prefill.threads, 2);
+  EXPECT_EQ(advice.predictions.size(), 4u);
+}
+
+TEST(Advice, NamesNoCpusWhereTheBudgetIsAQuota) {
+  Laws laws;
+  Machine machine = synthetic::machine(laws);
+  synthetic::set_quota(machine, 4);
+  const Recommendation made = advise_on(synthetic::results(laws, machine));
+  const ModelAdvice& advice = made.models.at(0);
+  EXPECT_FALSE(advice.prefill.cpu_list);
+  EXPECT_FALSE(advice.decode.cpu_list);
+  EXPECT_FALSE(advice.compromise.cpu_list);
+  for (const EngineSettings& engine : advice.engines) {
+    for (const std::string& word : engine.argv) {
+      EXPECT_TRUE(word.rfind("-C", 0) != 0 && word != "taskset") << engine.engine;
+    }
+    for (const auto& [key, value] : engine.env) {
+      EXPECT_NE(key, "OMP_PLACES");
+      if (key == "VLLM_CPU_OMP_THREADS_BIND") {
+        EXPECT_EQ(value, "nobind");
+      }
+    }
+  }
+  ASSERT_FALSE(made.findings.empty());
+  EXPECT_EQ(made.findings.front().severity, "warning");
+  EXPECT_THAT(made.findings.front().evidence, HasSubstr("cgroup v2 /test/cpu.max"));
+}
+
+TEST(Advice, OnOneCpuIsOneThread) {
+  Laws laws;
+  laws.cores = 1;
+  const ModelAdvice advice = one_model(synthetic::results(laws));
+  EXPECT_EQ(advice.prefill.threads, 1);
+  EXPECT_EQ(advice.decode.threads, 1);
+  EXPECT_EQ(advice.compromise.threads, 1);
+  EXPECT_EQ(advice.prefill.confidence, "high");
+  EXPECT_THAT(advice.prefill.reason, HasSubstr("only one CPU"));
+  EXPECT_TRUE(advice.prefill.alternatives.empty());
+}
+
+TEST(Advice, OnAHundredAndNinetyTwoPusCoversTheCatalogue) {
+  Laws laws;
+  laws.cores = 96;
+  laws.smt = 2;
+  laws.l3_domains = 12;
+  laws.bandwidth_all = 400e9;
+  const Recommendation made = advise_on(synthetic::results(laws), {});
+  EXPECT_EQ(made.models.size(), catalogue().size());
+  for (const ModelAdvice& advice : made.models) {
+    if (!advice.fits) continue;
+    EXPECT_EQ(advice.predictions.size(), 2u * 192) << advice.model;
+    EXPECT_GE(advice.prefill.threads, advice.decode.threads) << advice.model;
+    ASSERT_TRUE(advice.prefill.cpu_list);
+    const std::set<int> distinct(advice.prefill.cpu_list->begin(), advice.prefill.cpu_list->end());
+    EXPECT_EQ(static_cast<int>(distinct.size()), advice.prefill.threads);
+  }
+}
+
+TEST(Advice, IsTheSameForTheSameDocument) {
+  const Results results = synthetic::results(Laws{});
+  EXPECT_EQ(to_json_text(advise_on(results)), to_json_text(advise_on(results)));
+}
+
+TEST(Advice, TellsWhatDoesNotFit) {
+  Laws laws;
+  Machine machine = synthetic::machine(laws);
+  machine.limits.memory_budget_bytes = 4LL << 30;
+  const Recommendation made = advise_on(synthetic::results(laws, machine), {});
+  for (const ModelAdvice& advice : made.models) {
+    EXPECT_EQ(advice.fits, advice.memory_bytes <= 4LL << 30) << advice.model;
+    EXPECT_THAT(advice.fits_reason, HasSubstr("of 4 GiB"));
+    if (!advice.fits) {
+      EXPECT_EQ(advice.prefill.threads, 0);
+      EXPECT_TRUE(advice.predictions.empty());
+    }
+  }
+  EXPECT_TRUE(made.models.front().fits);
+  EXPECT_FALSE(made.models.back().fits);
+}
+
+TEST(Compromise, LiesBetweenThePhasesAndSaysWhatItCosts) {
+  Laws laws;
+  laws.cores = 16;
+  laws.bandwidth_all = 70e9;
+  laws.matvec_one = 60e9;
+  laws.attention_one = 200e9;
+  const ModelAdvice advice = one_model(synthetic::results(laws));
+  EXPECT_EQ(advice.compromise.phase, "both");
+  EXPECT_GE(advice.compromise.threads, advice.decode.threads);
+  EXPECT_LE(advice.compromise.threads, advice.prefill.threads);
+  EXPECT_THAT(advice.compromise.reason, HasSubstr("prefill"));
+  EXPECT_FALSE(advice.compromise.alternatives.empty());
+}
+
+TEST(Confidence, IsHighOnCleanMeasurementsOfAClearKnee) {
+  Laws laws;
+  laws.cores = 16;
+  laws.spread = 0.002;
+  const ModelAdvice advice = one_model(synthetic::results(laws));
+  EXPECT_EQ(advice.prefill.confidence, "high");
+  EXPECT_EQ(advice.decode.confidence, "high");
+}
+
+TEST(Confidence, IsLowWhereTheMeasurementsCannotTellCountsApart) {
+  Laws laws;
+  laws.cores = 32;
+  laws.bandwidth_one = laws.bandwidth_all = 30e9;  // flat from one thread on
+  laws.matvec_one = 100e9;
+  laws.spread = 0.5;
+  const ModelAdvice advice = one_model(synthetic::results(laws));
+  EXPECT_EQ(advice.decode.confidence, "low");
+  EXPECT_THAT(advice.decode.confidence_reasons.front(), HasSubstr("200 redraws"));
+}
+
+TEST(Confidence, IsMediumAtMostOnNoisyPointsAndSaysWhich) {
+  Results results = synthetic::results(Laws{});
+  for (Point& point : results.points) {
+    if (point.probe == "stream_bandwidth") {
+      point.verdict.worsen(Validity::kNoisy, "steal", "2.1 % of the used CPUs, limit 1 %");
+    }
+  }
+  const Recommendation made = advise_on(results);
+  EXPECT_EQ(made.verdict.validity, Validity::kNoisy);
+  EXPECT_NE(made.models.at(0).decode.confidence, "high");
+  EXPECT_THAT(made.models.at(0).decode.confidence_reasons, Contains(HasSubstr("steal")));
+  EXPECT_EQ(made.findings.front().title, "The hypervisor ran somebody else on our CPUs.");
+}
+
+TEST(Confidence, IsMediumAtMostWithoutAMeasuredStep) {
+  Laws laws;
+  laws.models = {};
+  const ModelAdvice advice = one_model(synthetic::results(laws));
+  EXPECT_NE(advice.decode.confidence, "high");
+  EXPECT_THAT(advice.decode.confidence_reasons, Contains(HasSubstr("no decode step")));
+}
+
+TEST(Confidence, IsLowOnAnInstanceThatRunsOnCredits) {
+  Results results = synthetic::results(Laws{});
+  results.machine.cloud_label = "t3.large";
+  EXPECT_EQ(one_model(results).prefill.confidence, "low");
+}
+
+TEST(Rules, AreJudgedAgainstTheAdvice) {
+  Laws laws;
+  laws.cores = 12;
+  laws.smt = 2;
+  const ModelAdvice advice = one_model(synthetic::results(laws));
+  const auto rule = std::find_if(advice.rules.begin(), advice.rules.end(), [](const auto& entry) {
+    return entry.rule == "all logical CPUs";
+  });
+  ASSERT_NE(rule, advice.rules.end());
+  EXPECT_EQ(rule->prefill_threads, 24);
+  EXPECT_NEAR(rule->prefill_loss, 0.1, 0.03);
+}
+
+TEST(Findings, NameSmallSharedMemoryPagesAndCounters) {
+  Laws laws;
+  laws.pages_4k = 0.8;
+  Results results = synthetic::results(laws);
+  results.machine.limits.shm_total_bytes = 64 << 20;
+  results.machine.hypervisor = "KVM";
+  std::string all;
+  for (const Finding& finding : advise_on(results).findings) {
+    all += finding.title + ": " + finding.evidence + ": " + finding.remedy + "\n";
+  }
+  EXPECT_THAT(all, HasSubstr("/dev/shm is small: 64 MiB"));
+  EXPECT_THAT(all, HasSubstr("25 % more"));
+  EXPECT_THAT(all, HasSubstr("Hardware threads cannot be told from cores"));
+  EXPECT_THAT(all, HasSubstr("counters do not count"));
+  EXPECT_THAT(all, HasSubstr("Less L3 cache acts than is reported"));
+}
+
+TEST(Findings, SayNothingOfWhatIsInOrder) {
+  Laws laws;
+  laws.pages_4k = 1;
+  laws.l3_bytes = 96 << 20;
+  Results results = synthetic::results(laws);
+  results.machine.pmu_counts = true;
+  results.machine.thp_mode = "always";
+  for (const Finding& finding : advise_on(results).findings) {
+    EXPECT_THAT(finding.title, HasSubstr("L3")) << finding.title;  // the fixture's shared cache
+  }
+}
+
+TEST(Document, PassesMissingOn) {
+  Results results = synthetic::results(Laws{});
+  results.missing.push_back({"1 GiB pages", "none are reserved", "reserve some"});
+  results.machine.missing.push_back({"microcode", "not shown", "none needed"});
+  const Recommendation made = advise_on(results);
+  EXPECT_THAT(made.missing, Contains(results.missing.front()));
+  EXPECT_THAT(made.missing, Contains(results.machine.missing.front()));
+  EXPECT_EQ(made.created_utc, results.created_utc);
+  EXPECT_EQ(made.results_file, "results.json");
+}
+
+TEST(Request, ThatMakesNoSenseIsRefused) {
+  const Results results = synthetic::results(Laws{});
+  EXPECT_THROW(advise_on(results, {"nonesuch"}), Error);
+  AdviceRequest request;
+  request.tolerance = 1.5;
+  EXPECT_THROW(advise(results, request), Error);
+  request.tolerance = 0.02;
+  request.prompt_tokens = 0;
+  EXPECT_THROW(advise(results, request), Error);
+}
+
+TEST(Request, OnADocumentWithoutBandwidthIsUntrustworthy) {
+  Results results = synthetic::results(Laws{});
+  results.points.clear();
+  try {
+    advise_on(results);
+    FAIL() << "advised on nothing";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kUntrustworthy);
+  }
+}
+
+}  // namespace
+}  // namespace mb
