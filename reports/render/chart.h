@@ -15,7 +15,8 @@ struct ChartPoint {
   double x = 0, y = 0;
   std::optional<double> low, high;
   Validity validity = Validity::kValid;
-  std::string text;  // the point in words: "29.4 GB/s (28.9 to 30.1), 2 threads"
+  std::string text;   // the point in words: "2 threads: 29.4 GB/s (28.9 to 30.1 GB/s)"
+  std::string label;  // written beside the point; mostly empty
 };
 
 enum class SeriesStyle { kMeasured, kModel, kBars };
@@ -55,7 +56,12 @@ struct Chart {
   ChartAxis x, y;
   std::vector<ChartSeries> series;
   std::vector<ChartMark> marks;
+  // Lines of mark labels at the top, which the y axis leaves free; advised counts stand at the
+  // foot.
+  int label_rows() const;
 };
+// Marks beyond this many start again at the top: three lines part what stands close together.
+inline constexpr int kMostLabelRows = 3;
 
 // Every chart that has at least one point, in reading order; prefill and decode once per model.
 std::vector<Chart> make_charts(const Results& results, const Recommendation& recommendation);
@@ -64,14 +70,15 @@ std::vector<Chart> make_charts(const Results& results, const Recommendation& rec
 std::vector<const Chart*> charts_of_model(const std::vector<Chart>& charts,
                                           const std::string& model);
 
-// The model that leads: the first that fits, else the first; nullptr without models.
+// The model that leads: the first that fits and whose steps were measured here, else the first that
+// fits, else the first; nullptr without models.
 const ModelAdvice* leading_model(const Recommendation& recommendation);
 
 std::vector<Chart> machine_charts(const Results& results, const Recommendation& recommendation);
 std::vector<Chart> model_charts(const Results& results, const Recommendation& recommendation,
                                 const ModelAdvice& advice);
 
-// Thread axis with whole-number ticks; logarithmic from 32 threads.
+// Thread axis with whole-number ticks; logarithmic past 32 threads.
 ChartAxis thread_axis(const std::vector<ChartSeries>& series);
 
 }  // namespace mb

@@ -8,10 +8,12 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <set>
 #include <string_view>
 
 #include "reports/render/chart.h"
 #include "reports/render/format.h"
+#include "reports/render/headline.h"
 
 namespace mb {
 namespace {
@@ -97,7 +99,7 @@ const ModelCurve* curve_with_mark(const Recommendation& recommendation, std::str
   return nullptr;
 }
 
-// Powers of two that bracket the values, at most ten of them, named by `name`.
+// Powers of two inside the range, at most six of them, named by `name`.
 ChartAxis log2_axis(const std::vector<ChartSeries>& series,
                     const std::function<std::string(double)>& name) {
   double least = std::numeric_limits<double>::max(), most = 0;
@@ -113,7 +115,7 @@ ChartAxis log2_axis(const std::vector<ChartSeries>& series,
   axis.max = most * 1.3;
   const int first = static_cast<int>(std::ceil(std::log2(axis.min)));
   const int last = static_cast<int>(std::floor(std::log2(axis.max)));
-  const int step = std::max(1, (last - first) / 7);
+  const int step = (last - first) / 6 + 1;
   for (int power = first; power <= last; power += step) {
     axis.ticks.push_back({std::exp2(power), name(std::exp2(power))});
   }
@@ -158,17 +160,29 @@ Chart bandwidth_threads(const Results& results, const Recommendation& recommenda
   });
   if (points.empty()) return chart;
   const DisplayUnit unit = unit_of(points);
+  // The page kind is named in the legend only where an operation has several.
+  const auto pages_of = [&points](const std::string& operation) {
+    std::set<std::string> pages;
+    for (const Point* point : points) {
+      if (point->parameters.text_or("operation", "") == operation) {
+        pages.insert(point->parameters.text_or("page", ""));
+      }
+    }
+    return pages;
+  };
   for (const Point* point : points) {
     const std::string operation = point->parameters.text_or("operation", "");
     const std::string page = point->parameters.text_or("page", "");
     const auto place = std::find(kOperations.begin(), kOperations.end(), operation);
-    const std::string label = words_of(operation) + (page.empty()    ? ""
-                                                     : page == "thp" ? ", huge pages"
-                                                                     : ", " + words_of(page));
+    std::string label = words_of(operation);
+    if (pages_of(operation).size() > 1) {
+      label += page == "thp" ? ", huge" : page == "4k" ? ", 4 KiB" : ", " + words_of(page);
+    }
     const std::int64_t threads = point->parameters.number_or("threads", 1);
     series_named(chart, label, static_cast<int>(place - kOperations.begin()), page == "4k")
         .points.push_back(
-            chart_point(*point, static_cast<double>(threads), unit, threads_text(threads)));
+            chart_point(*point, static_cast<double>(threads), unit,
+                        threads_text(threads) + (page.empty() ? "" : ", " + words_of(page))));
   }
   sort_points(chart);
   sort_series(chart);
@@ -176,7 +190,7 @@ Chart bandwidth_threads(const Results& results, const Recommendation& recommenda
   chart.y.title = unit.name;
   if (const ModelCurve* curve = curve_with_mark(recommendation, "knee_threads")) {
     const double knee = curve->marks.at("knee_threads");
-    chart.marks.push_back({knee, {}, fmt::format("knee {}", format_number(knee))});
+    chart.marks.push_back({knee, {}, fmt::format("knee {}", format_whole(knee))});
   }
   return chart;
 }
@@ -285,6 +299,15 @@ Chart dispatch(const Results& results) {
   chart.x = thread_axis(chart.series);
   chart.y.title = unit.name;
   chart.y.logarithmic = true;
+  // Two CPUs give one thread count: a column of points reads better with its figures beside it.
+  const bool one_column = std::all_of(points.begin(), points.end(), [&points](const Point* point) {
+    return threads_of(*point) == threads_of(*points.front());
+  });
+  for (ChartSeries& series : chart.series) {
+    for (ChartPoint& point : series.points) {
+      if (one_column) point.label = fmt::format("{} {}", format_number(point.y), unit.name);
+    }
+  }
   return chart;
 }
 
@@ -292,7 +315,7 @@ Chart shared_memory(const Results& results) {
   Chart chart{.id = "shm",
               .model = {},
               .title = "Shared memory (/dev/shm)",
-              .answers = "How fast data moves through /dev/shm, by read() and by a mapping.",
+              .answers = "How fast data moves through /dev/shm, copied by the kernel or mapped.",
               .x = {},
               .y = {},
               .series = {},
@@ -303,7 +326,7 @@ Chart shared_memory(const Results& results) {
   for (const Point* point : points) {
     const std::string path = point->parameters.text_or("path", "");
     const std::string operation = words_of(point->parameters.text_or("operation", ""));
-    const std::string where = operation + (path == "mmap" ? ", mmap" : ", read()");
+    const std::string where = operation + (path == "mmap" ? ", mapped" : ", copied");
     auto tick = std::find_if(chart.x.ticks.begin(), chart.x.ticks.end(),
                              [&where](const ChartTick& one) { return one.label == where; });
     if (tick == chart.x.ticks.end()) {
@@ -324,29 +347,41 @@ Chart shared_memory(const Results& results) {
 
 }  // namespace
 
+int Chart::label_rows() const {
+  const auto tops = std::count_if(marks.begin(), marks.end(),
+                                  [](const ChartMark& mark) { return !mark.y.has_value(); });
+  return std::min(static_cast<int>(tops), kMostLabelRows);
+}
+
 ChartAxis thread_axis(const std::vector<ChartSeries>& series) {
   ChartAxis axis;
-  double most = 1;
+  double most = 1, least = std::numeric_limits<double>::max();
   for (const ChartSeries& one : series) {
-    for (const ChartPoint& point : one.points) most = std::max(most, point.x);
+    for (const ChartPoint& point : one.points) {
+      most = std::max(most, point.x);
+      least = std::min(least, point.x);
+    }
   }
   axis.title = "threads";
   // Past 32 threads the counts that matter (1, 2, 4, 8 ...) would crowd on a linear axis.
   axis.logarithmic = most > 32;
   if (axis.logarithmic) {
-    axis.min = 0.85;
+    axis.min = least * 0.85;
     axis.max = most * 1.18;
-    for (double at = 1; at <= most; at *= 2) axis.ticks.push_back({at, format_number(at)});
+    for (double at = 1; at <= most; at *= 2) {
+      if (at >= axis.min) axis.ticks.push_back({at, format_whole(at)});
+    }
     return axis;
   }
   const double room = most <= 4 ? 0.3 : 0.6;
-  axis.min = 1 - room;
+  axis.min = least - room;
   axis.max = most + room;
-  const int step = most <= 12 ? 1 : most <= 24 ? 2 : 4;
-  for (int at = step == 1 ? 1 : step; at <= static_cast<int>(most); at += step) {
-    axis.ticks.push_back({static_cast<double>(at), fmt::format("{}", at)});
+  const int step = most <= 12 ? 1 : 4;
+  for (int at = 1; at <= static_cast<int>(most); ++at) {
+    if (at >= axis.min && (at == 1 || at % step == 0)) {
+      axis.ticks.push_back({static_cast<double>(at), format_whole(at)});
+    }
   }
-  if (step > 1) axis.ticks.insert(axis.ticks.begin(), ChartTick{1, "1"});
   return axis;
 }
 

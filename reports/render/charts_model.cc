@@ -101,10 +101,20 @@ void add_phase(std::vector<Chart>& charts, const Results& results,
 }  // namespace
 
 const ModelAdvice* leading_model(const Recommendation& recommendation) {
-  for (const ModelAdvice& advice : recommendation.models) {
-    if (advice.fits) return &advice;
+  const auto& models = recommendation.models;
+  const auto measured_here = [&recommendation](const ModelAdvice& advice) {
+    return std::any_of(recommendation.curves.begin(), recommendation.curves.end(),
+                       [&advice](const ModelCurve& curve) {
+                         return curve.name == "measured_decode/" + advice.model;
+                       });
+  };
+  const ModelAdvice* first = nullptr;
+  for (const ModelAdvice& advice : models) {
+    if (advice.fits && measured_here(advice)) return &advice;
+    if (advice.fits && first == nullptr) first = &advice;
   }
-  return recommendation.models.empty() ? nullptr : &recommendation.models.front();
+  if (first != nullptr) return first;
+  return models.empty() ? nullptr : &models.front();
 }
 
 std::vector<Chart> model_charts(const Results& results, const Recommendation& recommendation,

@@ -10,11 +10,10 @@
 namespace mb {
 namespace {
 
-std::string phase_line(const PhaseAdvice& phase) {
-  const Prediction& expected = phase.expected;
-  return fmt::format(
-      "{}: {}, {} tokens/s ({})", phase.phase, format_count(phase.threads, "thread", "threads"),
-      format_rate(expected.tokens_per_second), format_rate_interval(expected.low, expected.high));
+std::string expected(const PhaseAdvice& phase) {
+  return fmt::format("{} {} tokens/s ({})", phase.phase,
+                     format_rate(phase.expected.tokens_per_second),
+                     format_rate_interval(phase.expected.low, phase.expected.high));
 }
 
 }  // namespace
@@ -22,15 +21,20 @@ std::string phase_line(const PhaseAdvice& phase) {
 std::optional<Missing> render_png(const Results& results, const Recommendation& recommendation,
                                   const std::filesystem::path& png) {
   DashboardHeader header;
-  header.title =
-      clip_text(results.machine.cpu_model, 70) + "  ·  " + format_cpu_budget(recommendation.limits);
-  header.footer = "memory_benchmark " + results.build.version + "  ·  " + results.created_utc;
+  header.machine = clip_text(results.machine.cpu_model, 70) + "  ·  " +
+                   clip_text(format_cpu_budget(recommendation.limits), 60);
+  header.origin = clip_text("memory_benchmark " + results.build.version, 40) + "  ·  " +
+                  clip_text(results.created_utc, 24);
   const ModelAdvice* lead = leading_model(recommendation);
   if (lead != nullptr && lead->fits) {
-    header.lines.push_back(clip_text(lead->title, 60) + "   " + phase_line(lead->prefill) + "   " +
-                           phase_line(lead->decode));
+    header.answer =
+        fmt::format("{}: {} for prefill, {} for decode", clip_text(lead->title, 40),
+                    format_count(lead->prefill.threads, "thread", "threads"), lead->decode.threads);
+    header.expectation =
+        fmt::format("Expect {}, {}", expected(lead->prefill), expected(lead->decode));
   } else if (lead != nullptr) {
-    header.lines.push_back(clip_text(lead->title + ": " + lead->fits_reason, 140));
+    header.answer = clip_text(lead->title, 40) + " does not fit";
+    header.expectation = clip_text(lead->fits_reason, 100);
   }
   const std::vector<Chart> charts = make_charts(results, recommendation);
   std::vector<const Chart*> shown = charts_of_model(charts, lead == nullptr ? "" : lead->model);

@@ -47,10 +47,14 @@ std::string format_number(double value) {
   if (size == 0) return "0";
   if (size >= 999.5) return fmt::format("{:.0f}", value);
   if (size < 1e-4) return fmt::format("{:.2e}", value);
-  std::string text = fmt::format("{:#.3g}", value);
-  if (text.back() == '.') text.pop_back();
-  return text;
+  // Three significant digits: two decimals below ten, one below a hundred, none above. The limits
+  // are where rounding reaches the next power of ten.
+  int decimals = 0;
+  for (double limit = 99.95; size < limit; limit /= 10) ++decimals;
+  return fmt::format("{:.{}f}", value, decimals);
 }
+
+std::string format_whole(double value) { return fmt::format("{:g}", value); }
 
 DisplayUnit display_unit(Unit unit, double largest) {
   const double size = std::fabs(largest);

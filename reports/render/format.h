@@ -15,6 +15,8 @@ namespace mb {
 // "29.4", "0.0983", "1234"; an en dash for what is not a finite number.
 std::string format_number(double value);
 
+std::string format_whole(double value);  // "12": counts that are kept as floating point
+
 // A unit with the prefix that suits `largest`; value / factor is what is shown beside `name`.
 struct DisplayUnit {
   double factor = 1;

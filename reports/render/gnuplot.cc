@@ -20,11 +20,12 @@ namespace {
 // it.
 constexpr std::array<std::string_view, 6> kPalette{"#0072B2", "#D55E00", "#009E73",
                                                    "#AA4499", "#B8860B", "#3C99D0"};
-constexpr std::string_view kInk = "#1d2129", kMuted = "#5d6570", kGrid = "#e4e2dc";
+constexpr std::string_view kInk = "#1d2129", kMuted = "#5d6570", kGrid = "#d9d6cd";
 // gnuplot's point types: filled circle, square, triangle, diamond, pentagon; hollow ones before.
 constexpr std::array<int, 6> kFilled{7, 5, 9, 13, 15, 11};
 constexpr std::array<int, 6> kHollow{6, 4, 8, 12, 14, 10};
 constexpr int kCross = 2;
+constexpr double kRowHeight = 0.09;  // of a label, in graph heights
 
 template <class Array>
 auto pick(const Array& array, int index) {
@@ -100,7 +101,11 @@ void add_model(Plot& plot, const ChartSeries& series) {
       data_lines(series, {}),
       fmt::format("using 1:3:4 with filledcurves fs transparent solid 0.14 noborder lc rgb '{}'",
                   colour));
-  plot.add(data_lines(series, {}), fmt::format("using 1:2 with lines lw 2.6 lc rgb '{}'", colour),
+  // Few counts show as points, many as a line: a line alone hides that there are only two.
+  const bool few = series.points.size() <= 4;
+  plot.add(data_lines(series, {}),
+           fmt::format("using 1:2 with {} lw 2.6 lc rgb '{}'",
+                       few ? "linespoints pt 7 ps 0.9" : "lines", colour),
            series.label);
 }
 
@@ -132,6 +137,8 @@ std::string axes(const Chart& chart) {
                                 : "set yrange [0:*]\nset format y '%g'\n";
   script += fmt::format("set xtics ({}) nomirror scale 0{}\n", tics(chart.x),
                         bars ? " rotate by -28" : "");
+  // Free room above the data for the marks' labels.
+  script += fmt::format("set offsets 0,0,graph {},0\n", 0.03 + kRowHeight * chart.label_rows());
   script += fmt::format("set xlabel {} tc rgb '{}'\n", gnuplot_string(chart.x.title), kMuted);
   return script;
 }
@@ -157,10 +164,17 @@ std::string marks(const Chart& chart) {
                                               : (chart.x.min + chart.x.max) / 2;
     const bool right_half = mark.x > middle;
     // The advised count is labelled at the foot, the others at the top, each a line lower.
-    const double height = mark.y ? 0.07 : 0.95 - 0.085 * row++;
+    const double height = mark.y ? 0.07 : 0.955 - kRowHeight * (row++ % kMostLabelRows);
     script += fmt::format("set label {} at first {}, graph {} {} offset {},0 tc rgb '{}' front\n",
                           gnuplot_string(mark.label), mark.x, height, right_half ? "right" : "left",
                           right_half ? -0.7 : 0.7, colour);
+  }
+  for (const ChartSeries& series : chart.series) {
+    for (const ChartPoint& point : series.points) {
+      if (point.label.empty()) continue;
+      script += fmt::format("set label {} at first {},{} left offset 1.2,0 tc rgb '{}' front\n",
+                            gnuplot_string(point.label), point.x, point.y, kInk);
+    }
   }
   return script;
 }
@@ -200,6 +214,22 @@ std::string style() {
       "#b9b6ae", kGrid, kMuted);
 }
 
+std::string header_labels(const DashboardHeader& header) {
+  // The answer leads; whose machine it is stands above it, smaller.
+  std::string script;
+  auto text = [&script, tag = 1000](const std::string& words, double x, double y,
+                                    std::string_view side, int size,
+                                    std::string_view colour) mutable {
+    script += fmt::format("set label {} {} at screen {},{} {} font ',{}' tc rgb '{}'\n", ++tag,
+                          gnuplot_string(words), x, y, side, size, colour);
+  };
+  text(header.machine, 0.025, 0.965, "left", 13, kMuted);
+  text(header.origin, 0.975, 0.965, "right", 11, kMuted);
+  text(header.answer, 0.025, 0.918, "left", 24, kInk);
+  text(header.expectation, 0.025, 0.872, "left", 15, kInk);
+  return script;
+}
+
 }  // namespace
 
 std::string gnuplot_commands(const Chart& chart, const std::filesystem::path& folder,
@@ -231,7 +261,7 @@ GnuplotRun gnuplot_svg(const std::vector<const Chart*>& charts, const std::strin
     script +=
         "set terminal svg noenhanced size 760,430 font 'sans-serif,15' background '#ffffff'\n"
         "set lmargin 8\nset rmargin 3\nset tmargin 3.6\nset bmargin 7.2\n"
-        "set key below left Left reverse samplen 2 maxrows 3 noenhanced tc rgb '#1d2129'\n" +
+        "set key bmargin left Left reverse horizontal samplen 1.5 noenhanced tc rgb '#1d2129'\n" +
         fmt::format("set output {}\n", gnuplot_string(files.back().string())) +
         gnuplot_commands(*chart, folder.path(), fmt::format("c{}", files.size())) +
         "unset output\n";
@@ -254,23 +284,14 @@ std::optional<Missing> gnuplot_png(const std::vector<const Chart*>& charts,
       "background '#fdfcf9' linewidth 1.3\n";
   script += fmt::format("set output {}\n", gnuplot_string(picture.string())) + style();
   script += "set multiplot\n";
-  script += fmt::format("set label 1001 {} at screen 0.025,0.955 left font ',21' tc rgb '{}'\n",
-                        gnuplot_string(header.title), kInk);
-  int line = 0;
-  for (const std::string& text : header.lines) {
-    script += fmt::format("set label {} {} at screen 0.025,{} left font ',15' tc rgb '{}'\n",
-                          1002 + line, gnuplot_string(text), 0.912 - 0.032 * line, kInk);
-    ++line;
-  }
-  script += fmt::format("set label 1010 {} at screen 0.975,0.955 right font ',11' tc rgb '{}'\n",
-                        gnuplot_string(header.footer), kMuted);
+  script += header_labels(header);
   // An invisible plot carries the header; each chart then clears the labels.
   script +=
       "set origin 0,0\nset size 1,1\nunset border\nunset tics\nunset key\nset xrange [0:1]\n"
       "set yrange [0:1]\nplot -10 notitle\n" +
       style();
   constexpr int kColumns = 3, kRows = 2;
-  constexpr double kTop = 0.845;
+  constexpr double kTop = 0.835;
   int index = 0;
   for (const Chart* chart : charts) {
     if (index == kColumns * kRows) break;
@@ -279,7 +300,8 @@ std::optional<Missing> gnuplot_png(const std::vector<const Chart*>& charts,
     script += fmt::format(
         "set origin {},{}\nset size {},{}\n"
         "set lmargin 8\nset rmargin 3\nset tmargin 3.4\nset bmargin 6.4\n"
-        "set key below left Left reverse samplen 1.5 maxrows 3 tc rgb '{}' font ',11'\n",
+        "set key bmargin left Left reverse horizontal samplen 1.2 width -1 tc rgb '{}' font "
+        "',11'\n",
         left, bottom, 1.0 / kColumns, kTop / kRows, kInk);
     script += gnuplot_commands(*chart, folder.path(), fmt::format("c{}", index));
     ++index;

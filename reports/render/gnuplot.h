@@ -14,9 +14,10 @@ namespace mb {
 
 // What a picture says above its charts.
 struct DashboardHeader {
-  std::string title;               // "Fixture CPU, 2 of 2 CPUs usable"
-  std::vector<std::string> lines;  // the answer
-  std::string footer;
+  std::string machine;      // "Fixture CPU, 2 of 2 CPUs usable"
+  std::string origin;       // version and time
+  std::string answer;       // "Qwen3 4B: 2 threads for prefill, 2 for decode"
+  std::string expectation;  // tokens/s of both
 };
 
 struct GnuplotRun {

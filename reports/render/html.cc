@@ -73,7 +73,7 @@ std::vector<Part> make_parts(const html::Documents& documents) {
 }
 
 std::string footer(const Results& results) {
-  std::string licence = "Chart.js 3.9.1 is embedded under its own licence.";
+  std::string licence = "Chart.js is embedded under its own licence.";
   return fmt::format(
       "<p>memory_benchmark {} ({}, {}) made this page from documents of {}. It loads nothing and "
       "sends nothing.</p>\n<details><summary>{}</summary><pre>{}</pre></details>",

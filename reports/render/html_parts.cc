@@ -38,6 +38,7 @@ json series_json(const ChartSeries& series) {
                 {"y", point.y},
                 {"verdict", to_string(point.validity)},
                 {"text", clean_text(point.text)}};
+    if (!point.label.empty()) one["label"] = clean_text(point.label);
     if (point.low) one["low"] = *point.low;
     if (point.high) one["high"] = *point.high;
     points.push_back(std::move(one));
@@ -212,7 +213,8 @@ std::string charts_json(const Documents& documents) {
                    {"x", axis_json(chart.x)},
                    {"y", axis_json(chart.y)},
                    {"series", series},
-                   {"marks", marks}});
+                   {"marks", marks},
+                   {"label_rows", chart.label_rows()}});
   }
   return json_for_script(all.dump());
 }

@@ -123,11 +123,17 @@
         }
         var width = context.measureText(mark.label).width;
         var left = x + 6 + width <= area.right ? x + 6 : x - 6 - width;
-        var at = advised ? area.bottom - 9 : area.top + 12 + 16 * row++;
+        var at = advised ? area.bottom - 9 : area.top + 12 + 16 * (row++ % 3);
         context.fillStyle = faded(chart.$theme.card, 0.82);
         context.fillRect(left - 2, at - 11, width + 4, 15);
         context.fillStyle = own;
         context.fillText(mark.label, left, at);
+      });
+      context.fillStyle = chart.$theme.ink;
+      chart.data.datasets.forEach(function (set, index) {
+        chart.getDatasetMeta(index).data.forEach(function (element, i) {
+          if (set.data[i].label) { context.fillText(set.data[i].label, element.x + 12, element.y + 4); }
+        });
       });
       context.restore();
     }
@@ -166,9 +172,9 @@
     var isBars = chart.series[0].style === "bars";
     var y = {
       type: chart.y.logarithmic ? "logarithmic" : "linear",
-      beginAtZero: true,
+      beginAtZero: true, grace: 9 * chart.label_rows + "%",
       grid: { color: look.line, drawBorder: false, drawTicks: false },
-      ticks: { color: look.muted, padding: 6, maxTicksLimit: 7 }
+      ticks: { color: look.muted, padding: 6, maxTicksLimit: 7, format: { useGrouping: false } }
     };
     if (chart.y.logarithmic) {
       /* Only the decades: the ticks between them say nothing more. */
@@ -188,7 +194,10 @@
         x: isBars ? {
           type: "category", labels: chart.x.ticks.map(function (t) { return t.label; }),
           grid: { display: false, borderColor: look.line },
-          ticks: { color: look.muted, autoSkip: false, maxRotation: 60 }
+          ticks: {
+            color: look.muted, autoSkip: false, maxRotation: 60,
+            callback: function (value, index) { return chart.x.ticks[index].label.split(", "); }
+          }
         } : axis(chart.x, look),
         y: y
       },
@@ -196,7 +205,7 @@
         legend: {
           position: "bottom", align: "start",
           labels: {
-            color: look.ink, usePointStyle: true, boxWidth: 8, boxHeight: 8, padding: 14,
+            color: look.ink, usePointStyle: true, pointStyleWidth: 14, boxHeight: 8, padding: 12,
             filter: function (item) { return item.text !== ""; }
           }
         },

@@ -400,7 +400,6 @@ inline Documents documents(const Size& size) {
 inline Documents small_guest() { return documents(Size{}); }
 inline Documents smt_machine() { return documents(Size{12, 2, 31e9, 62e9, 32 << 20, 64LL << 30}); }
 
-
 // Names that would do harm where they are not escaped, in every place that a document can name.
 inline const std::string& hostile_text() {
   static const std::string text =

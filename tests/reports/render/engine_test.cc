@@ -1,0 +1,87 @@
+// Engine settings as text: what a shell, an env file or an engine would read.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "data/error.h"
+#include "reports/render/render.h"
+#include "tests/reports/render/fixtures.h"
+
+namespace mb {
+namespace {
+
+using testing::HasSubstr;
+
+const std::string kQwen = "qwen3-4b:q4_0";
+
+ErrorCode code_of(const Recommendation& recommendation, const std::string& model,
+                  const std::string& format, std::string* message = nullptr) {
+  try {
+    render_engine(recommendation, model, format);
+  } catch (const Error& error) {
+    if (message != nullptr) *message = error.what();
+    return error.code();
+  }
+  ADD_FAILURE() << "no error";
+  return ErrorCode::kFailure;
+}
+
+TEST(Engine, FlagsComeAsOneLineAfterCommentsThatSayTheAdvice) {
+  const Recommendation r = fixture::smt_machine().recommendation;
+  EXPECT_EQ(render_engine(r, kQwen, "llama.cpp"),
+            "# Qwen3 4B, Q4_0: by memory_benchmark\n"
+            "# prefill: 12 threads, expect 301 tokens/s (271 to 325)\n"
+            "# decode: 4 threads, expect 20.2 tokens/s (18.2 to 21.8)\n"
+            "# -tb inherits -t when it is left out\n"
+            "llama-server -m model.gguf -t 4 -tb 12\n");
+}
+
+TEST(Engine, EnvironmentIsExportedAndFilesAreGivenAsTheyAre) {
+  const Recommendation r = fixture::smt_machine().recommendation;
+  EXPECT_THAT(render_engine(r, kQwen, "pytorch"),
+              HasSubstr("\nexport MKL_NUM_THREADS=12\nexport OMP_NUM_THREADS=12\n"));
+  EXPECT_THAT(render_engine(r, kQwen, "ollama"),
+              HasSubstr("\nFROM model\nPARAMETER num_thread 4\n"));
+}
+
+TEST(Engine, AnEnvFileHasNoExportAndNoQuotes) {
+  Recommendation r = fixture::small_guest().recommendation;
+  for (ModelAdvice& model : r.models) {
+    model.engines.push_back({"env", "environment", {}, {{"OMP_PLACES", "{0},{1}"}}, {}, {}, {}});
+  }
+  EXPECT_THAT(render_engine(r, kQwen, "env"), HasSubstr("\nOMP_PLACES={0},{1}\n"));
+}
+
+TEST(Engine, JsonHoldsThatModelAlone) {
+  const Recommendation r = fixture::small_guest().recommendation;
+  const Recommendation one =
+      recommendation_from_json_text(render_engine(r, kQwen, "json"), "json of one model");
+  ASSERT_EQ(one.models.size(), 1u);
+  EXPECT_EQ(one.models[0].model, kQwen);
+}
+
+TEST(Engine, AnUnknownFormatOrModelNamesTheChoices) {
+  const Recommendation r = fixture::small_guest().recommendation;
+  std::string message;
+  EXPECT_EQ(code_of(r, kQwen, "llamacpp", &message), ErrorCode::kUsage);
+  EXPECT_THAT(message, HasSubstr("llama.cpp"));
+  EXPECT_EQ(code_of(r, "qwen9", "json", &message), ErrorCode::kUsage);
+  EXPECT_THAT(message, HasSubstr(kQwen));
+}
+
+TEST(Engine, AModelThatDoesNotFitHasNoSettings) {
+  const Recommendation r = fixture::small_guest().recommendation;
+  std::string message;
+  EXPECT_EQ(code_of(r, "llama-2-70b:q4_0", "llama.cpp", &message), ErrorCode::kNoResource);
+  EXPECT_THAT(message, HasSubstr("needs 36.3 GiB"));
+}
+
+TEST(Engine, CommentsCannotBreakOutOfTheirLine) {
+  Recommendation r = fixture::small_guest().recommendation;
+  r.models[0].title = "x\nrm -rf ~";
+  r.models[0].engines[0].notes = {"note\nrm -rf ~"};
+  const std::string text = render_engine(r, r.models[0].model, r.models[0].engines[0].engine);
+  EXPECT_EQ(text.find("\nrm"), std::string::npos) << text;
+}
+
+}  // namespace
+}  // namespace mb

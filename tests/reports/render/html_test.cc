@@ -1,0 +1,135 @@
+// The page without a browser: self-contained, under a policy, every text escaped, all parts there.
+// tests/browser opens the same pages in Chromium.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <regex>
+
+#include "reports/render/html_parts.h"
+#include "reports/render/render.h"
+#include "tests/reports/render/fixtures.h"
+
+namespace mb {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+// The page's own markup: without the two scripts, which hold markup in strings and comments.
+std::string markup_of(const std::string& page) {
+  const std::size_t scripts = page.rfind("<script type=\"application/json\"");
+  return page.substr(0, scripts);
+}
+
+nlohmann::json charts_of(const std::string& page) {
+  const std::string open = "<script type=\"application/json\" id=\"charts\">";
+  const std::size_t start = page.find(open) + open.size();
+  return nlohmann::json::parse(page.substr(start, page.find("</script>", start) - start));
+}
+
+TEST(Html, AsksNothingOfTheNetwork) {
+  const fixture::Documents d = fixture::small_guest();
+  const std::string markup = markup_of(render_html(d.results, d.recommendation));
+  const std::regex external(R"((src|href|action|srcset|data)\s*=\s*["']?(?!data:|#))");
+  for (std::sregex_iterator match(markup.begin(), markup.end(), external), end; match != end;
+       ++match) {
+    // data-model and data-chart attributes end in another letter and do not match.
+    ADD_FAILURE() << markup.substr(static_cast<std::size_t>(match->position()), 80);
+  }
+  EXPECT_THAT(markup, Not(HasSubstr("url(")));
+  EXPECT_THAT(markup, Not(HasSubstr("@import")));
+  EXPECT_THAT(markup, Not(HasSubstr("http://")));
+}
+
+TEST(Html, AllowsOnlyItsOwnStyleAndScripts) {
+  const fixture::Documents d = fixture::small_guest();
+  const std::string page = render_html(d.results, d.recommendation);
+  EXPECT_TRUE(std::regex_search(
+      page, std::regex("Content-Security-Policy\" content=\"default-src 'none'; "
+                       "script-src 'sha256-[A-Za-z0-9+/]{43}=' 'sha256-[A-Za-z0-9+/]{43}='; "
+                       "style-src 'sha256-[A-Za-z0-9+/]{43}='; img-src data:; base-uri 'none'; "
+                       "form-action 'none'\"")));
+  const std::string markup = markup_of(page);
+  EXPECT_FALSE(std::regex_search(markup, std::regex(R"(<[^>]*\sstyle=)")))
+      << "blocked inline style";
+  EXPECT_FALSE(std::regex_search(markup, std::regex(R"(<[^>]*\son[a-z]+=)"))) << "inline handler";
+}
+
+TEST(Html, PartsComeInReadingOrder) {
+  const fixture::Documents d = fixture::smt_machine();
+  const std::string page = render_html(d.results, d.recommendation);
+  std::size_t last = 0;
+  for (const char* id : {"answer", "machine", "regimes", "scaling", "memory", "attention",
+                         "dispatch", "smt", "rules", "findings", "engines", "evidence", "again"}) {
+    const std::size_t at = page.find(std::string(" id=\"") + id + "\"");
+    ASSERT_NE(at, std::string::npos) << id;
+    EXPECT_GT(at, last) << id;
+    last = at;
+  }
+}
+
+TEST(Html, ChartDataAreTheDocumentsFigures) {
+  const fixture::Documents d = fixture::small_guest();
+  const nlohmann::json charts = charts_of(render_html(d.results, d.recommendation));
+  const std::vector<Chart> expected = make_charts(d.results, d.recommendation);
+  ASSERT_EQ(charts.size(), expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    EXPECT_EQ(charts[i]["id"], expected[i].id);
+    for (std::size_t s = 0; s < expected[i].series.size(); ++s) {
+      const auto& points = expected[i].series[s].points;
+      ASSERT_EQ(charts[i]["series"][s]["points"].size(), points.size());
+      for (std::size_t p = 0; p < points.size(); ++p) {
+        EXPECT_EQ(charts[i]["series"][s]["points"][p]["x"].get<double>(), points[p].x);
+        EXPECT_EQ(charts[i]["series"][s]["points"][p]["y"].get<double>(), points[p].y);
+      }
+    }
+  }
+}
+
+TEST(Html, EveryChartHasATableAndEverySampleIsThere) {
+  const fixture::Documents d = fixture::small_guest();
+  const std::string page = render_html(d.results, d.recommendation);
+  for (const char* id :
+       {"prefill", "decode", "bandwidth_threads", "working_set", "attention", "dispatch", "shm"}) {
+    const std::size_t figure = page.find(std::string("id=\"chart-") + id + "\"");
+    ASSERT_NE(figure, std::string::npos) << id;
+    const std::string part = page.substr(figure, page.find("</figure>", figure) - figure);
+    EXPECT_THAT(part, HasSubstr("<canvas")) << id;
+    EXPECT_THAT(part, HasSubstr("<noscript>")) << id;
+    EXPECT_THAT(part, HasSubstr("<caption>")) << id;
+  }
+  for (const Point& point : d.results.points) {
+    EXPECT_THAT(page, HasSubstr(point.name.substr(point.probe.size() + 1)));
+  }
+  EXPECT_THAT(page, HasSubstr("9 samples"));
+}
+
+TEST(Html, SaysWhatCouldNotBeMeasuredAndWhy) {
+  const fixture::Documents d = fixture::small_guest();
+  const std::string page = render_html(d.results, d.recommendation);
+  EXPECT_THAT(page, HasSubstr("no counter can be opened in this guest"));
+  EXPECT_THAT(page, HasSubstr("every core shows one PU"));
+  EXPECT_THAT(page, HasSubstr("Hardware counters do not count here"));
+}
+
+TEST(Html, HostileNamesStayText) {
+  const fixture::Documents d = fixture::hostile();
+  const std::string page = render_html(d.results, d.recommendation);
+  EXPECT_THAT(page, Not(HasSubstr("<script>window.harm")));
+  EXPECT_THAT(page, Not(HasSubstr("<img src=x")));
+  EXPECT_THAT(page, Not(HasSubstr("\x1b")));
+  EXPECT_THAT(page, Not(HasSubstr("\x01")));
+  EXPECT_THAT(page, HasSubstr("&lt;/script&gt;&lt;script&gt;window.harm=1"));
+  EXPECT_THAT(page, HasSubstr("{{policy}}")) << "a slot's text is never filled again";
+  EXPECT_NO_THROW(charts_of(page));
+}
+
+TEST(Html, EmptyDocumentsMakeAPage) {
+  const std::string page = render_html(Results{}, Recommendation{});
+  EXPECT_THAT(page, HasSubstr("No advice"));
+  EXPECT_THAT(page, HasSubstr("</html>"));
+}
+
+}  // namespace
+}  // namespace mb
