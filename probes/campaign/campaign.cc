@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <span>
+#include <system_error>
 #include <utility>
 
 #include "data/error.h"
@@ -20,12 +21,31 @@
 namespace mb {
 namespace {
 
+// Inside the output folder under one name, so that what a killed run left there goes with the next.
+class WorkFolder {
+ public:
+  explicit WorkFolder(std::filesystem::path path) : path_(std::move(path)) {
+    std::filesystem::remove_all(path_);
+    std::filesystem::create_directory(path_);
+  }
+  ~WorkFolder() {
+    std::error_code ignored;  // a destructor must not throw; an empty folder does no harm
+    std::filesystem::remove_all(path_, ignored);
+  }
+  WorkFolder(const WorkFolder&) = delete;
+  WorkFolder& operator=(const WorkFolder&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
 class Campaign {
  public:
   explicit Campaign(const CampaignRequest& request)
       : request_(request),
         journal_path_(request.output_folder / kJournalName),
-        work_(request.output_folder),
+        work_(request.output_folder / ".campaign"),
         begin_seconds_(monotonic_clock().now_seconds()) {}
 
   Results run() {
@@ -171,7 +191,7 @@ class Campaign {
 
   const CampaignRequest& request_;
   const std::filesystem::path journal_path_;
-  TemporaryFolder work_;
+  WorkFolder work_;
   double begin_seconds_;
   Journal journal_;
   std::optional<Results> unfinished_;  // what an interrupted step had written
@@ -180,6 +200,11 @@ class Campaign {
 }  // namespace
 
 Results run_campaign(const CampaignRequest& request) { return Campaign(request).run(); }
+
+Machine describe_this_machine(const std::filesystem::path& probe_folder) {
+  const TemporaryFolder work;
+  return run_machine_probe(probe_folder / "machine", work.path()).machine;
+}
 
 std::optional<PlanRequest> unfinished_request(const std::filesystem::path& folder) {
   if (auto journal = read_campaign_journal(folder / kJournalName)) return journal->request;

@@ -35,6 +35,9 @@ struct CampaignRequest {
 // verdict. Throws Error when the machine probe itself cannot run or resume does not fit.
 Results run_campaign(const CampaignRequest& request);
 
+// What the machine probe says, without a run. Throws Error as run_campaign.
+Machine describe_this_machine(const std::filesystem::path& probe_folder);
+
 // What the unfinished run in `folder` was asked for; nullopt when there is none to resume.
 std::optional<PlanRequest> unfinished_request(const std::filesystem::path& folder);
 

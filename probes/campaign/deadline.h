@@ -12,8 +12,8 @@ namespace mb {
 // Of the budget, when the last measurement should have ended: the model, the report and its
 // pictures follow inside the command's 1.25 budgets, and late is worse than short.
 inline constexpr double kMeasuringEnds = 0.95;
-// Of the budget, when a step that is still running is ended.
-inline constexpr double kHardEnd = 1.10;
+// Of the budget, when a step that is still running is ended; it has a few seconds of grace then.
+inline constexpr double kHardEnd = 1.05;
 
 struct Remaining {
   std::size_t kept = 0;  // of the steps given, from the front; the rest is dropped

@@ -19,6 +19,7 @@ constexpr double kMachineProbeSeconds = 30;
 constexpr std::size_t kKeptOutputBytes = 16 << 10;
 
 std::string why(const ChildResult& child) {
+  if (child.not_found) return child.describe();  // nothing of its own was said
   const std::string said = last_line(child.standard_error);
   return child.describe() + (said.empty() ? "" : ": " + said);
 }

@@ -1,1 +1,86 @@
-int main() { return 0; }
+// The memory_benchmark program: finds the subcommand in a table and prints what went wrong, as one
+// line, once. Without a subcommand it does the main job, `run`.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <exception>
+
+#include "build_info.h"
+#include "data/error.h"
+#include "reports/cli/command.h"
+
+namespace mb {
+namespace {
+
+constexpr std::array kCommands{
+    Command{"run", "[--budget 60s] [--model M]", "measure, model, advise, report: the main job",
+            run_run},
+    Command{"shm", "SIZE LOG", "serial and parallel /dev/shm test", run_shm},
+    Command{"probe", "NAME [flags]", "one probe alone (--list shows them)", run_probe},
+    Command{"inspect", "MODEL", "a model's exact sizes: bytes a token, KV bytes, parameters",
+            run_inspect},
+    Command{"predict", "RESULTS --model M", "tokens per second by thread count", run_predict},
+    Command{"recommend", "RESULTS --model M", "thread counts, or an engine's settings (--format)",
+            run_recommend},
+    Command{"report", "RESULTS", "the page and the picture of a results document", run_report},
+    Command{"topology", "", "what this machine is and what this process may use", run_topology},
+};
+
+void print_help() {
+  fmt::print(
+      "Usage: memory_benchmark [COMMAND] [flags]\n"
+      "Measures this machine for language-model inference on its CPU and advises how many threads\n"
+      "to give prefill and how many to give decode. Needs no weights, no engine and no root.\n\n"
+      "Commands (without one: run):\n");
+  for (const Command& command : kCommands) {
+    fmt::print("  {:<34}{}\n", fmt::format("{} {}", command.name, command.arguments),
+               command.summary);
+  }
+  fmt::print(
+      "\nExamples:\n"
+      "  memory_benchmark                                    measure for a minute, into a new "
+      "folder\n"
+      "  memory_benchmark --quick --model qwen3-4b:q4_0      ten seconds, one model\n"
+      "  memory_benchmark recommend D/results.json --model qwen3-4b --format llama.cpp\n"
+      "  memory_benchmark predict D/results.json --model llama-3.1-8b --threads 1-8\n\n"
+      "memory_benchmark COMMAND --help tells more. Exit codes: 0 good, 1 failure, 2 usage,\n"
+      "3 no resource, 4 not available here, 5 interrupted, 7 result untrustworthy.\n");
+}
+
+int dispatch(const Arguments& arguments) {
+  if (arguments.empty()) return run_run(arguments);
+  const std::string& first = arguments.front();
+  if (first == "--help" || first == "-h" || first == "help") {
+    print_help();
+    return 0;
+  }
+  if (first == "--version") {
+    fmt::print("memory_benchmark {}\n", BUILD_VERSION);
+    return 0;
+  }
+  if (first.starts_with('-')) return run_run(arguments);
+  const auto command = std::find_if(kCommands.begin(), kCommands.end(),
+                                    [&](const Command& each) { return each.name == first; });
+  if (command == kCommands.end()) {
+    throw Error(ErrorCode::kUsage,
+                fmt::format("unknown command '{}'; memory_benchmark --help lists them", first));
+  }
+  return command->run({arguments.begin() + 1, arguments.end()});
+}
+
+}  // namespace
+}  // namespace mb
+
+int main(int argc, char** argv) {
+  try {
+    return mb::dispatch(mb::Arguments(argv + 1, argv + argc));
+  } catch (const mb::Error& error) {
+    fmt::print(stderr, "memory_benchmark: {}\n", error.what());
+    return error.exit_code();
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "memory_benchmark: {}\n", error.what());
+    return static_cast<int>(mb::ErrorCode::kFailure);
+  }
+}

@@ -1,0 +1,105 @@
+// from_chars throughout: it knows no locale, and what it leaves over is the unit.
+#include "reports/cli/parse.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <optional>
+#include <utility>
+
+#include "data/error.h"
+
+namespace mb {
+namespace {
+
+// No machine has more; a slip of the finger such as 1-1000000000 must not fill the memory.
+constexpr int kMostThreads = 1 << 16;
+
+[[noreturn]] void refuse(std::string_view flag, std::string_view text, std::string_view expected) {
+  throw Error(ErrorCode::kUsage, fmt::format("{}: '{}' is not {}", flag, text, expected));
+}
+
+// The number at the front of `text`; what follows stays in `text`.
+template <class Number>
+std::optional<Number> take_number(std::string_view& text) {
+  Number value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc()) return std::nullopt;
+  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+  return value;
+}
+
+}  // namespace
+
+double parse_seconds(std::string_view flag, std::string_view text) {
+  constexpr std::string_view kExpected = "a time: write 60s, 2m or 500ms";
+  std::string_view rest = text;
+  const auto number = take_number<double>(rest);
+  double unit = 0;
+  for (const auto& [name, seconds] :
+       {std::pair{"", 1.0}, {"s", 1.0}, {"ms", 1e-3}, {"m", 60.0}, {"min", 60.0}, {"h", 3600.0}}) {
+    if (rest == name) unit = seconds;
+  }
+  if (!number || unit == 0 || !std::isfinite(*number) || *number <= 0) {
+    refuse(flag, text, kExpected);
+  }
+  return *number * unit;
+}
+
+std::vector<int> parse_threads(std::string_view flag, std::string_view text) {
+  constexpr std::string_view kExpected = "a list of thread counts: write 1,2,4 or 1-16 or 4-16:4";
+  std::vector<int> counts;
+  std::string_view rest = text;
+  while (true) {
+    const auto first = take_number<int>(rest);
+    auto last = first;
+    std::optional<int> step = 1;
+    if (!rest.empty() && rest.front() == '-') {
+      rest.remove_prefix(1);
+      last = take_number<int>(rest);
+      if (!rest.empty() && rest.front() == ':') {
+        rest.remove_prefix(1);
+        step = take_number<int>(rest);
+      }
+    }
+    if (!first || !last || !step || *first < 1 || *last < *first || *step < 1 ||
+        *last > kMostThreads) {
+      refuse(flag, text, kExpected);
+    }
+    for (int count = *first; count <= *last; count += std::min(*step, kMostThreads)) {
+      counts.push_back(count);
+    }
+    if (rest.empty()) break;
+    if (rest.front() != ',') refuse(flag, text, kExpected);
+    rest.remove_prefix(1);
+  }
+  std::sort(counts.begin(), counts.end());
+  counts.erase(std::unique(counts.begin(), counts.end()), counts.end());
+  return counts;
+}
+
+std::int64_t parse_count(std::string_view flag, std::string_view text, std::int64_t least) {
+  std::string_view rest = text;
+  const auto number = take_number<std::int64_t>(rest);
+  if (!number || !rest.empty() || *number < least) {
+    refuse(flag, text, fmt::format("a whole number of at least {}", least));
+  }
+  return *number;
+}
+
+double parse_share(std::string_view flag, std::string_view text) {
+  std::string_view rest = text;
+  auto number = take_number<double>(rest);
+  if (number && rest == "%") {
+    *number /= 100;
+    rest = {};
+  }
+  if (!number || !rest.empty() || !(*number >= 0 && *number < 1)) {
+    refuse(flag, text, "a share: write 2% or 0.02");
+  }
+  return *number;
+}
+
+}  // namespace mb

@@ -1,0 +1,88 @@
+// Advice from a results document: the summary, the document, or one engine's settings.
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "data/error.h"
+#include "reports/advice/advise.h"
+#include "reports/cli/command.h"
+#include "reports/cli/flags.h"
+#include "reports/cli/inputs.h"
+#include "reports/cli/parse.h"
+#include "reports/cli/terminal.h"
+#include "reports/cli/trust.h"
+#include "reports/model/machine_model.h"
+#include "reports/render/render.h"
+
+namespace mb {
+namespace {
+
+int list_formats() {
+  for (const EngineFormat& format : engine_formats()) {
+    fmt::print("{:<16}{}\n", format.name, format.summary);
+  }
+  return 0;
+}
+
+AdviceRequest advice_request(const Flags& flags) {
+  AdviceRequest request;
+  request.models = canonical_models(flags.all("model"));
+  if (const auto engine = flags.get("engine")) {
+    request.engine_profile = find_engine_profile(*engine).name;
+  }
+  if (const auto share = flags.get("tolerance")) {
+    request.tolerance = parse_share("--tolerance", *share);
+  }
+  if (const auto count = flags.get("prompt")) {
+    request.prompt_tokens = parse_count("--prompt", *count, 1);
+  }
+  if (const auto count = flags.get("context")) {
+    request.context_tokens = parse_count("--context", *count, 0);
+  }
+  request.results_file = std::filesystem::path(flags.positional(0)).filename().string();
+  return request;
+}
+
+}  // namespace
+
+int run_recommend(const Arguments& arguments) {
+  // Asks for no document, so it must not need one.
+  if (arguments == Arguments{"--format", "list"} || arguments == Arguments{"--format=list"}) {
+    return list_formats();
+  }
+  Flags flags("recommend", "Advises thread counts from a results document.", {"RESULTS"},
+              "  memory_benchmark recommend D/results.json\n"
+              "  memory_benchmark recommend D/results.json --model qwen3-4b --format env\n"
+              "  memory_benchmark recommend --format list\n");
+  flags.values("model", "MODEL", "a catalogue model, repeatable (default: all that fit)")
+      .value("format", "NAME", "one engine's settings; list names the formats")
+      .value("engine", "PROFILE", "how the engine works (default llama.cpp-threadpool)")
+      .value("prompt", "TOKENS", "prompt length (default 512)")
+      .value("context", "TOKENS", "positions already in the cache (default 512)")
+      .value("tolerance", "SHARE", "loss accepted for fewer threads (default 2%)")
+      .flag("json", "the recommendation document");
+  if (!flags.parse(arguments)) return 0;
+  const auto format = flags.get("format");
+  if (format == "list") return list_formats();
+  if (format && flags.has("json")) {
+    throw Error(ErrorCode::kUsage, "recommend: --format and --json exclude each other; give one");
+  }
+  const AdviceRequest request = advice_request(flags);
+  if (format && request.models.size() != 1) {
+    throw Error(ErrorCode::kUsage,
+                "recommend: --format writes one model's settings; give one --model");
+  }
+  const Results results = load_results(flags.positional(0));
+  const Recommendation recommendation = advise(results, request);
+  if (format) {
+    fmt::print("{}", render_engine(recommendation, request.models.front(), *format));
+  } else if (flags.has("json")) {
+    fmt::print("{}\n", to_json_text(recommendation));
+  } else {
+    fmt::print("{}", render_terminal(results, recommendation, standard_output_style()));
+  }
+  require_trust(results, recommendation);
+  return 0;
+}
+
+}  // namespace mb

@@ -1,0 +1,144 @@
+// What the command line says and how it exits, without measuring anything.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "data/system/files.h"
+#include "tests/e2e/programs.h"
+
+namespace mb {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(CommandLine, HelpNamesEveryCommandAndGivesExamples) {
+  const ChildResult help = run_program({"--help"});
+  EXPECT_TRUE(help.ok());
+  for (const char* word : {"run", "shm", "probe", "inspect", "predict", "recommend", "report",
+                           "topology", "Examples:", "Exit codes"}) {
+    EXPECT_THAT(help.standard_output, HasSubstr(word));
+  }
+}
+
+TEST(CommandLine, EveryCommandHasHelp) {
+  for (const char* command : {"run", "shm", "probe", "inspect", "predict", "recommend", "report",
+                              "topology", "sweep", "fit"}) {
+    const ChildResult help = run_program({command, "--help"});
+    EXPECT_TRUE(help.ok()) << command;
+    EXPECT_THAT(help.standard_output, HasSubstr(std::string("memory_benchmark ") + command));
+  }
+}
+
+TEST(CommandLine, VersionIsOneLine) {
+  const ChildResult version = run_program({"--version"});
+  EXPECT_TRUE(version.ok());
+  EXPECT_THAT(version.standard_output, ::testing::MatchesRegex("memory_benchmark [0-9.]+\n"));
+}
+
+struct Refused {
+  std::vector<std::string> arguments;
+  int exit_code;
+  std::string text;  // that the one line on stderr holds
+};
+
+TEST(CommandLine, WhatIsWrongIsSaidInOneLine) {
+  const TemporaryFolder folder;
+  const std::string out = (folder.path() / "out").string();
+  write_file_atomically(folder.path() / "cut.json", "{\"schema_version\": 1, \"points\": [");
+  write_file_atomically(folder.path() / "empty.json", "");
+  write_file_atomically(folder.path() / "newer.json", "{\"schema_version\": 99}");
+  write_file_atomically(folder.path() / "other.json", "{\"name\": \"something else\"}");
+  const auto file = [&](const char* name) { return (folder.path() / name).string(); };
+  const std::vector<Refused> table{
+      {{"frobnicate"}, 2, "unknown command 'frobnicate'"},
+      {{"--frobnicate"}, 2, "--frobnicate"},
+      {{"run", "--thr", "1"}, 2, "--thr"},  // no abbreviations
+      {{"run", "--out"}, 2, "--out"},
+      {{"run", "--out", out, "--budget", "1Q"}, 2, "--budget: '1Q'"},
+      {{"run", "--out", out, "--budget", "0.1s"}, 2, "too short"},
+      {{"run", "--out", out, "--quick", "--budget", "60s"}, 2, "exclude each other"},
+      {{"run", "--out", out, "--threads", "4-2"}, 2, "--threads: '4-2'"},
+      {{"run", "--out", out, "--quick", "--threads", "60000"}, 2, "--threads"},
+      {{"run", "--out", out, "--model", "qwen3-5b"}, 2, "qwen3-4b"},
+      {{"run", "--out", out, "--model", "weights.gguf"}, 2, "weights.gguf"},
+      {{"run", "--out", out, "stray"}, 2, "'stray'"},
+      {{"run", "--resume", folder.path().string()}, 2, "no unfinished run"},
+      {{"run", "--resume", out}, 2, "--resume"},
+      {{"run", "--out", file("cut.json")}, 1, "cannot be written"},
+      {{"shm"}, 2, "SIZE"},
+      {{"shm", "64M"}, 2, "LOG"},
+      {{"shm", "1Q", file("shm.log")}, 2, "1Q"},
+      {{"shm", "900T", file("shm.log")}, 3, "900T"},
+      {{"probe"}, 2, "NAME"},
+      {{"probe", "frobnicate"}, 2, "stream_bandwidth"},
+      {{"inspect"}, 2, "MODEL"},
+      {{"inspect", "qwen3-5b"}, 2, "qwen3-4b"},
+      {{"inspect", "qwen3-4b:q9"}, 2, "q9"},
+      {{"predict", file("missing.json"), "--model", "qwen3-4b"}, 1, "missing.json"},
+      {{"predict", file("cut.json")}, 2, "--model"},
+      {{"predict", file("cut.json"), "--model", "qwen3-4b"}, 1, "cut.json"},
+      {{"predict", folder.path().string(), "--model", "qwen3-4b"}, 2, "is a folder"},
+      {{"recommend", file("empty.json")}, 1, "empty.json"},
+      {{"recommend", file("newer.json")}, 1, "schema_version is 99"},
+      {{"recommend", file("other.json")}, 1, "other.json"},
+      {{"recommend", file("cut.json"), "--tolerance", "7"}, 2, "--tolerance: '7'"},
+      {{"recommend", file("cut.json"), "--format", "env"}, 2, "one --model"},
+      {{"recommend", file("cut.json"), "--engine", "warp"}, 2, "warp"},
+      {{"report", file("cut.json"), "--html", file("page.html")}, 1, "cut.json"},
+      {{"report", file("cut.json"), "--html", file("cut.json")}, 2, "the results document itself"},
+      {{"topology", "--xml"}, 2, "--xml"},
+  };
+  const auto before = names_in(folder.path());
+  for (const Refused& refused : table) {
+    std::string line;
+    for (const std::string& word : refused.arguments) line += word + " ";
+    const ChildResult result = run_program(refused.arguments);
+    EXPECT_EQ(result.exit_code, refused.exit_code) << line << result.describe();
+    EXPECT_THAT(result.standard_error, HasSubstr(refused.text)) << line;
+    const auto& said = result.standard_error;
+    EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << line << '\n' << said;
+    EXPECT_EQ(result.standard_output.find("Usage"), std::string::npos) << line;
+    EXPECT_EQ(names_in(folder.path()), before) << line;
+  }
+  EXPECT_EQ(read_file(folder.path() / "cut.json"), "{\"schema_version\": 1, \"points\": [");
+}
+
+TEST(CommandLine, InspectPrintsExactBytes) {
+  const ChildResult table = run_program({"inspect", "qwen3-4b"});
+  EXPECT_TRUE(table.ok());
+  EXPECT_THAT(table.standard_output, HasSubstr("qwen3-4b:q4_0"));
+  const ChildResult json = run_program({"inspect", "qwen3-4b:q4_0", "--json"});
+  EXPECT_TRUE(json.ok());
+  // 36 layers x 2 (K and V) x 8 KV heads x 128 x 2 bytes
+  EXPECT_THAT(json.standard_output, HasSubstr("\"kv_bytes_per_position\": 147456"));
+  const ChildResult list = run_program({"inspect", "--list"});
+  EXPECT_THAT(list.standard_output, HasSubstr("qwen3-30b-a3b"));
+}
+
+TEST(CommandLine, TopologyLeadsWithTheBudget) {
+  const ChildResult text = run_program({"topology"});
+  EXPECT_TRUE(text.ok()) << text.standard_error;
+  EXPECT_TRUE(text.standard_output.starts_with("CPU budget: ")) << text.standard_output;
+  EXPECT_THAT(run_program({"topology", "--json"}).standard_output, HasSubstr("\"effective_cpus\""));
+}
+
+TEST(CommandLine, ProbesAreListedAndRunByName) {
+  const ChildResult list = run_program({"probe", "--list"});
+  EXPECT_TRUE(list.ok());
+  EXPECT_THAT(list.standard_output, HasSubstr("decode_scaling"));
+  EXPECT_THAT(list.standard_output, ::testing::Not(HasSubstr("cannot run")));
+  const ChildResult names = run_program({"probe", "dispatch_overhead", "--benchmark_list_tests"});
+  EXPECT_TRUE(names.ok()) << names.standard_error;
+  EXPECT_THAT(names.standard_output, HasSubstr("dispatch_overhead/barrier/"));
+}
+
+TEST(CommandLine, FormatsAreListedWithoutADocument) {
+  const ChildResult list = run_program({"recommend", "--format", "list"});
+  EXPECT_TRUE(list.ok());
+  EXPECT_THAT(list.standard_output, HasSubstr("llama.cpp"));
+}
+
+}  // namespace
+}  // namespace mb

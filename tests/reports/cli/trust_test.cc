@@ -1,0 +1,55 @@
+#include "reports/cli/trust.h"
+
+#include <gtest/gtest.h>
+
+#include "data/error.h"
+
+namespace mb {
+namespace {
+
+Results with_points(std::initializer_list<Validity> validities) {
+  Results results;
+  for (const Validity validity : validities) {
+    results.points.emplace_back();
+    results.points.back().verdict.validity = validity;
+  }
+  return results;
+}
+
+Recommendation with_model(bool fits, int prefill_threads) {
+  Recommendation recommendation;
+  recommendation.models.emplace_back();
+  recommendation.models.back().fits = fits;
+  recommendation.models.back().prefill.threads = prefill_threads;
+  return recommendation;
+}
+
+int code_of(const Results& results, const Recommendation& recommendation) {
+  try {
+    require_trust(results, recommendation);
+    return 0;
+  } catch (const Error& error) {
+    return error.exit_code();
+  }
+}
+
+TEST(Trust, OneUsablePointAndOneAdviceAreEnough) {
+  EXPECT_EQ(code_of(with_points({Validity::kInvalid, Validity::kNoisy}), with_model(true, 2)), 0);
+}
+
+TEST(Trust, IsLostWhenEveryPointIsInvalid) {
+  EXPECT_EQ(code_of(with_points({Validity::kInvalid, Validity::kUnavailable}), with_model(true, 2)),
+            7);
+  EXPECT_EQ(code_of(with_points({}), with_model(true, 2)), 7);
+}
+
+TEST(Trust, IsLostWhenAModelFitsAndNoneHasAnAdvice) {
+  EXPECT_EQ(code_of(with_points({Validity::kValid}), with_model(true, 0)), 7);
+}
+
+TEST(Trust, StaysWhenNoModelFits) {
+  EXPECT_EQ(code_of(with_points({Validity::kValid}), with_model(false, 0)), 0);
+}
+
+}  // namespace
+}  // namespace mb
