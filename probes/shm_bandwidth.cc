@@ -33,6 +33,9 @@ constexpr std::size_t kBlockBytes = std::size_t{1} << 20;  // stays in the L2 be
 // Whole pages of any size that a tmpfs gives by default; holes are punched in whole pages.
 constexpr std::size_t kPageBytes = std::size_t{64} << 10;
 
+// From here on caches serve next to nothing: STREAM's rule.
+constexpr std::int64_t kTimesLastLevelCache = 4;
+
 enum class Operation { kWrite, kRead, kRepeatRead };
 
 struct Request {
@@ -253,8 +256,12 @@ std::unique_ptr<mb::Case> prepare(const mb::PlannedPoint& point, mb::Kit& kit) {
   files.prepare(request, kit, team);
   auto measured = std::make_unique<ShmCase>(team, files, request);
   const bool repeat = request.operation == Operation::kRepeatRead;
-  measured->facts["working_set_bytes"] =
-      static_cast<double>(request.part_bytes * (repeat ? 1 : kParts * request.threads));
+  const std::size_t working_set = request.part_bytes * (repeat ? 1 : kParts * request.threads);
+  measured->facts["working_set_bytes"] = static_cast<double>(working_set);
+  if (static_cast<std::int64_t>(working_set) <
+      kTimesLastLevelCache * kit.machine().last_level_cache_total_bytes()) {
+    measured->notes["served_by"] = "memory and caches: under four times the last-level caches";
+  }
   measured->notes["isa"] = mb::chosen_isa();
   measured->notes["shmem_thp_mode"] = kit.machine().shmem_thp_mode;
   return measured;

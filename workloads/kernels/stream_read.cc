@@ -40,7 +40,11 @@ std::uint64_t read_sum(const std::uint64_t* HWY_RESTRICT data, std::size_t count
   }
   sum0 = hn::Add(hn::Add(sum0, sum1), hn::Add(sum2, sum3));
   sum4 = hn::Add(hn::Add(sum4, sum5), hn::Add(sum6, sum7));
-  return hn::GetLane(hn::SumOfLanes(d, hn::Add(sum0, sum4))) + rest;
+  // Lane by lane: GCC's 512-bit reduction adds signed numbers, whose overflow is undefined.
+  HWY_ALIGN std::uint64_t lane_sums[hn::MaxLanes(d)];
+  hn::Store(hn::Add(sum0, sum4), d, lane_sums);
+  for (std::size_t lane = 0; lane < lanes; ++lane) rest += lane_sums[lane];
+  return rest;
 }
 
 }  // namespace HWY_NAMESPACE
