@@ -114,6 +114,7 @@ void MeasuredCurves::take(const Point& point) {
   }
   const Deviations d = deviations(point);
   const double value = point.summary.median;
+  if (value <= 0 && point.unit != Unit::kSeconds) return;  // a rate of nothing says nothing
   const auto threads = static_cast<double>(axes.number_or("threads", 1));
   if (point.probe == "stream_bandwidth") {
     take_stream(point, d.spread, d.error);
@@ -237,7 +238,12 @@ Estimate MeasuredCurves::dispatch_seconds(std::string_view operation, std::strin
   const std::string_view other = operation == "barrier" ? "region" : "barrier";
   for (const std::string_view name : {operation, other}) {
     const auto found = dispatch.find(fmt::format("{}/{}", name, sync));
-    if (found != dispatch.end()) return found->second.at(threads);
+    if (found == dispatch.end()) continue;
+    Estimate seconds = found->second.at(threads);
+    const double most = found->second.points().back().x;
+    // More threads than were measured cost more, in proportion; holding the end would flatter them.
+    if (threads > most) seconds.value *= threads / most;
+    return seconds;
   }
   constexpr double kPriorSpread = 0.7;  // a factor of two either way
   return {dispatch_prior_seconds(sync, threads), kPriorSpread};

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <set>
 
 #include "data/error.h"
@@ -195,6 +197,35 @@ TEST(Advice, OnAHundredAndNinetyTwoPusCoversTheCatalogue) {
     const std::set<int> distinct(advice.prefill.cpu_list->begin(), advice.prefill.cpu_list->end());
     EXPECT_EQ(static_cast<int>(distinct.size()), advice.prefill.threads);
   }
+}
+
+TEST(Advice, HoldsOnEveryMachineOfTheFixtures) {
+  int machines = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(SOURCE_DIR "/data/topologies")) {
+    const std::string name = entry.path().filename().string();
+    if (!name.ends_with(".machine.json")) continue;
+    ++machines;
+    std::ifstream file(entry.path());
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    const Machine machine = machine_from_json_text(text, name);
+    Laws laws;
+    laws.cores = machine.usable_cores();
+    laws.bandwidth_all = 20e9 * std::max(1, laws.cores / 3);
+    const ModelAdvice advice = one_model(synthetic::results(laws, machine));
+    for (const PhaseAdvice* phase : {&advice.prefill, &advice.decode, &advice.compromise}) {
+      EXPECT_GE(phase->threads, 1) << name;
+      EXPECT_LE(phase->threads, machine.limits.effective_cpus) << name;
+      EXPECT_EQ(phase->cpu_list.has_value(), machine.limits.limited_by != "quota") << name;
+      if (!phase->cpu_list) continue;
+      std::set<int> usable;
+      for (const Pu& pu : machine.pus) {
+        if (pu.usable) usable.insert(pu.os_index);
+      }
+      for (const int cpu : *phase->cpu_list) EXPECT_TRUE(usable.contains(cpu)) << name << cpu;
+    }
+    EXPECT_LE(advice.prefill.threads, laws.cores) << name;  // siblings cost a tenth here
+  }
+  EXPECT_GE(machines, 5);
 }
 
 TEST(Advice, IsTheSameForTheSameDocument) {

@@ -245,6 +245,32 @@ TEST(MissingCurves, WithoutMatrixRatesThereIsNoPrediction) {
   EXPECT_THROW(prefill(MachineModel(results), "qwen3-4b", 1), Error);
 }
 
+TEST(MissingCurves, ARateOfNothingIsNotDividedBy) {
+  Results results = synthetic::results(Laws{});
+  for (Point& point : results.points) {
+    if (point.parameters.number_or("threads", 0) == 2) point.summary.median = 0;
+  }
+  const double seen = decode(MachineModel(results), "qwen3-4b", 2);
+  EXPECT_GT(seen, 0);
+  EXPECT_TRUE(std::isfinite(seen));
+}
+
+TEST(MissingCurves, BarriersBeyondTheMeasuredCountsCostMoreNotTheSame) {
+  Laws laws;
+  laws.models = {};
+  Results results = synthetic::results(laws);
+  std::erase_if(results.points,
+                [](const Point& point) { return point.parameters.number_or("threads", 1) > 4; });
+  const MachineModel model(results);
+  const auto dispatch = [&](int threads) {
+    return model
+        .predict(find_model("qwen3-4b"), find_engine_profile("generic"),
+                 {"decode", 512, 512, "f16"}, threads)
+        .seconds_by_term.at("dispatch");
+  };
+  EXPECT_NEAR(dispatch(8) / dispatch(4), 2, 1e-9);
+}
+
 TEST(MissingCurves, PriorsAreListedAndWidenNothingSilently) {
   Results results = synthetic::results(Laws{});
   std::erase_if(results.points, [](const Point& point) {
