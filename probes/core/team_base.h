@@ -51,9 +51,9 @@ struct SpinWaiting {
   }
 
  private:
-  // About 0.2 ms (Zen 4) to 0.8 ms (Skylake's slower pause): far longer than a barrier among ranks
-  // that run, a fraction of a scheduler's slice.
-  static constexpr int kSpinsBeforeYield = 20000;
+  // 50 to 100 us (a pause takes 40 cycles on Zen 4, 140 on Skylake): longer than a barrier among
+  // ranks that run, a small part of a scheduler's slice. Alone on its PU a yield returns at once.
+  static constexpr int kSpinsBeforeYield = 2000;
   template <class Done>
   static bool wait_yielding(Done done, double patience_seconds);
 };

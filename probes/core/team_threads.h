@@ -93,7 +93,9 @@ class ThreadTeam final : public TeamBase {
 
   void join() {
     const auto all_out = [](std::uint32_t left) { return left == 0; };
-    if (Waiting::wait(remaining_, patience_seconds_, all_out)) return;
+    // Twice, because a rank may itself be waiting at a barrier for one that never comes: it then
+    // gives up first and the team stays whole.
+    if (Waiting::wait(remaining_, 2 * patience_seconds_, all_out)) return;
     abort();
     for (std::thread& worker : workers_) {
       const PuMask& mask = CallerMask::original();

@@ -274,7 +274,7 @@ TEST_P(BoundedTeam, ARankThatNeverComesToABarrierIsAnErrorAndNotAHang) {
 }
 
 TEST_P(BoundedTeam, ARankThatComesBackTooLateEndsTheTeam) {
-  const auto ranks = team(2, 0.7);
+  const auto ranks = team(2, 0.5);
   std::atomic<bool> out{false};
   expect_late([&] {
     ranks->run([&](int rank) {
