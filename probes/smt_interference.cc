@@ -9,12 +9,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "data/error.h"
 #include "data/plan/placement.h"
 #include "probes/core/probe.h"
 #include "probes/core/rank_buffers.h"
+#include "workloads/kernels/attention.h"
 #include "workloads/kernels/compute_fma.h"
 #include "workloads/kernels/isa.h"
 #include "workloads/kernels/stream_read.h"
@@ -106,6 +108,78 @@ class ReadCase final : public mb::Case {
   std::uint64_t passes_ = 0;
 };
 
+// One KV head for each thread: one token's four query rows (a common group) over f16 keys and
+// values of 128 elements. All keys are equal and all values 1, so that every weight is 1 and every
+// sum is the number of positions.
+class AttentionCase final : public mb::Case {
+ public:
+  AttentionCase(mb::PinnedTeam& team, const mb::RankBuffers& buffers, std::size_t bytes)
+      : team_(team),
+        positions_(static_cast<long>(bytes) / kPositionBytes / mb::kAttentionTile *
+                   mb::kAttentionTile),
+        ranks_(static_cast<std::size_t>(team.size())) {
+    if (positions_ == 0) {
+      throw Error(ErrorCode::kNotAvailable, "half the L2 does not hold one tile of positions");
+    }
+    unit = mb::Unit::kFlopsPerSecond;
+    // A multiply and an add for each element of each key and value, by each row.
+    amount_per_iteration = 4.0 * kGroup * kHeadSize * static_cast<double>(positions_) * team.size();
+    facts["working_set_bytes"] = static_cast<double>(positions_ * kPositionBytes) * team.size();
+    team_.run([&](int rank) { fill(of(rank), buffers.data(rank)); });
+  }
+
+  double seconds(std::uint64_t iterations) override {
+    return team_.timed([this, iterations](int rank) {
+      Rank& mine = of(rank);
+      const mb::QueryBlock block{
+          mine.queries.data(), kGroup * kHeadSize, 1, kGroup, positions_ - 1, 0};
+      const mb::AttentionPartial out{mine.values.data(), mine.maxima.data(), mine.weights.data()};
+      for (std::uint64_t i = 0; i < iterations; ++i) {
+        mb::attention(mine.head, block, 0, positions_, out);
+      }
+    });
+  }
+
+  void check() override {
+    const auto expected = static_cast<float>(positions_);
+    const auto wrong = [&](float sum) { return std::abs(sum - expected) > 1e-3F * expected; };
+    for (const Rank& rank : ranks_) {
+      if (std::ranges::none_of(rank.values, wrong) && std::ranges::none_of(rank.weights, wrong)) {
+        continue;
+      }
+      throw Error(ErrorCode::kFailure,
+                  "an attention sum is wrong; this CPU or its memory does not compute reliably");
+    }
+  }
+
+ private:
+  static constexpr long kHeadSize = 128, kGroup = 4;
+  static constexpr long kPositionBytes = 2 * kHeadSize * mb::kv_element_bytes(mb::KvType::kF16);
+
+  struct alignas(128) Rank {
+    mb::KvHead head;
+    std::vector<float> queries, values, maxima, weights;
+  };
+  Rank& of(int rank) { return ranks_[static_cast<std::size_t>(rank)]; }
+
+  void fill(Rank& rank, std::byte* memory) const {
+    rank.head = {mb::KvType::kF16, memory,
+                 memory + mb::kv_head_bytes(mb::KvType::kF16, kHeadSize, positions_), kHeadSize};
+    const std::vector<float> key(kHeadSize, 0.5F), value(kHeadSize, 1.0F);
+    for (long at = 0; at < positions_; ++at) {
+      mb::append_kv(rank.head, at, key.data(), value.data());
+    }
+    rank.queries.assign(kGroup * kHeadSize, 0.25F);
+    rank.values.assign(kGroup * kHeadSize, 0.0F);
+    rank.maxima.assign(kGroup, 0.0F);
+    rank.weights.assign(kGroup, 0.0F);
+  }
+
+  mb::PinnedTeam& team_;
+  const long positions_;
+  std::vector<Rank> ranks_;
+};
+
 // Bytes of one thread. The same work on the same cores whatever threads_per_core: DRAM slices share
 // one total; attention keeps what one thread reads at a time.
 std::int64_t slice_bytes(const std::string& operation, const mb::Machine& machine, int threads) {
@@ -140,7 +214,11 @@ std::unique_ptr<mb::Case> prepare(const mb::PlannedPoint& point, mb::Kit& kit) {
     const std::int64_t bytes = slice_bytes(operation, kit.machine(), team.size());
     const std::size_t whole = static_cast<std::size_t>(bytes) / kGrainBytes * kGrainBytes;
     buffers.prepare(kit, team, whole, mb::PageKind::kTransparentHuge);
-    measured = std::make_unique<ReadCase>(team, buffers, whole / sizeof(std::uint64_t));
+    if (operation == "attention") {
+      measured = std::make_unique<AttentionCase>(team, buffers, whole);
+    } else {
+      measured = std::make_unique<ReadCase>(team, buffers, whole / sizeof(std::uint64_t));
+    }
     buffers.describe(*measured);
   }
   measured->quantity = "rate";
