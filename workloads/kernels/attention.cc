@@ -194,23 +194,24 @@ void attention_vector(const KvHead& head, const QueryBlock& block, long first, l
   attend<float>(head, block, first, last, out);
 }
 
-void merge_vector(const AttentionPartial* parts, long count, long head_size, long tokens,
-                  long group, float* out, long token_stride) {
+void merge_vector(const AttentionPartial& parts, long part_stride, long count, long head_size,
+                  long tokens, long group, float* out, long token_stride) {
   const DF d;
   const long lanes = static_cast<long>(hn::Lanes(d));
   for (long r = 0; r < tokens * group; ++r) {
-    float maximum = parts[0].maxima[r], weight = 0;
-    for (long i = 1; i < count; ++i) maximum = std::max(maximum, parts[i].maxima[r]);
+    const float *maxima = parts.maxima + r, *weights = parts.weights + r;
+    float maximum = *maxima, weight = 0;
+    for (long i = 1; i < count; ++i) maximum = std::max(maximum, maxima[i * part_stride]);
     for (long i = 0; i < count; ++i) {
-      weight += parts[i].weights[r] * std::exp(parts[i].maxima[r] - maximum);
+      weight += weights[i * part_stride] * std::exp(maxima[i * part_stride] - maximum);
     }
     float* to = out + r / group * token_stride + r % group * head_size;
     for (long i = 0; i < count; ++i) {
-      const VF factor = hn::Set(d, std::exp(parts[i].maxima[r] - maximum) / weight);
+      const VF factor = hn::Set(d, std::exp(maxima[i * part_stride] - maximum) / weight);
+      const float* from = parts.values + i * part_stride + r * head_size;
       for (long j = 0; j < head_size; j += lanes) {
         const VF before = i == 0 ? hn::Zero(d) : hn::LoadU(d, to + j);
-        const VF part = hn::LoadU(d, parts[i].values + r * head_size + j);
-        hn::StoreU(hn::MulAdd(part, factor, before), d, to + j);
+        hn::StoreU(hn::MulAdd(hn::LoadU(d, from + j), factor, before), d, to + j);
       }
     }
   }
@@ -248,9 +249,10 @@ void attention(const KvHead& head, const QueryBlock& block, long first, long las
   HWY_DYNAMIC_DISPATCH(attention_vector)(head, block, first, last, out);
 }
 
-void merge_attention(const AttentionPartial* parts, long count, long head_size, long tokens,
-                     long group, float* out, long token_stride) {
-  HWY_DYNAMIC_DISPATCH(merge_vector)(parts, count, head_size, tokens, group, out, token_stride);
+void merge_attention(const AttentionPartial& parts, long part_stride, long count, long head_size,
+                     long tokens, long group, float* out, long token_stride) {
+  HWY_DYNAMIC_DISPATCH(merge_vector)
+  (parts, part_stride, count, head_size, tokens, group, out, token_stride);
 }
 
 void append_kv(const KvHead& head, long position, const float* key, const float* value) {

@@ -54,9 +54,10 @@ struct AttentionPartial {
 void attention(const KvHead& head, const QueryBlock& block, long first, long last,
                const AttentionPartial& out);
 
-// out + t * token_stride + g * head_size, as the queries.
-void merge_attention(const AttentionPartial* parts, long count, long head_size, long tokens,
-                     long group, float* out, long token_stride);
+// Joins `count` partials, the next `part_stride` floats behind the one before (all three pointers);
+// row t * group + g goes to out + t * token_stride + g * head_size, as the queries came.
+void merge_attention(const AttentionPartial& parts, long part_stride, long count, long head_size,
+                     long tokens, long group, float* out, long token_stride);
 
 // Appends one position. Rounds to the cache's type.
 void append_kv(const KvHead& head, long position, const float* key, const float* value);

@@ -28,17 +28,18 @@ struct Scene {
   // Split into parts of `part` positions each, then merged.
   std::vector<float> run(long part) const {
     const long end = block.first_position + block.tokens, size = head.head_size;
-    std::vector<std::vector<float>> storage;
-    std::vector<AttentionPartial> parts;
-    for (long first = 0; first < end; first += part) {
-      storage.emplace_back(static_cast<std::size_t>(block.rows() * (size + 2)));
-      float* at = storage.back().data();
-      parts.push_back({at, at + block.rows() * size, at + block.rows() * (size + 1)});
-      attention(head, block, first, std::min(first + part, end), parts.back());
+    const long count = (end + part - 1) / part, part_floats = block.rows() * (size + 2);
+    std::vector<float> storage(static_cast<std::size_t>(count * part_floats));
+    const auto partial = [&](long i) {
+      float* at = storage.data() + i * part_floats;
+      return AttentionPartial{at, at + block.rows() * size, at + block.rows() * (size + 1)};
+    };
+    for (long i = 0; i < count; ++i) {
+      attention(head, block, i * part, std::min((i + 1) * part, end), partial(i));
     }
     std::vector<float> out(queries.size(), -77.0F);
-    merge_attention(parts.data(), static_cast<long>(parts.size()), size, block.tokens, block.group,
-                    out.data(), block.token_stride);
+    merge_attention(partial(0), part_floats, count, size, block.tokens, block.group, out.data(),
+                    block.token_stride);
     return out;
   }
 

@@ -1,0 +1,157 @@
+#include "workloads/step.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <memory>
+
+#include "data/error.h"
+#include "tests/workloads/reference_step.h"
+#include "tests/workloads/thread_team.h"
+
+namespace mb {
+namespace {
+
+// A step with its memory and its team.
+struct Running {
+  Running(const ModelShape& shape, long layers, long rows, long context, int ranks, long growth = 0,
+          KvType kv_type = KvType::kF16)
+      : plan({shape, layers, rows, context, growth, ranks, kv_type}),
+        memory(
+            static_cast<std::byte*>(std::aligned_alloc(4096, (plan.bytes() + 4095) / 4096 * 4096)),
+            &std::free),
+        team(ranks),
+        step(plan, memory.get(), team) {}
+  StepPlan plan;
+  std::unique_ptr<std::byte, decltype(&std::free)> memory;
+  ThreadTeam team;
+  Step step;
+
+  std::vector<float> logits() const {
+    return {step.logits(), step.logits() + plan.shape().vocabulary};
+  }
+};
+
+// Root mean square of the difference over that of the expected: rounding an activation to the next
+// of 127 steps the other way moves single results, not the whole.
+double relative_difference(const std::vector<float>& got, const std::vector<float>& expected) {
+  double difference = 0, size = 0;
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    difference += std::pow(static_cast<double>(got[i]) - static_cast<double>(expected[i]), 2);
+    size += std::pow(static_cast<double>(expected[i]), 2);
+  }
+  return std::sqrt(difference / size);
+}
+
+void expect_reference(const ModelShape& shape, long rows, long context, int ranks) {
+  SCOPED_TRACE(testing::Message() << shape.architecture << ' ' << to_string(shape.type) << ", "
+                                  << rows << " rows on " << context << ", " << ranks << " ranks");
+  Running running(shape, 2, rows, context, ranks);
+  ReferenceStep reference(running.step);
+  const std::vector<float> expected = reference.logits(running.step.input());
+  running.step.run();
+  running.step.check();
+  EXPECT_LT(relative_difference(running.logits(), expected), 5e-3);
+}
+
+TEST(Step, DecodeEqualsTheScalarReferenceForEveryWeightType) {
+  for (const WeightType type : {WeightType::kQ4_0, WeightType::kQ8_0, WeightType::kBF16,
+                                WeightType::kF16, WeightType::kF32}) {
+    expect_reference(small_shape(type), 1, 100, 2);
+  }
+}
+
+TEST(Step, DecodeEqualsTheScalarReferenceForEveryKindOfLayer) {
+  ModelShape biased = small_shape(WeightType::kQ4_0);
+  biased.attention_bias = true;
+  expect_reference(biased, 1, 3, 2);
+  expect_reference(small_experts(WeightType::kQ4_0), 1, 40, 3);
+  expect_reference(small_gemma(WeightType::kQ8_0), 1, 200, 2);
+  expect_reference(small_gemma(WeightType::kQ4_0), 1, 0, 1);
+}
+
+TEST(Step, PrefillEqualsTheScalarReference) {
+  expect_reference(small_shape(WeightType::kQ4_0), 13, 0, 2);
+  expect_reference(small_shape(WeightType::kF32), 5, 90, 2);
+  expect_reference(small_experts(WeightType::kQ8_0), 9, 20, 3);
+  expect_reference(small_gemma(WeightType::kQ4_0), 11, 150, 2);
+}
+
+TEST(Step, PrefillOfSeveralRowsEqualsAsManyDecodeSteps) {
+  for (const ModelShape& shape : {small_shape(WeightType::kQ8_0), small_experts(WeightType::kQ4_0),
+                                  small_gemma(WeightType::kQ8_0)}) {
+    SCOPED_TRACE(shape.architecture);
+    constexpr long kRows = 7, kContext = 130;
+    Running prefill(shape, 4, kRows, kContext, 2);
+    Running decode(shape, 4, 1, kContext, 2, kRows);
+    prefill.step.run();
+    for (long row = 0; row < kRows; ++row) {
+      if (row > 0) decode.step.advance();
+      std::copy_n(prefill.step.input() + row * shape.hidden, shape.hidden, decode.step.input());
+      decode.step.run();
+    }
+    EXPECT_LT(relative_difference(decode.logits(), prefill.logits()), 5e-3);
+  }
+}
+
+TEST(Step, GivesTheSameResultForEveryTeamAndEveryRun) {
+  Running one(small_experts(WeightType::kQ4_0), 3, 1, 300, 1);
+  one.step.run();
+  const std::vector<float> expected = one.logits();
+  one.step.run();
+  EXPECT_EQ(one.logits(), expected);
+  for (const int ranks : {2, 5, 40}) {
+    Running many(small_experts(WeightType::kQ4_0), 3, 1, 300, ranks);
+    many.step.run();
+    EXPECT_LT(relative_difference(many.logits(), expected), 5e-3) << ranks;
+  }
+}
+
+TEST(Step, HalvingTheLayersHalvesOperationsAndBytes) {
+  for (const ModelShape& shape : {small_shape(WeightType::kQ4_0), small_gemma(WeightType::kQ4_0),
+                                  small_experts(WeightType::kQ4_0)}) {
+    Running four(shape, 4, 1, 100, 1), two(shape, 2, 1, 100, 1);
+    const int head = four.step.operations() - 4 * four.step.operations_per_layer();
+    EXPECT_EQ(head, 2);
+    EXPECT_EQ(four.step.operations() - head, 2 * (two.step.operations() - head));
+    EXPECT_EQ(four.step.weight_bytes() - four.step.head_bytes(),
+              2 * (two.step.weight_bytes() - two.step.head_bytes()));
+    EXPECT_EQ(four.plan.kv_bytes(), 2 * two.plan.kv_bytes());
+  }
+}
+
+TEST(Step, PassesOneBarrierAnOperationInsideOneRegion) {
+  Running running(small_shape(WeightType::kQ4_0), 3, 1, 10, 2);
+  running.team.regions = running.team.barriers = 0;
+  running.step.run();
+  EXPECT_EQ(running.team.regions, 1);
+  EXPECT_EQ(running.team.barriers, running.step.operations());
+  EXPECT_EQ(running.step.operations(), 3 * 10 + 2);
+}
+
+TEST(Step, ReadsTheBytesThatTheShapeSaysATokenReads) {
+  for (const ModelShape& shape : {small_shape(WeightType::kQ4_0), small_experts(WeightType::kQ8_0),
+                                  small_gemma(WeightType::kQ4_0)}) {
+    const Running running(shape, shape.layers, 1, 10, 1);
+    // Norms and biases are a fraction of a per mille and not counted here.
+    EXPECT_EQ(running.step.weight_bytes(),
+              shape.weight_bytes_per_token() - shape.weight_bytes_per_token(TensorClass::kNorm));
+  }
+}
+
+TEST(Step, CheckFindsAResultThatIsNotFinite) {
+  Running running(small_shape(WeightType::kF32), 1, 1, 10, 1);
+  EXPECT_THROW(running.step.check(), Error);  // nothing was computed yet
+  running.step.input()[3] = NAN;
+  running.step.run();
+  EXPECT_THROW(running.step.check(), Error);
+}
+
+TEST(Step, RefusesATeamOfAnotherSize) {
+  const StepPlan plan({small_shape(WeightType::kQ4_0), 1, 1, 10, 0, 3});
+  SerialTeam team;
+  EXPECT_THROW(Step(plan, nullptr, team), Error);
+}
+
+}  // namespace
+}  // namespace mb

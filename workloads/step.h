@@ -1,0 +1,130 @@
+// One step of a model as an engine runs it: decode (one row) or a block of a prompt (more rows), on
+// a chain of layers and the output head, with a KV cache. A step is a list of parallel operations;
+// every rank does its share of each, and a barrier stands behind each. It never times itself.
+//
+// Per dense layer: norm, qkv, rotate + append, attention, merge, output, norm, gate + up,
+// activation, down. With experts: norm, router, dispatch, gate + up, activation, down instead of
+// the last five. Then the output norm and the head, for the last row only. A norm adds the residual
+// that came before it.
+//
+// Quantised matrices read int8 activations, as engines do. Experts are chosen at random with a
+// fixed seed (the router is computed and weighs them), since random weights have no sense to
+// follow.
+#pragma once
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "workloads/kernels/gated_activation.h"
+#include "workloads/step_plan.h"
+#include "workloads/team.h"
+#include "workloads/work_split.h"
+
+namespace mb {
+
+class Step {
+ public:
+  // What a layer runs with: its matrices bound, its division among ranks, its experts.
+  struct Layer {
+    Weights q, k, v, output, router;
+    std::vector<Weights> gate, up, down;  // one, or one an expert
+    struct Routed {
+      long row, expert;  // entry order: by expert
+      long choice;       // which of the row's experts
+    };
+    std::vector<Routed> routed;
+    struct Group {
+      long expert, first, rows;  // entries of one expert
+    };
+    std::vector<Group> groups;
+    std::vector<long> entries;  // [row * experts used + choice] -> index into routed
+    using Split = std::vector<std::vector<WorkRange>>;
+    Split qkv_split, output_split, router_split, gate_up_split, down_split;
+    AttentionSchedule attention;
+  };
+
+  // `memory` holds plan.bytes(), page aligned, and outlives the step; team.size() == ranks of the
+  // plan. Fills weights, cache and input, each part by the rank that will read it (first touch).
+  Step(const StepPlan& plan, std::byte* memory, Team& team);
+
+  void run();
+  // Moves on by the step's rows, as generating does; within the plan's growth. Not timed work.
+  void advance();
+  // Throws Error(kFailure) when a result is not finite or nothing was computed.
+  void check() const;
+
+  const StepPlan& plan() const { return plan_; }
+  long context() const { return context_; }
+  int operations() const { return static_cast<int>(operations_.size()); }  // barriers of one step
+  int operations_per_layer() const { return operations_per_layer_; }
+  // Weight bytes that one step reads: all matrices of the chain, of the experts those in use.
+  std::int64_t weight_bytes() const;
+  std::int64_t head_bytes() const { return plan_.head().weights.read_bytes(); }
+
+  float* input() { return input_.data(); }  // rows x hidden, copied to the residual stream by run()
+  const float* logits() const { return floats(plan_.activations().logits); }
+  // For the reference in the tests.
+  const Layer& layer(long index) const { return layers_[static_cast<std::size_t>(index)]; }
+  const Weights& head() const { return head_; }
+  const float* floats(Span span) const {
+    return reinterpret_cast<const float*>(memory_ + span.offset);
+  }
+  const std::byte* bytes(Span span) const { return memory_ + span.offset; }
+
+ private:
+  using Method = void (Step::*)(long layer, int rank);
+  struct Operation {
+    Method method;
+    long layer;
+  };
+
+  float* floats(Span span) { return reinterpret_cast<float*>(memory_ + span.offset); }
+  Activations activations(Span values, Span quantised, long columns, long stride) const;
+  void bind_layer(long index);
+  void route(long index, Layer& layer);
+  void split(Layer& layer);
+  void list_operations();
+  void fill(int rank);
+  void fill_layer(long index, int rank);
+  void fill_cache(long index, int rank);
+  void schedule();
+  KvHead kv_head(long layer, long head) const;
+
+  // Operations (step_operations.cc).
+  void norm_attention(long layer, int rank);
+  void project_qkv(long layer, int rank);
+  void rotate_append(long layer, int rank);
+  void attend(long layer, int rank);
+  void merge(long layer, int rank);
+  void project_output(long layer, int rank);
+  void norm_ffn(long layer, int rank);
+  void gate_up(long layer, int rank);
+  void activate(long layer, int rank);
+  void down(long layer, int rank);
+  void norm_output(long layer, int rank);
+  void multiply_head(long layer, int rank);
+  // With experts (step_experts.cc).
+  void route_rows(long layer, int rank);
+  void dispatch(long layer, int rank);
+  void expert_gate_up(long layer, int rank);
+  void expert_down(long layer, int rank);
+
+  void add_feed_forward(long layer, long row);
+  void norm_row(long row, Span weight);
+  AttentionPartial partial(long slot) const;
+
+  StepPlan plan_;
+  std::byte* memory_;
+  Team& team_;
+  long context_;
+  int ranks_;
+  Activation activation_;
+  std::vector<Layer> layers_;
+  Weights head_;
+  Layer::Split head_split_;
+  std::vector<Operation> operations_;
+  int operations_per_layer_ = 0;
+  std::vector<float> input_;
+};
+
+}  // namespace mb

@@ -1,0 +1,69 @@
+// Every stored type is one of two layouts; this file is the only place that tells them apart.
+#include "workloads/weights.h"
+
+#include <algorithm>
+
+namespace mb {
+namespace {
+
+PanelType panel_type(WeightType type) {
+  if (type == WeightType::kQ8_0) return PanelType::kQ8_0;
+  return type == WeightType::kQ4_0 ? PanelType::kQ4_0 : PanelType::kQ6_K;
+}
+
+FloatType float_type(WeightType type) {
+  if (type == WeightType::kF32) return FloatType::kF32;
+  return type == WeightType::kF16 ? FloatType::kF16 : FloatType::kBF16;
+}
+
+}  // namespace
+
+bool is_quantised(WeightType type) {
+  return type == WeightType::kQ8_0 || type == WeightType::kQ4_0 || type == WeightType::kQ6_K;
+}
+
+Weights::Weights(WeightType type, std::int64_t rows, std::int64_t columns)
+    : type_(type), rows_(rows), columns_(columns) {
+  row_bytes(type, columns);  // throws for a broken block
+}
+
+std::int64_t Weights::memory_bytes() const {
+  if (!is_quantised(type_)) return rows_ * columns_ * float_bytes(float_type(type_));
+  return units() * panel_bytes(panel_type(type_), columns_);
+}
+
+PanelMatrix Weights::panels() const { return {panel_type(type_), memory_, rows_, columns_}; }
+RowMatrix Weights::row_matrix() const { return {float_type(type_), memory_, rows_, columns_}; }
+
+void Weights::fill(long first_unit, long last_unit, std::uint64_t seed) const {
+  if (is_quantised(type_)) {
+    const long bytes = panel_bytes(panel_type(type_), columns_);
+    for (long p = first_unit; p < last_unit; ++p) {
+      fill_panel(panel_type(type_), columns_, seed + static_cast<std::uint64_t>(p),
+                 memory_ + p * bytes);
+    }
+    return;
+  }
+  const long bytes = columns_ * float_bytes(float_type(type_));
+  const long last = std::min(rows_, last_unit * kUnitRows);
+  for (long r = first_unit * kUnitRows; r < last; ++r) {
+    fill_row(float_type(type_), columns_, seed + static_cast<std::uint64_t>(r),
+             memory_ + r * bytes);
+  }
+}
+
+void Weights::multiply(long first_unit, long last_unit, const Activations& x, long rows, float* out,
+                       long stride) const {
+  if (is_quantised(type_)) {
+    return matmul_panels(panels(), first_unit, last_unit, x.quantised, rows, out, stride);
+  }
+  matmul_rows(row_matrix(), first_unit * kUnitRows, std::min(rows_, last_unit * kUnitRows),
+              x.values, x.stride, rows, out, stride);
+}
+
+float Weights::at(long row, long column) const {
+  return is_quantised(type_) ? panel_weight(panels(), row, column)
+                             : row_weight(row_matrix(), row, column);
+}
+
+}  // namespace mb

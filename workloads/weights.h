@@ -1,0 +1,61 @@
+// A weight matrix in a chain's memory, of any stored type: quantised ones as panels, floats row by
+// row. Work is dealt in units of 16 rows, so that ranks write whole vectors and cache lines.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "workloads/kernels/matmul_panels.h"
+#include "workloads/kernels/matmul_rows.h"
+#include "workloads/shapes/model_shape.h"
+
+namespace mb {
+
+bool is_quantised(WeightType type);
+
+// Activation rows as both kinds of kernels want them; `quantised` is unset where no matrix of the
+// operation is quantised.
+struct Activations {
+  float* values = nullptr;
+  long stride = 0;  // floats between rows
+  QuantisedRows quantised;
+
+  Activations row(long s) const { return {values + s * stride, stride, quantised.row(s)}; }
+  // Columns [32 * first, 32 * last) of one row, from values into quantised.
+  void quantise_blocks(long s, long first, long last) const {
+    quantise(values + s * stride, first, last, quantised.row(s));
+  }
+};
+
+class Weights {
+ public:
+  static constexpr long kUnitRows = kPanelRows;
+
+  Weights() = default;
+  // Throws Error(kUsage) when columns are no whole number of blocks.
+  Weights(WeightType type, std::int64_t rows, std::int64_t columns);
+
+  WeightType type() const { return type_; }
+  long rows() const { return rows_; }
+  long columns() const { return columns_; }
+  long units() const { return panel_count(rows_); }
+  std::int64_t memory_bytes() const;  // whole units
+  std::int64_t read_bytes() const { return rows_ * row_bytes(type_, columns_); }
+
+  void bind(std::byte* memory) { memory_ = memory; }
+  // Random weights of variance 1 / columns: the same for every division into units.
+  void fill(long first_unit, long last_unit, std::uint64_t seed) const;
+  // out[s * stride + row] for the rows of the units and activation rows [0, rows).
+  void multiply(long first_unit, long last_unit, const Activations& x, long rows, float* out,
+                long stride) const;
+  float at(long row, long column) const;  // for the reference
+
+ private:
+  PanelMatrix panels() const;
+  RowMatrix row_matrix() const;
+
+  WeightType type_ = WeightType::kF32;
+  long rows_ = 0, columns_ = 0;
+  std::byte* memory_ = nullptr;
+};
+
+}  // namespace mb
