@@ -22,6 +22,9 @@ enum Index { kWork, kCeiling, kDispatch, kCliff, kRecovery };
 constexpr int kLeastCounts = 3;
 constexpr int kMostPredicted = 4096;  // counts; no machine has more CPUs, damaged files do
 constexpr double kNinetyPercent = 1.645;
+// Half an interval, in logs: a factor of a thousand either way says "not known" well enough, and
+// keeps damaged data from overflowing.
+constexpr double kWidest = 7;
 // Runs of real engines repeat within a few per cent (the published tables print two or three
 // digits and seldom repeat): what a residual is worth, and the least error a prediction claims.
 constexpr double kNoise = 0.015;
@@ -150,22 +153,28 @@ Vector fit(const Problem& problem) {
                                                                                               : b;
 }
 
-// One value a count, in order; geometric means of repeated counts.
+// One value a count, in order; the geometric mean of repeated counts. Rates that no engine reaches
+// are damage, and would overflow below.
 std::vector<Measured> usable_points(const SweepSeries& series, const FitOptions& options) {
-  std::map<int, std::pair<double, int>> logs;
+  constexpr double kLeastRate = 1e-6, kMostRate = 1e9;
+  std::map<int, std::vector<double>> rates;
   for (const SweepPoint& point : series.points) {
     const double rate = point.tokens_per_second.value_or(0);
     const int threads = point.threads.value_or(0);
     const bool wanted = options.points.empty() ||
                         std::ranges::find(options.points, threads) != options.points.end();
-    if (point.status != "valid" || threads < 1 || !(rate > 0) || !wanted) continue;
-    auto& [sum, count] = logs[threads];
-    sum += std::log(rate);
-    ++count;
+    if (point.status == "valid" && threads >= 1 && rate >= kLeastRate && rate <= kMostRate &&
+        wanted) {
+      rates[threads].push_back(rate);
+    }
   }
   std::vector<Measured> points;
-  for (const auto& [threads, log] : logs) {
-    points.push_back({threads, std::exp(log.first / log.second)});
+  for (const auto& [threads, same] : rates) {
+    double logs = 0;
+    for (const double rate : same) logs += std::log(rate);
+    points.push_back({threads, same.size() == 1
+                                   ? same.front()
+                                   : std::exp(logs / static_cast<double>(same.size()))});
   }
   return points;
 }
@@ -180,9 +189,20 @@ Counts machine_counts(const SweepMachine& machine, const std::vector<Measured>& 
   const int most = points.back().threads;
   const int physical = std::max(1, machine.physical_cores.value_or(most));
   const int fast = machine.performance_cores.value_or(physical);
+  const int logical = machine.logical_cpus.value_or(std::max(physical, most));
   return {.edge = fast >= 1 && fast < physical ? fast : physical,
-          .logical = std::clamp(machine.logical_cpus.value_or(std::max(physical, most)), 1,
-                                kMostPredicted)};
+          .logical = std::clamp(logical, 1, kMostPredicted)};
+}
+
+// More threads than CPUs take turns on them, which this model does not describe and nobody should
+// be advised: such points are left out, unless there are no others.
+void leave_out_oversubscribed(std::vector<Measured>& points, int logical, SeriesFit& out) {
+  const auto above = [&](const Measured& point) { return point.threads > logical; };
+  if (std::ranges::all_of(points, above)) return;
+  if (const auto count = std::erase_if(points, above); count > 0) {
+    out.reasons.push_back(
+        fmt::format("{} points above the {} logical CPUs left out", count, logical));
+  }
 }
 
 FitParameter make_parameter(const char* name, const char* unit, int index, const Vector& x,
@@ -192,7 +212,7 @@ FitParameter make_parameter(const char* name, const char* unit, int index, const
     return std::array{p.work, p.ceiling, p.dispatch, p.cliff,
                       p.recovery}[static_cast<std::size_t>(index)];
   };
-  const double reach = kNinetyPercent * deviation;
+  const double reach = std::min(kWidest, kNinetyPercent * deviation);
   return {name, unit, value(0), value(-reach), value(reach)};
 }
 
@@ -213,7 +233,7 @@ void add_predictions(SeriesFit& out, const Problem& problem, const Vector& x,
                     2e-5;
     }
     const double variance = std::max(0.0, gradient.dot(covariance * gradient));
-    const double reach = kNinetyPercent * std::sqrt(variance + spread * spread);
+    const double reach = std::min(kWidest, kNinetyPercent * std::sqrt(variance + spread * spread));
     const double log_rate = log_throughput(x, threads, problem.edge);
     FitPrediction prediction{.threads = threads,
                              .tokens_per_second = std::exp(log_rate),
@@ -323,12 +343,13 @@ SeriesFit fit_series(const Sweep& sweep, const SweepSeries& series, const FitOpt
   out.label = series.label;
   out.prompt_tokens = series.prompt_tokens;
   out.context_tokens = series.context_tokens;
-  const std::vector<Measured> points = usable_points(series, options);
+  std::vector<Measured> points = usable_points(series, options);
   if (points.empty()) {
     out.reasons.push_back("no valid point with a thread count and a throughput");
     return out;
   }
   const Counts counts = machine_counts(sweep.machine, points);
+  leave_out_oversubscribed(points, counts.logical, out);
   if (points.size() >= kLeastCounts) fit_parameters(out, points, counts);
   recommend(out, points, options.tolerance);
   judge(out, points, counts);

@@ -44,9 +44,10 @@ struct SeriesFit {
   // saturation_threads: where the ceiling takes over (absent when it never does);
   // core_edge_threads: P.
   std::map<std::string, double> edges;
-  std::vector<FitPrediction> predicted;  // 1 to the logical CPUs, and the series' counts
-  int recommended_threads = 0;           // 0: nothing usable was measured
-  std::string confidence = "low";        // high | medium | low
+  // 1 to the logical CPUs. Measured points above are left out of all, and the reasons say so.
+  std::vector<FitPrediction> predicted;
+  int recommended_threads = 0;     // 0: nothing usable was measured
+  std::string confidence = "low";  // high | medium | low
   std::vector<std::string> reasons;
 };
 
