@@ -270,12 +270,14 @@ void Step::schedule() {
 }
 
 void Step::run() {
-  team_.run([this](int rank) {
-    for (const Operation& operation : operations_) {
-      (this->*operation.method)(operation.layer, rank);
-      team_.barrier(rank);
-    }
-  });
+  team_.run([this](int rank) { run_rank(rank); });
+}
+
+void Step::run_rank(int rank) {
+  for (const Operation& operation : operations_) {
+    (this->*operation.method)(operation.layer, rank);
+    team_.barrier(rank);
+  }
 }
 
 void Step::advance() {

@@ -48,6 +48,9 @@ class Step {
   Step(const StepPlan& plan, std::byte* memory, Team& team);
 
   void run();
+  // One rank's part of a step, for a caller that runs its own region on the team: several steps in
+  // one region need nothing between them.
+  void run_rank(int rank);
   // Moves on by the step's rows, as generating does; within the plan's growth. Not timed work.
   void advance();
   // Throws Error(kFailure) when a result is not finite or nothing was computed.

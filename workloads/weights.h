@@ -42,6 +42,7 @@ class Weights {
   std::int64_t read_bytes() const { return rows_ * row_bytes(type_, columns_); }
 
   void bind(std::byte* memory) { memory_ = memory; }
+  const std::byte* memory() const { return memory_; }
   // Random weights of variance 1 / columns: the same for every division into units.
   void fill(long first_unit, long last_unit, std::uint64_t seed) const;
   // out[s * stride + row] for the rows of the units and activation rows [0, rows).

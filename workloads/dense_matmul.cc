@@ -1,0 +1,138 @@
+// oneDNN 2.x's matmul primitive; its 3.x has another descriptor, told apart by the version macro.
+// The library's own threads (libgomp) stay out: one OpenMP thread for whoever calls multiply().
+#include "workloads/dense_matmul.h"
+
+#include "data/error.h"
+#include "fmt/format.h"
+
+#ifdef WITH_ONEDNN
+#include <dnnl.hpp>
+#include <unordered_map>
+#endif
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+namespace mb {
+
+#ifdef WITH_ONEDNN
+
+struct DenseMatmul::Parts {
+  dnnl::stream stream;
+  dnnl::matmul primitive;
+  dnnl::memory result;
+  std::unordered_map<int, dnnl::memory> arguments;
+  long outputs;
+};
+
+namespace {
+
+using Type = dnnl::memory::data_type;
+using Tag = dnnl::memory::format_tag;
+
+const dnnl::engine& engine() {
+  static const dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
+  return cpu;
+}
+
+void one_thread() {
+#ifdef _OPENMP
+  omp_set_num_threads(1);  // of the calling thread's regions only
+#endif
+}
+
+dnnl::memory reordered(dnnl::memory from, const dnnl::memory::desc& to, dnnl::stream& stream) {
+  if (from.get_desc() == to) return from;
+  dnnl::memory out(to, engine());
+  dnnl::reorder(from, out).execute(stream, from, out);
+  stream.wait();
+  return out;
+}
+
+dnnl::matmul::primitive_desc describe(const dnnl::memory::desc& x,
+                                      const dnnl::memory::desc& weights,
+                                      const dnnl::memory::desc& result) {
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);  // no allocation while timed
+#if DNNL_VERSION_MAJOR >= 3
+  return {engine(), x, weights, result, attributes};
+#else
+  return {dnnl::matmul::desc(x, weights, result), attributes, engine()};
+#endif
+}
+
+}  // namespace
+
+bool DenseMatmul::available(WeightType type) {
+  return type == WeightType::kF32 || type == WeightType::kBF16;
+}
+
+std::string DenseMatmul::library() {
+  const dnnl_version_t* version = dnnl_version();
+  return fmt::format("oneDNN {}.{}.{}", version->major, version->minor, version->patch);
+}
+
+DenseMatmul::DenseMatmul(const Weights& weights, long first, long outputs, const float* x,
+                         long rows) {
+  const long columns = weights.columns();
+  if (!available(weights.type())) {
+    throw Error(ErrorCode::kNotAvailable,
+                fmt::format("oneDNN has no {} matmul here", to_string(weights.type())));
+  }
+  one_thread();
+  const Type type = weights.type() == WeightType::kF32 ? Type::f32 : Type::bf16;
+  // Weights lie as rows of outputs, so the columns x outputs operand is stored column by column.
+  const dnnl::memory::desc stored({columns, outputs}, type, Tag::ba);
+  const dnnl::memory::desc plain({rows, columns}, Type::f32, Tag::ab);
+  const auto primitive =
+      describe({{rows, columns}, type, Tag::any}, {{columns, outputs}, type, Tag::any},
+               {{rows, outputs}, Type::f32, Tag::ab});
+  dnnl::stream stream(engine());
+  const auto byte_count = row_bytes(weights.type(), columns);
+  const dnnl::memory given(plain, engine(), const_cast<float*>(x));
+  const dnnl::memory source(stored, engine(),
+                            const_cast<std::byte*>(weights.memory() + first * byte_count));
+  dnnl::memory result(primitive.dst_desc(), engine());
+  std::unordered_map<int, dnnl::memory> arguments{
+      {DNNL_ARG_SRC, reordered(given, primitive.src_desc(), stream)},
+      {DNNL_ARG_WEIGHTS, reordered(source, primitive.weights_desc(), stream)},
+      {DNNL_ARG_DST, result},
+      {DNNL_ARG_SCRATCHPAD, dnnl::memory(primitive.scratchpad_desc(), engine())}};
+  parts_ = std::make_unique<Parts>(
+      Parts{stream, dnnl::matmul(primitive), result, std::move(arguments), outputs});
+}
+
+void DenseMatmul::multiply() {
+  one_thread();
+  parts_->primitive.execute(parts_->stream, parts_->arguments);
+  parts_->stream.wait();
+}
+
+float DenseMatmul::at(long row, long output) const {
+  return static_cast<const float*>(
+      parts_->result.get_data_handle())[row * parts_->outputs + output];
+}
+
+#else
+
+struct DenseMatmul::Parts {};
+bool DenseMatmul::available(WeightType) { return false; }
+std::string DenseMatmul::library() { return {}; }
+DenseMatmul::DenseMatmul(const Weights& weights, long, long, const float*, long) {
+  throw Error(ErrorCode::kNotAvailable,
+              fmt::format("{} matmul needs oneDNN, and this build is without (WITH_ONEDNN=ON)",
+                          to_string(weights.type())));
+}
+void DenseMatmul::multiply() {}
+float DenseMatmul::at(long, long) const { return 0; }
+
+#endif
+
+DenseMatmul::~DenseMatmul() = default;
+DenseMatmul::DenseMatmul(DenseMatmul&&) noexcept = default;
+
+std::int64_t DenseMatmul::memory_bytes(WeightType type, long outputs, long columns, long rows) {
+  return outputs * row_bytes(type, columns) + rows * (row_bytes(type, columns) + 4 * outputs);
+}
+
+}  // namespace mb

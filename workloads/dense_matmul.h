@@ -1,0 +1,33 @@
+// Unquantised matmul by a library: what a machine's f32 and bf16 ceilings are. One object is one
+// thread's slice, with its weights packed in the library's own layout; everything is made before
+// the timed region, and multiply() runs on the calling thread alone.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "workloads/weights.h"
+
+namespace mb {
+
+class DenseMatmul {
+ public:
+  static bool available(WeightType type);  // f32 and bf16, where oneDNN is built in
+  static std::string library();            // "oneDNN 2.6.3"; empty without
+
+  // result[rows x outputs] = x[rows x columns] * weights[outputs x columns] transposed; weights are
+  // the rows [first, first + outputs) of the matrix. Throws Error(kNotAvailable).
+  DenseMatmul(const Weights& weights, long first, long outputs, const float* x, long rows);
+  ~DenseMatmul();
+  DenseMatmul(DenseMatmul&&) noexcept;
+
+  void multiply();
+  float at(long row, long output) const;
+  static std::int64_t memory_bytes(WeightType type, long outputs, long columns, long rows);
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace mb
