@@ -24,6 +24,8 @@ int run_inspect(const Arguments& arguments);
 int run_predict(const Arguments& arguments);
 int run_recommend(const Arguments& arguments);
 int run_report(const Arguments& arguments);
+int run_sweep_command(const Arguments& arguments);
+int run_fit(const Arguments& arguments);
 int run_topology(const Arguments& arguments);
 
 }  // namespace mb

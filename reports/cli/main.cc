@@ -25,6 +25,8 @@ constexpr std::array kCommands{
     Command{"recommend", "RESULTS --model M", "thread counts, or an engine's settings (--format)",
             run_recommend},
     Command{"report", "RESULTS", "the page and the picture of a results document", run_report},
+    Command{"sweep", "[flags] -- COMMAND", "a real engine over thread counts", run_sweep_command},
+    Command{"fit", "SWEEP", "the model fitted to a sweep: parameters, edges, advice", run_fit},
     Command{"topology", "", "what this machine is and what this process may use", run_topology},
 };
 

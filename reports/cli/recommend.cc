@@ -77,7 +77,7 @@ int run_recommend(const Arguments& arguments) {
   if (format) {
     fmt::print("{}", render_engine(recommendation, request.models.front(), *format));
   } else if (flags.has("json")) {
-    fmt::print("{}\n", to_json_text(recommendation));
+    fmt::print("{}", to_json_text(recommendation));
   } else {
     fmt::print("{}", render_terminal(results, recommendation, standard_output_style()));
   }

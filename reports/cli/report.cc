@@ -50,7 +50,7 @@ int run_report(const Arguments& arguments) {
     }
   }
   if (flags.has("json")) {
-    fmt::print("{}\n", to_json_text(recommendation));
+    fmt::print("{}", to_json_text(recommendation));
   } else if (!flags.has("html") && !flags.has("png")) {
     fmt::print("{}", render_terminal(results, recommendation, standard_output_style()));
   }

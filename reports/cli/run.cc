@@ -132,7 +132,7 @@ int run_run(const Arguments& arguments) {
   const Recommendation recommendation = advise(results, advice);
   const std::optional<Missing> no_picture = write_reports(folder, results, recommendation);
   if (flags.has("json")) {
-    fmt::print("{}\n", to_json_text(recommendation));
+    fmt::print("{}", to_json_text(recommendation));
   } else {
     fmt::print("{}", render_terminal(results, recommendation, standard_output_style()));
   }

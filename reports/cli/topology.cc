@@ -74,7 +74,7 @@ int run_topology(const Arguments& arguments) {
   install_interrupt_handler();
   const Machine machine = describe_this_machine(find_probe_folder());
   if (flags.has("json")) {
-    fmt::print("{}\n", machine_to_json_text(machine));
+    fmt::print("{}", machine_to_json_text(machine));
   } else {
     print_topology(machine);
   }

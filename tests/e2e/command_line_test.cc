@@ -89,6 +89,13 @@ TEST(CommandLine, WhatIsWrongIsSaidInOneLine) {
       {{"report", file("cut.json"), "--html", file("page.html")}, 1, "cut.json"},
       {{"report", file("cut.json"), "--html", file("cut.json")}, 2, "the results document itself"},
       {{"topology", "--xml"}, 2, "--xml"},
+      {{"sweep", "--threads", "1"}, 2, "after --"},
+      {{"sweep", "--threads", "1,x", "--", "true"}, 2, "--threads: '1,x'"},
+      {{"sweep", "--threads", "1", "--out", file("cut.json"), "--", "true"}, 2, "cut.json"},
+      {{"sweep", "--threads", "1", "--out", file("s.json"), "--", "true"}, 2, "--set-flag"},
+      {{"sweep", "--parse", "[", "--set-flag=-t", "--", "true"}, 2, "["},
+      {{"fit", file("missing.json")}, 1, "missing.json"},
+      {{"fit", file("cut.json")}, 1, "cut.json"},
   };
   const auto before = names_in(folder.path());
   for (const Refused& refused : table) {
@@ -132,6 +139,22 @@ TEST(CommandLine, ProbesAreListedAndRunByName) {
   const ChildResult names = run_program({"probe", "dispatch_overhead", "--benchmark_list_tests"});
   EXPECT_TRUE(names.ok()) << names.standard_error;
   EXPECT_THAT(names.standard_output, HasSubstr("dispatch_overhead/barrier/"));
+}
+
+TEST(CommandLine, ASweepIsMeasuredAndFitted) {
+  const TemporaryFolder folder;
+  const std::string file = (folder.path() / "sweep.json").string();
+  const ChildResult sweep =
+      run_program({"sweep", "--threads", "1-3", "--repeats", "1", "--set-env", "COUNT", "--parse",
+                   "decode=rate ([0-9.]+)", "--out", file, "--", "echo", "rate 12.5"});
+  EXPECT_TRUE(sweep.ok()) << sweep.standard_error;
+  EXPECT_THAT(sweep.standard_output, HasSubstr("12.5"));
+  const ChildResult fit = run_program({"fit", file, "--json"});
+  EXPECT_TRUE(fit.ok()) << fit.standard_error;
+  EXPECT_THAT(fit.standard_output, HasSubstr("\"recommended_threads\": 1"));
+  const ChildResult silent = run_program({"sweep", "--threads", "1", "--repeats", "1", "--set-env",
+                                          "COUNT", "--out", file + "2", "--", "true"});
+  EXPECT_EQ(silent.exit_code, 7) << silent.standard_error;
 }
 
 TEST(CommandLine, FormatsAreListedWithoutADocument) {
