@@ -19,7 +19,8 @@ struct ChartPoint {
   std::string label;  // written beside the point; mostly empty
 };
 
-enum class SeriesStyle { kMeasured, kModel, kBars };
+// kMeasured: points joined by a line; kPoints: not joined, over a model's curve.
+enum class SeriesStyle { kMeasured, kPoints, kModel, kBars };
 
 struct ChartSeries {
   std::string label;

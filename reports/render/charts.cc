@@ -140,6 +140,9 @@ void mark_caches(Chart& chart, const Machine& machine, const Recommendation& rec
           {usable_bytes, {}, fmt::format("L{} seen {}", cache.level, format_bytes(usable_bytes))});
     }
   }
+  // In order of size, so that neighbours get different lines for their labels.
+  std::sort(chart.marks.begin(), chart.marks.end(),
+            [](const ChartMark& a, const ChartMark& b) { return a.x < b.x; });
 }
 
 constexpr std::array<std::string_view, 5> kOperations{"read", "copy", "triad", "streaming_write",
@@ -284,30 +287,27 @@ Chart dispatch(const Results& results) {
   });
   if (points.empty()) return chart;
   constexpr std::array<std::string_view, 4> kSyncs{"spin", "openmp", "openmp_passive", "futex"};
+  // Two CPUs give one thread count: a column of points reads better with its figures beside it.
+  const bool one_column = std::all_of(points.begin(), points.end(), [&points](const Point* point) {
+    return threads_of(*point) == threads_of(*points.front());
+  });
   // Microseconds for all: a table that mixes ns and ms is hard to read.
   const DisplayUnit unit = display_unit(Unit::kSeconds, 1e-6);
   for (const Point* point : points) {
     const std::string sync = point->parameters.text_or("sync", "spin");
     const auto place = std::find(kSyncs.begin(), kSyncs.end(), sync);
     const std::int64_t threads = point->parameters.number_or("threads", 1);
+    ChartPoint drawn =
+        chart_point(*point, static_cast<double>(threads), unit, threads_text(threads));
+    if (one_column) drawn.label = format_quantity(point->summary.median, point->unit);
     series_named(chart, words_of(sync), static_cast<int>(place - kSyncs.begin()), false)
-        .points.push_back(
-            chart_point(*point, static_cast<double>(threads), unit, threads_text(threads)));
+        .points.push_back(drawn);
   }
   sort_points(chart);
   sort_series(chart);
   chart.x = thread_axis(chart.series);
   chart.y.title = unit.name;
   chart.y.logarithmic = true;
-  // Two CPUs give one thread count: a column of points reads better with its figures beside it.
-  const bool one_column = std::all_of(points.begin(), points.end(), [&points](const Point* point) {
-    return threads_of(*point) == threads_of(*points.front());
-  });
-  for (ChartSeries& series : chart.series) {
-    for (ChartPoint& point : series.points) {
-      if (one_column) point.label = fmt::format("{} {}", format_number(point.y), unit.name);
-    }
-  }
   return chart;
 }
 

@@ -37,7 +37,7 @@ ChartSeries predicted(const Recommendation& recommendation, const ModelAdvice& a
 // Curves named "measured_PHASE/MODEL" hold a step probe's time as tokens/s, worked out upstream.
 ChartSeries measured(const Recommendation& recommendation, const std::string& model,
                      const std::string& phase) {
-  ChartSeries series{"measured step of our kernels", SeriesStyle::kMeasured, 1, false, {}};
+  ChartSeries series{"measured step of our kernels", SeriesStyle::kPoints, 1, false, {}};
   for (const ModelCurve& curve : recommendation.curves) {
     if (curve.name != "measured_" + phase + "/" + model) continue;
     for (std::size_t i = 0; i < curve.x.size() && i < curve.y.size(); ++i) {
@@ -83,17 +83,13 @@ void add_phase(std::vector<Chart>& charts, const Results& results,
   if (chart.series.empty()) return;
   chart.x = thread_axis(chart.series);
   chart.y.title = "tokens/s";
-  const Machine& machine = results.machine;
-  // Where the two lines would fall on one another, one label says both.
-  const int cores = machine.usable_cores();
-  if (cores > 0 && cores != phase.threads) {
-    chart.marks.push_back(
-        {static_cast<double>(cores), {}, format_count(cores, "physical core", "physical cores")});
+  const int cores = results.machine.usable_cores();
+  if (cores > 0) {
+    chart.marks.push_back({static_cast<double>(cores), {}, format_count(cores, "core", "cores")});
   }
   if (phase.threads > 0) {
     chart.marks.push_back({static_cast<double>(phase.threads), phase.expected.tokens_per_second,
-                           fmt::format("advised: {}{}", phase.threads,
-                                       cores == phase.threads ? " (all cores)" : "")});
+                           fmt::format("advised: {}", phase.threads)});
   }
   charts.push_back(std::move(chart));
 }

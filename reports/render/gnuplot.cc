@@ -25,6 +25,7 @@ constexpr std::string_view kInk = "#1d2129", kMuted = "#5d6570", kGrid = "#d9d6c
 constexpr std::array<int, 6> kFilled{7, 5, 9, 13, 15, 11};
 constexpr std::array<int, 6> kHollow{6, 4, 8, 12, 14, 10};
 constexpr int kCross = 2;
+constexpr int kTitlePoints = 15;
 constexpr double kRowHeight = 0.09;  // of a label, in graph heights
 
 template <class Array>
@@ -77,8 +78,10 @@ class Plot {
 
 void add_measured(Plot& plot, const ChartSeries& series) {
   const std::string_view colour = pick(kPalette, series.colour);
-  plot.add(data_lines(series, {}), fmt::format("using 1:2 with lines lw 2 dt {} lc rgb '{}'",
-                                               series.dashed ? 2 : 1, colour));
+  if (series.style != SeriesStyle::kPoints) {
+    plot.add(data_lines(series, {}), fmt::format("using 1:2 with lines lw 2 dt {} lc rgb '{}'",
+                                                 series.dashed ? 2 : 1, colour));
+  }
   plot.add(data_lines(series, {}),
            fmt::format("using 1:2:3:4 with yerrorbars pt 0 lw 1.4 lc rgb '{}'", colour));
   // The legend shows the filled point, or the hollow one where no point is valid.
@@ -138,15 +141,18 @@ std::string axes(const Chart& chart) {
   script += fmt::format("set xtics ({}) nomirror scale 0{}\n", tics(chart.x),
                         bars ? " rotate by -28" : "");
   // Free room above the data for the marks' labels.
-  script += fmt::format("set offsets 0,0,graph {},0\n", 0.03 + kRowHeight * chart.label_rows());
-  script += fmt::format("set xlabel {} tc rgb '{}'\n", gnuplot_string(chart.x.title), kMuted);
+  script += fmt::format("set offsets 0,0,graph {},0\n", kRowHeight * chart.label_rows());
+  script += fmt::format("set xlabel {} offset 0,0.5 tc rgb '{}'\n", gnuplot_string(chart.x.title),
+                        kMuted);
   return script;
 }
 
 std::string marks(const Chart& chart) {
   std::string script = "unset arrow\nunset label\n";
-  // The y axis' unit stands above it, where it is read without turning the head.
-  script += fmt::format("set label {} at graph 0,1.05 left tc rgb '{}'\n",
+  // Title and unit stand above the y axis, where they are read without turning the head.
+  script += fmt::format("set label {} at graph 0,1.17 left font ',{}' tc rgb '{}'\n",
+                        gnuplot_string(chart.title), kTitlePoints, kInk);
+  script += fmt::format("set label {} at graph 0,1.06 left tc rgb '{}'\n",
                         gnuplot_string(chart.y.title), kMuted);
   int row = 0;
   for (const ChartMark& mark : chart.marks) {
@@ -169,12 +175,15 @@ std::string marks(const Chart& chart) {
                           gnuplot_string(mark.label), mark.x, height, right_half ? "right" : "left",
                           right_half ? -0.7 : 0.7, colour);
   }
+  bool right = true;  // sides alternate: close points would cover each other's figures
   for (const ChartSeries& series : chart.series) {
     for (const ChartPoint& point : series.points) {
       if (point.label.empty()) continue;
-      script += fmt::format("set label {} at first {},{} left offset 1.2,0 tc rgb '{}' front\n",
-                            gnuplot_string(point.label), point.x, point.y, kInk);
+      script += fmt::format("set label {} at first {},{} {} offset {},0 tc rgb '{}' front\n",
+                            gnuplot_string(point.label), point.x, point.y, right ? "left" : "right",
+                            right ? 1.2 : -1.2, kInk);
     }
+    right = !right;
   }
   return script;
 }
@@ -246,8 +255,6 @@ std::string gnuplot_commands(const Chart& chart, const std::filesystem::path& fo
     }
   }
   std::string script = axes(chart) + marks(chart);
-  script +=
-      fmt::format("set title {} offset 0,0.9 tc rgb '{}'\n", gnuplot_string(chart.title), kInk);
   return script + plot.command();
 }
 

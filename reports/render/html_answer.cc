@@ -46,7 +46,7 @@ std::string phase_card(const PhaseAdvice& advice, std::string_view title) {
   const Prediction& expected = advice.expected;
   std::string markup = fmt::format(
       "<div class=\"card phase\"><h2>{}</h2><p class=\"threads\"><b>{}</b>{}</p>"
-      "<p class=\"rate\"><b>{}</b> tokens/s <span class=\"muted\">({} with 90 % "
+      "<p class=\"rate\"><b>{}</b> tokens/s <span class=\"muted\">({} with 90\u00a0% "
       "probability)</span></p>{}",
       title, advice.threads, advice.threads == 1 ? "thread" : "threads",
       format_rate(expected.tokens_per_second), format_rate_interval(expected.low, expected.high),

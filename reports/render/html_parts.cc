@@ -16,7 +16,17 @@ namespace {
 using nlohmann::json;
 
 std::string_view style_name(SeriesStyle style) {
-  return style == SeriesStyle::kModel ? "model" : style == SeriesStyle::kBars ? "bars" : "measured";
+  switch (style) {
+    case SeriesStyle::kModel:
+      return "model";
+    case SeriesStyle::kBars:
+      return "bars";
+    case SeriesStyle::kPoints:
+      return "points";
+    case SeriesStyle::kMeasured:
+      break;
+  }
+  return "measured";
 }
 
 json axis_json(const ChartAxis& axis) {

@@ -21,7 +21,7 @@
     var valid = series.points.map(function (p) { return p.verdict === "valid"; });
     return {
       label: series.label, data: series.points, borderColor: own, borderWidth: 2,
-      borderDash: series.dashed ? [5, 4] : [], showLine: true, tension: 0, intervals: true,
+      borderDash: series.dashed ? [5, 4] : [], showLine: series.style !== "points", tension: 0, intervals: true,
       pointStyle: series.points.map(function (p) {
         return p.verdict === "invalid" ? "crossRot" : shapes[series.colour % shapes.length];
       }),
@@ -132,7 +132,12 @@
       context.fillStyle = chart.$theme.ink;
       chart.data.datasets.forEach(function (set, index) {
         chart.getDatasetMeta(index).data.forEach(function (element, i) {
-          if (set.data[i].label) { context.fillText(set.data[i].label, element.x + 12, element.y + 4); }
+          var label = set.data[i].label;
+          if (label) {
+            /* Sides alternate: close points would cover each other's figures. */
+            var left = index % 2 ? element.x - 12 - context.measureText(label).width : element.x + 12;
+            context.fillText(label, left, element.y + 4);
+          }
         });
       });
       context.restore();
@@ -205,7 +210,7 @@
         legend: {
           position: "bottom", align: "start",
           labels: {
-            color: look.ink, usePointStyle: true, pointStyleWidth: 14, boxHeight: 8, padding: 12,
+            color: look.ink, usePointStyle: true, boxWidth: 8, boxHeight: 8, padding: 12,
             filter: function (item) { return item.text !== ""; }
           }
         },

@@ -134,7 +134,7 @@ TEST(Charts, TheAdvisedCountSitsOnItsTokensPerSecond) {
     EXPECT_EQ(*mark.y, advice->decode.expected.tokens_per_second);
   }
   EXPECT_TRUE(found);
-  EXPECT_THAT(chart->marks, Contains(Field(&ChartMark::label, "12 physical cores")));
+  EXPECT_THAT(chart->marks, Contains(Field(&ChartMark::label, "12 cores")));
 }
 
 TEST(Charts, PredictionsOfAnotherPromptAreNotMixedIn) {

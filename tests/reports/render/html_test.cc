@@ -28,15 +28,26 @@ nlohmann::json charts_of(const std::string& page) {
   return nlohmann::json::parse(page.substr(start, page.find("</script>", start) - start));
 }
 
+// What follows each ` name="` in the markup. (A std::regex overflows its stack on a whole page.)
+std::vector<std::string> attribute_values(const std::string& markup, const std::string& name) {
+  std::vector<std::string> values;
+  const std::string start = " " + name + "=";
+  for (std::size_t at = markup.find(start); at != std::string::npos;
+       at = markup.find(start, at + 1)) {
+    values.push_back(markup.substr(at + start.size(), 40));
+  }
+  return values;
+}
+
 TEST(Html, AsksNothingOfTheNetwork) {
   const fixture::Documents d = fixture::small_guest();
   const std::string markup = markup_of(render_html(d.results, d.recommendation));
-  const std::regex external(R"((src|href|action|srcset|data)\s*=\s*["']?(?!data:|#))");
-  for (std::sregex_iterator match(markup.begin(), markup.end(), external), end; match != end;
-       ++match) {
-    // data-model and data-chart attributes end in another letter and do not match.
-    ADD_FAILURE() << markup.substr(static_cast<std::size_t>(match->position()), 80);
+  for (const char* name : {"src", "href", "action", "srcset", "data", "poster", "xlink:href"}) {
+    for (const std::string& value : attribute_values(markup, name)) {
+      EXPECT_TRUE(value.starts_with("\"data:") || value.starts_with("\"#")) << name << "=" << value;
+    }
   }
+  EXPECT_FALSE(attribute_values(markup, "href").empty());
   EXPECT_THAT(markup, Not(HasSubstr("url(")));
   EXPECT_THAT(markup, Not(HasSubstr("@import")));
   EXPECT_THAT(markup, Not(HasSubstr("http://")));
@@ -45,15 +56,17 @@ TEST(Html, AsksNothingOfTheNetwork) {
 TEST(Html, AllowsOnlyItsOwnStyleAndScripts) {
   const fixture::Documents d = fixture::small_guest();
   const std::string page = render_html(d.results, d.recommendation);
-  EXPECT_TRUE(std::regex_search(
-      page, std::regex("Content-Security-Policy\" content=\"default-src 'none'; "
-                       "script-src 'sha256-[A-Za-z0-9+/]{43}=' 'sha256-[A-Za-z0-9+/]{43}='; "
-                       "style-src 'sha256-[A-Za-z0-9+/]{43}='; img-src data:; base-uri 'none'; "
-                       "form-action 'none'\"")));
+  const std::string key = "http-equiv=\"Content-Security-Policy\" content=\"";
+  const std::size_t start = page.find(key) + key.size();
+  const std::string hash = "'sha256-[A-Za-z0-9+/]{43}='";
+  EXPECT_TRUE(std::regex_match(
+      page.substr(start, page.find('"', start) - start),
+      std::regex("default-src 'none'; script-src " + hash + " " + hash + "; style-src " + hash +
+                 "; img-src data:; base-uri 'none'; form-action 'none'")));
   const std::string markup = markup_of(page);
-  EXPECT_FALSE(std::regex_search(markup, std::regex(R"(<[^>]*\sstyle=)")))
-      << "blocked inline style";
-  EXPECT_FALSE(std::regex_search(markup, std::regex(R"(<[^>]*\son[a-z]+=)"))) << "inline handler";
+  for (const char* blocked : {"style", "onload", "onclick", "onerror", "onchange"}) {
+    EXPECT_TRUE(attribute_values(markup, blocked).empty()) << blocked;
+  }
 }
 
 TEST(Html, PartsComeInReadingOrder) {

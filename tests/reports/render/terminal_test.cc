@@ -35,7 +35,7 @@ TEST(Terminal, LeadsWithTheAnswer) {
   ASSERT_GE(lines.size(), 12u);
   EXPECT_EQ(lines[0], "Qwen3 4B, Q4_0");
   EXPECT_EQ(lines[1],
-            "Prefill   2 threads: 50.2 tokens/s (45.2 to 54.3). A prompt is computed, not");
+            "Prefill   2 threads: 50.2 tokens/s (45.2 to 54.2). A prompt is computed, not");
   EXPECT_THAT(text,
               HasSubstr("\nDecode    2 threads: 11.8 tokens/s (10.6 to 12.7). A token reads"));
   EXPECT_THAT(text, HasSubstr("\nMachine   2 of 2 CPUs usable (affinity), Fixture CPU"));
