@@ -9,9 +9,9 @@
 // `openmp_passive` is libgomp told to sleep (OMP_WAIT_POLICY=passive at load): one process has one
 // policy, so the label is refused when the environment does not say so.
 #include <fmt/format.h>
-#include <strings.h>
 
 #include <algorithm>
+#include <cctype>
 #include <chrono>
 #include <cstdlib>
 #include <vector>
@@ -32,7 +32,11 @@ std::string wait_policy() {
   return policy == nullptr ? "" : policy;
 }
 
-bool is_passive(const std::string& policy) { return strcasecmp(policy.c_str(), "passive") == 0; }
+// OpenMP reads its variables without regard to case.
+bool is_passive(const std::string& policy) {
+  return std::ranges::equal(policy, std::string_view("passive"),
+                            [](unsigned char a, char b) { return std::tolower(a) == b; });
+}
 
 class DispatchCase : public Case {
  public:

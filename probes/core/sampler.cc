@@ -21,6 +21,8 @@ constexpr double kCheapShare = 0.05;
 // Of the time, what max_samples samples are stretched to; the rest is for calibration and drift.
 constexpr double kFill = 0.8;
 constexpr int kLeastSamplesOfLongOperation = 2;
+// As long as no more samples are kept, one that is too short sends us back to calibration.
+constexpr std::size_t kTrialSamples = 3;
 // Samples are planned longer than the least length, so that a faster one is still long enough.
 constexpr double kMargin = 1.5;
 
@@ -66,7 +68,6 @@ Samples take_samples(const SampleRequest& request, Clock& clock,
     n = grow(n, took, wanted);
     took = confirmed(run(n));
   }
-  samples.iterations_per_sample = n;
 
   const bool long_operation = single * request.min_samples > request.seconds;
   const int least = long_operation ? std::min(kLeastSamplesOfLongOperation, request.min_samples)
@@ -77,11 +78,19 @@ Samples take_samples(const SampleRequest& request, Clock& clock,
     const bool enough = static_cast<int>(samples.seconds_per_iteration.size()) >= least;
     if (after_next > hard_limit || (enough && after_next > request.seconds)) break;
     last = run(n);
+    if (last < request.min_sample_seconds && n < kMostIterations &&
+        samples.seconds_per_iteration.size() < kTrialSamples) {
+      // The operation got faster after calibration (threads that woke up): calibrate on.
+      n = grow(n, last, wanted);
+      samples.seconds_per_iteration.clear();
+      continue;
+    }
     samples.seconds_per_iteration.push_back(last / static_cast<double>(n));
   }
   if (samples.seconds_per_iteration.empty()) {
     samples.seconds_per_iteration.push_back(took / static_cast<double>(n));
   }
+  samples.iterations_per_sample = n;
   samples.too_short =
       median(samples.seconds_per_iteration) * static_cast<double>(n) < request.min_sample_seconds;
   return samples;

@@ -217,6 +217,7 @@ TEST_P(EveryTeam, GivesTheCallerItsCpusBackInWhateverOrderTeamsGo) {
   first->run([](int) {});
   EXPECT_EQ(allowed_pus(), std::vector<int>{before.front()}) << "each region has its own CPU";
   first.reset();
+  EXPECT_EQ(allowed_pus(), std::vector<int>{before.front()}) << "a team still lives";
   second->run([](int) {});
   EXPECT_EQ(allowed_pus(), std::vector<int>{before.back()});
   second.reset();

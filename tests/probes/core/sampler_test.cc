@@ -118,6 +118,19 @@ TEST(Sampler, AnInterruptionDuringCalibrationDoesNotShortenTheSamples) {
   EXPECT_GE(static_cast<double>(samples.iterations_per_sample) * 1e-6, 1e-3);
 }
 
+TEST(Sampler, AnOperationThatGetsFasterAfterCalibrationIsCalibratedAgain) {
+  HandClock clock;
+  int call = 0;
+  const Samples samples = take_samples({.seconds = 0.03}, clock, [&](std::uint64_t n) {
+    // Threads that must be woken first: the operation of 20 us takes 400 us four times.
+    const double seconds = (++call <= 4 ? 4e-4 : 2e-5) * static_cast<double>(n);
+    clock.sleep_seconds(seconds);
+    return seconds;
+  });
+  EXPECT_FALSE(samples.too_short);
+  EXPECT_THAT(samples.seconds_per_iteration, Each(DoubleNear(2e-5, 1e-9)));
+}
+
 TEST(Sampler, AnErrorOfTheOperationPassesThrough) {
   HandClock clock;
   EXPECT_THROW(take_samples({}, clock, [](std::uint64_t) -> double { throw std::bad_alloc(); }),
