@@ -83,7 +83,7 @@ void add_measured(Plot& plot, const ChartSeries& series) {
                                                  series.dashed ? 2 : 1, colour));
   }
   plot.add(data_lines(series, {}),
-           fmt::format("using 1:2:3:4 with yerrorbars pt 0 lw 1.4 lc rgb '{}'", colour));
+           fmt::format("using 1:2:3:4 with yerrorbars pt 7 ps 0 lw 1.4 lc rgb '{}'", colour));
   // The legend shows the filled point, or the hollow one where no point is valid.
   std::string title = series.label;
   const auto points = [&](Validity validity, int type) {
@@ -122,7 +122,7 @@ void add_bars(Plot& plot, const Chart& chart, const ChartSeries& series) {
                        pick(kPalette, series.colour)),
            series.label);
   plot.add(data_lines(series, {}, shift),
-           fmt::format("using 1:2:3:4 with yerrorbars pt 0 lw 1.4 lc rgb '{}'", kInk));
+           fmt::format("using 1:2:3:4 with yerrorbars pt 7 ps 0 lw 1.4 lc rgb '{}'", kInk));
 }
 
 std::string axes(const Chart& chart) {
@@ -139,7 +139,7 @@ std::string axes(const Chart& chart) {
   script += chart.y.logarithmic ? "set autoscale y\nset format y '%g'\n"
                                 : "set yrange [0:*]\nset format y '%g'\n";
   script += fmt::format("set xtics ({}) nomirror scale 0{}\n", tics(chart.x),
-                        bars ? " rotate by -28" : "");
+                        bars ? " rotate by 24 right" : "");
   // Free room above the data for the marks' labels.
   script += fmt::format("set offsets 0,0,graph {},0\n", kRowHeight * chart.label_rows());
   script += fmt::format("set xlabel {} offset 0,0.5 tc rgb '{}'\n", gnuplot_string(chart.x.title),
@@ -147,11 +147,13 @@ std::string axes(const Chart& chart) {
   return script;
 }
 
-std::string marks(const Chart& chart) {
+std::string marks(const Chart& chart, bool titled) {
   std::string script = "unset arrow\nunset label\n";
   // Title and unit stand above the y axis, where they are read without turning the head.
-  script += fmt::format("set label {} at graph 0,1.17 left font ',{}' tc rgb '{}'\n",
-                        gnuplot_string(chart.title), kTitlePoints, kInk);
+  if (titled) {
+    script += fmt::format("set label {} at graph 0,1.17 left font ',{}' tc rgb '{}'\n",
+                          gnuplot_string(chart.title), kTitlePoints, kInk);
+  }
   script += fmt::format("set label {} at graph 0,1.06 left tc rgb '{}'\n",
                         gnuplot_string(chart.y.title), kMuted);
   int row = 0;
@@ -219,7 +221,8 @@ std::string style() {
       "set grid ytics lc rgb '{1}' lw 0.8 dt 1\n"
       "set ytics nomirror scale 0 tc rgb '{2}'\n"
       "set xtics tc rgb '{2}'\n"
-      "set bars 0.4\n",
+      "set bars 0.4\n"
+      "set pointintervalbox 0\n",
       "#b9b6ae", kGrid, kMuted);
 }
 
@@ -242,7 +245,7 @@ std::string header_labels(const DashboardHeader& header) {
 }  // namespace
 
 std::string gnuplot_commands(const Chart& chart, const std::filesystem::path& folder,
-                             const std::string& name) {
+                             const std::string& name, bool titled) {
   if (chart.series.empty()) return "";
   Plot plot(folder, name);
   for (const ChartSeries& series : chart.series) {
@@ -254,7 +257,7 @@ std::string gnuplot_commands(const Chart& chart, const std::filesystem::path& fo
       add_measured(plot, series);
     }
   }
-  std::string script = axes(chart) + marks(chart);
+  std::string script = axes(chart) + marks(chart, titled);
   return script + plot.command();
 }
 
@@ -266,11 +269,11 @@ GnuplotRun gnuplot_svg(const std::vector<const Chart*>& charts, const std::strin
   for (const Chart* chart : charts) {
     files.push_back(folder.path() / fmt::format("{}.svg", files.size()));
     script +=
-        "set terminal svg noenhanced size 760,430 font 'sans-serif,15' background '#ffffff'\n"
-        "set lmargin 8\nset rmargin 3\nset tmargin 3.6\nset bmargin 7.2\n"
+        "set terminal svg noenhanced size 560,370 font 'sans-serif,14' background '#ffffff'\n"
+        "set lmargin 8\nset rmargin 2\nset tmargin 2.2\nset bmargin 6.6\n"
         "set key bmargin left Left reverse horizontal samplen 1.5 noenhanced tc rgb '#1d2129'\n" +
         fmt::format("set output {}\n", gnuplot_string(files.back().string())) +
-        gnuplot_commands(*chart, folder.path(), fmt::format("c{}", files.size())) +
+        gnuplot_commands(*chart, folder.path(), fmt::format("c{}", files.size()), false) +
         "unset output\n";
   }
   result.missing = run(folder.path(), script, program, "pictures for readers without scripts");
@@ -310,7 +313,7 @@ std::optional<Missing> gnuplot_png(const std::vector<const Chart*>& charts,
         "set key bmargin left Left reverse horizontal samplen 1.2 width -1 tc rgb '{}' font "
         "',11'\n",
         left, bottom, 1.0 / kColumns, kTop / kRows, kInk);
-    script += gnuplot_commands(*chart, folder.path(), fmt::format("c{}", index));
+    script += gnuplot_commands(*chart, folder.path(), fmt::format("c{}", index), true);
     ++index;
   }
   script += "unset multiplot\nunset output\n";

@@ -32,8 +32,9 @@ std::optional<Missing> gnuplot_png(const std::vector<const Chart*>& charts,
                                    const DashboardHeader& header, const std::filesystem::path& png,
                                    const std::string& program = "gnuplot");
 
-// The commands that draw one chart from data files under `folder`; writes those files.
+// The commands that draw one chart from data files under `folder`; writes those files. A page has
+// the chart's title beside the picture, a dashboard needs it inside.
 std::string gnuplot_commands(const Chart& chart, const std::filesystem::path& folder,
-                             const std::string& name);
+                             const std::string& name, bool titled);
 
 }  // namespace mb

@@ -201,7 +201,7 @@
           grid: { display: false, borderColor: look.line },
           ticks: {
             color: look.muted, autoSkip: false, maxRotation: 60,
-            callback: function (value, index) { return chart.x.ticks[index].label.split(", "); }
+            callback: function (value, index) { return chart.x.ticks[index].label.split(/,? /); }
           }
         } : axis(chart.x, look),
         y: y

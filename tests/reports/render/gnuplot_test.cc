@@ -73,7 +73,7 @@ TEST(Gnuplot, HostileNamesDrawAndRunNothing) {
   const std::vector<Chart> charts = make_charts(d.results, d.recommendation);
   const TemporaryFolder folder;
   for (const Chart& chart : charts) {
-    const std::string commands = gnuplot_commands(chart, folder.path(), "c");
+    const std::string commands = gnuplot_commands(chart, folder.path(), "c", true);
     // Outside single-quoted strings no byte of a document is left.
     bool quoted = false;
     std::string bare;

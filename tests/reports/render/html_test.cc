@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <regex>
 
+#include "data/system/files.h"
 #include "reports/render/html_parts.h"
 #include "reports/render/render.h"
 #include "tests/reports/render/fixtures.h"
@@ -136,6 +137,20 @@ TEST(Html, HostileNamesStayText) {
   EXPECT_THAT(page, HasSubstr("&lt;/script&gt;&lt;script&gt;window.harm=1"));
   EXPECT_THAT(page, HasSubstr("{{policy}}")) << "a slot's text is never filled again";
   EXPECT_NO_THROW(charts_of(page));
+}
+
+// The stored documents are the fixtures; written by: render_pages FOLDER (tests/browser).
+TEST(Html, APageFromStoredDocumentsIsTheSame) {
+  const std::filesystem::path golden = std::filesystem::path(SOURCE_DIR) / "data/golden";
+  for (const auto& [name, d] : {std::pair("render-small", fixture::small_guest()),
+                                std::pair("render-smt", fixture::smt_machine())}) {
+    const std::string results = std::string(name) + "-results.json";
+    const std::string advice = std::string(name) + "-recommendation.json";
+    EXPECT_EQ(render_html(results_from_json_text(read_file(golden / results), results),
+                          recommendation_from_json_text(read_file(golden / advice), advice)),
+              render_html(d.results, d.recommendation))
+        << name;
+  }
 }
 
 TEST(Html, EmptyDocumentsMakeAPage) {
