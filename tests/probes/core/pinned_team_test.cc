@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <functional>
@@ -154,10 +155,15 @@ TEST_P(EveryTeam, AnErrorInATimedBodyReachesTheCaller) {
 
 TEST_P(EveryTeam, TimesTheSlowestRankFromTheStartLine) {
   const auto ranks = team(2);
-  const double seconds = ranks->timed([](int rank) {
-    if (rank == 1) std::this_thread::sleep_for(milliseconds(20));
-  });
-  EXPECT_GE(seconds, 0.019);
+  // Time begins when the last rank leaves the start line: one that is preempted there shortens it,
+  // so the longest of a few counts.
+  double longest = 0;
+  for (int i = 0; i < 5; ++i) {
+    longest = std::max(longest, ranks->timed([](int rank) {
+      if (rank == 1) std::this_thread::sleep_for(milliseconds(20));
+    }));
+  }
+  EXPECT_GE(longest, 0.019);
 }
 
 TEST_P(EveryTeam, LeavesForkAndLateComersOutOfTheTime) {
