@@ -106,7 +106,8 @@ class Campaign {
   bool measure(std::size_t index) {
     const double budget = request_.plan.budget_seconds;
     const std::vector<PlannedStep> steps = ahead(index);
-    const Remaining fit = fit_to_time(steps, kMeasuringEnds * budget - seconds_used());
+    const double seconds_left = kMeasuringEnds * budget - seconds_used();
+    const Remaining fit = fit_to_time(steps, seconds_left / pace_.factor());
     if (fit.kept == 0) {
       drop(index);
       return true;
@@ -128,7 +129,10 @@ class Campaign {
       unfinished_ = std::move(outcome.document);
       return false;
     }
-    report(index, steps, fit, step.seconds(), message_of(outcome.document.steps.back()));
+    // A step that failed says nothing of how long one takes.
+    const StepRecord& record = outcome.document.steps.back();
+    if (record.verdict.validity == Validity::kValid) pace_.add(step.seconds(), record.seconds);
+    report(index, steps, fit, step.seconds(), message_of(record));
     append_finished(journal_path_, index, outcome.document);
     journal_.finished[index] = std::move(outcome.document);
     return true;
@@ -193,6 +197,7 @@ class Campaign {
   const std::filesystem::path journal_path_;
   WorkFolder work_;
   double begin_seconds_;
+  Pace pace_;
   Journal journal_;
   std::optional<Results> unfinished_;  // what an interrupted step had written
 };

@@ -13,6 +13,8 @@ constexpr double kTimeoutFactor = 2;
 constexpr double kTimeoutSeconds = 5;
 // Even at the very end a child gets this long, so that it can say why it failed.
 constexpr double kLeastTimeoutSeconds = 0.5;
+// One step that hung must not make the rest look hopeless.
+constexpr double kMostPace = 3;
 
 double point_seconds(std::span<const PlannedStep> steps) {
   double sum = 0;
@@ -29,6 +31,16 @@ double all_seconds(std::span<const PlannedStep> steps) {
 }
 
 }  // namespace
+
+void Pace::add(double planned_seconds, double taken_seconds) {
+  planned_seconds_ += planned_seconds;
+  taken_seconds_ += taken_seconds;
+}
+
+double Pace::factor() const {
+  if (planned_seconds_ <= 0) return 1;
+  return std::clamp(taken_seconds_ / planned_seconds_, 1.0, kMostPace);
+}
 
 Remaining fit_to_time(std::span<const PlannedStep> steps, double seconds_left) {
   Remaining remaining{steps.size(), 1};

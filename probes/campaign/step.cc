@@ -19,7 +19,8 @@ constexpr double kMachineProbeSeconds = 30;
 constexpr std::size_t kKeptOutputBytes = 16 << 10;
 
 std::string why(const ChildResult& child) {
-  if (child.not_found) return child.describe();  // nothing of its own was said
+  // Of a missing program nothing was said, of one that we ended only that we did.
+  if (child.not_found || child.timed_out) return child.describe();
   const std::string said = last_line(child.standard_error);
   return child.describe() + (said.empty() ? "" : ": " + said);
 }
@@ -43,10 +44,13 @@ std::optional<Results> read_document(const std::filesystem::path& path, const Ma
 void record_failure(StepOutcome& outcome, const PlannedStep& step, const std::string& cause) {
   StepRecord& record = outcome.document.steps.back();
   record.verdict.worsen(Validity::kInvalid, "probe_failed", cause);
-  const auto asked = static_cast<int>(step.points.size());
+  const auto asked = step.points.size();
+  // What the child itself lists as missing has its reason already.
+  const auto answered = outcome.document.points.size() + outcome.document.missing.size();
+  if (answered >= asked) return;
   outcome.document.missing.push_back(
-      {record.points == 0 ? fmt::format("{} ({} points)", step.probe, asked)
-                          : fmt::format("{} (perhaps part of its {} points)", step.probe, asked),
+      {answered == 0 ? fmt::format("{} ({} points)", step.probe, asked)
+                     : fmt::format("{} ({} of {} points)", step.probe, asked - answered, asked),
        "the probe failed: " + cause,
        "see what it says alone: memory_benchmark probe " + step.probe});
 }

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <memory>
 #include <sstream>
 
 #include "data/documents/recommendation.h"
@@ -15,6 +17,25 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
+
+// On a machine that runs other programs too, points are invalid and rightly so; then there is no
+// advice to look at. A run that lost its trust for another reason is a failure.
+bool machine_was_busy(const Results& results) {
+  std::size_t disturbed = 0;
+  for (const Point& point : results.points) {
+    const auto& reasons = point.verdict.reasons;
+    disturbed += std::any_of(reasons.begin(), reasons.end(), [](const Reason& reason) {
+      return reason.code == "switches" || reason.code == "steal" || reason.code == "throttled";
+    });
+  }
+  return disturbed > results.points.size() / 4;
+}
+
+#define SKIP_WHEN_BUSY(result, folder)                                                             \
+  if ((result).exit_code == 7 &&                                                                   \
+      machine_was_busy(results_from_json_text(read_file((folder) / "results.json"), "results"))) { \
+    GTEST_SKIP() << "other programs disturbed the measurements: " << (result).standard_error;      \
+  }
 
 class MainJob : public ::testing::Test {
  protected:
@@ -39,11 +60,13 @@ class MainJob : public ::testing::Test {
 };
 
 TEST_F(MainJob, EndsWell) {
+  SKIP_WHEN_BUSY(run, out());
   EXPECT_TRUE(run.ok()) << run.describe() << run.standard_error;
   EXPECT_TRUE(run.standard_output.starts_with("CPU budget: ")) << run.standard_output;
 }
 
 TEST_F(MainJob, LeavesItsFourFilesAndNothingElse) {
+  SKIP_WHEN_BUSY(run, out());
   EXPECT_EQ(names_in(out()), (std::set<std::string>{"results.json", "recommendation.json",
                                                     "report.html", "report.png"}));
   EXPECT_EQ(names_in("/dev/shm"), shm_before);
@@ -54,7 +77,9 @@ TEST_F(MainJob, LeavesItsFourFilesAndNothingElse) {
 TEST_F(MainJob, EveryProbeHasAStepThatWorked) {
   const Results document = results();
   EXPECT_EQ(document.state, "complete");
-  EXPECT_GE(document.steps.size(), 7u);
+  if (!machine_was_busy(document)) {  // else the last ones are dropped to keep the budget
+    EXPECT_GE(document.steps.size(), 7u);
+  }
   for (const StepRecord& step : document.steps) {
     EXPECT_EQ(step.verdict.validity, Validity::kValid)
         << step.probe << ": "
@@ -68,6 +93,7 @@ TEST_F(MainJob, EveryProbeHasAStepThatWorked) {
 }
 
 TEST_F(MainJob, AdviceStaysWithinTheBudget) {
+  SKIP_WHEN_BUSY(run, out());
   const Recommendation advice = recommendation();
   ASSERT_FALSE(advice.models.empty());
   for (const ModelAdvice& model : advice.models) {
@@ -89,6 +115,7 @@ TEST_F(MainJob, ASecondRunIntoTheFolderIsRefused) {
 }
 
 TEST_F(MainJob, TheDocumentPredicts) {
+  SKIP_WHEN_BUSY(run, out());
   const ChildResult table = run_program({"predict", document(), "--model", "qwen3-4b"});
   EXPECT_TRUE(table.ok()) << table.standard_error;
   EXPECT_THAT(table.standard_output, HasSubstr("decode"));
@@ -100,6 +127,7 @@ TEST_F(MainJob, TheDocumentPredicts) {
 }
 
 TEST_F(MainJob, APredictionAboveTheBudgetNeedsAWord) {
+  SKIP_WHEN_BUSY(run, out());
   const std::string above = std::to_string(results().machine.limits.effective_cpus + 1);
   const std::vector<std::string> arguments{"predict",  document(),  "--model",
                                            "qwen3-4b", "--threads", above};
@@ -112,6 +140,7 @@ TEST_F(MainJob, APredictionAboveTheBudgetNeedsAWord) {
 }
 
 TEST_F(MainJob, TheDocumentRecommends) {
+  SKIP_WHEN_BUSY(run, out());
   const ChildResult text = run_program({"recommend", document(), "--model", "qwen3-4b"});
   EXPECT_TRUE(text.ok()) << text.standard_error;
   const ChildResult json = run_program({"recommend", document(), "--model", "qwen3-4b", "--json"});
@@ -122,6 +151,7 @@ TEST_F(MainJob, TheDocumentRecommends) {
 }
 
 TEST_F(MainJob, EveryFormatOfTheListIsWritten) {
+  SKIP_WHEN_BUSY(run, out());
   std::istringstream list(run_program({"recommend", "--format", "list"}).standard_output);
   int formats = 0;
   for (std::string line; std::getline(list, line); ++formats) {
@@ -139,6 +169,7 @@ TEST_F(MainJob, EveryFormatOfTheListIsWritten) {
 }
 
 TEST_F(MainJob, TheReportIsWrittenAgainFromTheDocument) {
+  SKIP_WHEN_BUSY(run, out());
   const auto html = out().parent_path() / "again.html", png = out().parent_path() / "again.png";
   const ChildResult report =
       run_program({"report", document(), "--html", html.string(), "--png", png.string()});
@@ -164,6 +195,7 @@ TEST_F(MainJob, OnOneCpuTheAdviceIsOneThread) {
   const ChildResult result = run_program(
       {"run", "--budget", "6s", "--model", "qwen3-4b", "--out", narrow.string(), "--json"},
       {"taskset", "-c", "0"});
+  SKIP_WHEN_BUSY(result, narrow);
   ASSERT_TRUE(result.ok()) << result.describe() << result.standard_error;
   const Recommendation advice = recommendation_from_json_text(result.standard_output, "stdout");
   EXPECT_EQ(advice.limits.effective_cpus, 1);
@@ -183,6 +215,7 @@ TEST_F(MainJob, AnInterruptedRunIsFinishedByResume) {
   EXPECT_EQ(results_from_json_text(read_file(cut / "results.json"), "results").state,
             "interrupted");
   const ChildResult rest = run_program({"run", "--resume", cut.string()});
+  SKIP_WHEN_BUSY(rest, cut);
   EXPECT_TRUE(rest.ok()) << rest.describe() << rest.standard_error;
   EXPECT_EQ(results_from_json_text(read_file(cut / "results.json"), "results").state, "complete");
   EXPECT_EQ(names_in(cut), (std::set<std::string>{"results.json", "recommendation.json",

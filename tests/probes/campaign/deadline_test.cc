@@ -52,6 +52,17 @@ TEST(Deadline, ScalingShortensPointsNotTheStart) {
   EXPECT_NEAR(step.seconds() - scaled(step, 0.5).seconds(), 2, 1e-12);
 }
 
+TEST(Deadline, ThePaceIsWhatStepsTookOverWhatTheyShouldHave) {
+  Pace pace;
+  EXPECT_DOUBLE_EQ(pace.factor(), 1);
+  pace.add(2, 1);
+  EXPECT_DOUBLE_EQ(pace.factor(), 1);  // being early once is no promise
+  pace.add(2, 5);
+  EXPECT_DOUBLE_EQ(pace.factor(), 1.5);
+  pace.add(1, 100);
+  EXPECT_DOUBLE_EQ(pace.factor(), 3);
+}
+
 TEST(Deadline, ATimeoutIsGenerousButNeverPastTheHardEnd) {
   const PlannedStep step = steps_of({4}).front();
   EXPECT_GT(timeout_seconds(step, 1000), 8);
