@@ -194,9 +194,10 @@ long choose_layers(const ModelShape& shape, long rows, long context, const Chain
   const auto first = static_cast<std::int64_t>(one.bytes());
   const std::int64_t layer_bytes = static_cast<std::int64_t>(StepPlan(request).bytes()) - first;
   const long by_memory = 1 + (limits.memory_bytes - first) / layer_bytes;
-  // The head is part of the chain and of what it reads.
-  const std::int64_t uncached = 4 * limits.cache_bytes - first;
-  const long least = 1 + (std::max<std::int64_t>(uncached, 0) + layer_bytes - 1) / layer_bytes;
+  // The layers alone, since a prefill step reads the head for one row only; and never a single one,
+  // whose activations would not meet another layer's.
+  const std::int64_t uncached = (4 * limits.cache_bytes + layer_bytes - 1) / layer_bytes;
+  const long least = std::max(2L, static_cast<long>(uncached));
   // Rates of a slow machine's single thread, so that a point ends in time anywhere: first touch
   // 1 GB/s, weights 10 GB/s, matmul 100 GFLOP/s; ten steps are taken.
   const auto layers = static_cast<double>(shape.layers);

@@ -109,7 +109,7 @@ HWY_INLINE VF load_halves(const std::byte* at) {
 }
 
 struct Kernel {
-  static constexpr int kRows = 4;
+  static constexpr int kRows = 4, kPanelsAtOnce = 1;
 
   // q6_k has two weight scales a block (of 16 columns each), the others one.
   template <PanelType type, int rows>
@@ -144,7 +144,7 @@ struct Kernel {
     }
   }
 
-  template <PanelType type, int rows>
+  template <PanelType type, int rows, int panels>
   static void run(const std::byte* panel, const QuantisedRows& x, float* out, long stride) {
     for (long part = 0; part < kPanelRows / kLanes; ++part) {
       VF totals[rows];

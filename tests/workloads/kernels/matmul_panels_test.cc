@@ -63,7 +63,8 @@ void expect_equal_on_every_isa(PanelType type, long rows, long columns, long act
 TEST(MatmulPanels, EqualsTheScalarTwinForOneActivationRow) {
   for (const PanelType type : {PanelType::kQ4_0, PanelType::kQ8_0}) {
     for (const long columns : {32L, 96L, 320L}) {
-      for (const long rows : {1L, 16L, 50L}) expect_equal_on_every_isa(type, rows, columns, 1);
+      for (const long rows : {1L, 16L, 50L, 64L, 150L})
+        expect_equal_on_every_isa(type, rows, columns, 1);
     }
   }
   for (const long columns : {256L, 768L}) {
