@@ -88,6 +88,17 @@ TEST(DocumentJson, IsIndentedByOneAndEndsWithANewline) {
   }
 }
 
+// A difference is a change of format: see that older documents are still read, then refresh with
+// `write_samples data/golden` and review the difference.
+TEST(DocumentJson, IsThatOfTheGoldenFiles) {
+  for (const Document& document : documents()) {
+    if (document.name == "machine") continue;  // a part of results
+    const std::string golden = slurp(SOURCE_DIR "/data/golden/" + document.name + ".json");
+    EXPECT_EQ(golden, document.text) << document.name;
+    EXPECT_EQ(reading(document, golden), "accepted");
+  }
+}
+
 TEST(DocumentJson, TruncatedAtAnyByteIsOneLineThatNamesTheFile) {
   for (const Document& document : documents()) {
     for (std::size_t length = 0; length + 2 < document.text.size(); length += 7) {
