@@ -4,7 +4,6 @@
 #include <filesystem>
 
 #include "data/error.h"
-#include "reports/advice/advise.h"
 #include "reports/cli/command.h"
 #include "reports/cli/flags.h"
 #include "reports/cli/inputs.h"
@@ -73,8 +72,10 @@ int run_recommend(const Arguments& arguments) {
                 "recommend: --format writes one model's settings; give one --model");
   }
   const Results results = load_results(flags.positional(0));
-  const Recommendation recommendation = advise(results, request);
+  const Recommendation recommendation = advise_or_explain(results, request);
   if (format) {
+    require_trust(results,
+                  recommendation);  // a file to paste must not come from distrusted numbers
     fmt::print("{}", render_engine(recommendation, request.models.front(), *format));
   } else if (flags.has("json")) {
     fmt::print("{}", to_json_text(recommendation));

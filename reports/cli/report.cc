@@ -5,11 +5,11 @@
 
 #include "data/error.h"
 #include "data/system/files.h"
-#include "reports/advice/advise.h"
 #include "reports/cli/command.h"
 #include "reports/cli/flags.h"
 #include "reports/cli/inputs.h"
 #include "reports/cli/terminal.h"
+#include "reports/cli/trust.h"
 #include "reports/render/render.h"
 
 namespace mb {
@@ -39,7 +39,7 @@ int run_report(const Arguments& arguments) {
   request.models = canonical_models(flags.all("model"));
   request.results_file = origin.filename().string();
   const Results results = load_results(origin);
-  const Recommendation recommendation = advise(results, request);
+  const Recommendation recommendation = advise_or_explain(results, request);
   if (const auto html = flags.get("html")) {
     write_file_atomically(*html, render_html(results, recommendation));
   }
@@ -54,6 +54,7 @@ int run_report(const Arguments& arguments) {
   } else if (!flags.has("html") && !flags.has("png")) {
     fmt::print("{}", render_terminal(results, recommendation, standard_output_style()));
   }
+  require_trust(results, recommendation);
   return 0;
 }
 

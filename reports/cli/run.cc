@@ -11,7 +11,6 @@
 #include "data/system/child.h"
 #include "data/system/files.h"
 #include "probes/campaign/campaign.h"
-#include "reports/advice/advise.h"
 #include "reports/cli/command.h"
 #include "reports/cli/flags.h"
 #include "reports/cli/inputs.h"
@@ -86,20 +85,6 @@ Results measure(const Flags& flags, const PlanRequest& plan, const OutputFolder&
   return run_campaign(request);
 }
 
-// As advise(); when the measurements do not carry any advice, says where they are all the same.
-Recommendation advise_on(const Results& results, const PlanRequest& plan,
-                         const OutputFolder& folder) {
-  AdviceRequest request;
-  request.models = plan.models;
-  request.results_file = "results.json";
-  try {
-    return advise(results, request);
-  } catch (const Error& error) {
-    throw Error(error.code(), fmt::format("{}; what was measured is in {}", error.what(),
-                                          (folder.path() / "results.json").string()));
-  }
-}
-
 // Returns why there is no picture, if so.
 std::optional<Missing> write_reports(const OutputFolder& folder, const Results& results,
                                      const Recommendation& recommendation) {
@@ -140,7 +125,10 @@ int run_run(const Arguments& arguments) {
                             "memory_benchmark run --resume {}",
                             (folder.path() / "results.json").string(), folder.path().string()));
   }
-  const Recommendation recommendation = advise_on(results, plan, folder);
+  AdviceRequest advice;
+  advice.models = plan.models;
+  advice.results_file = "results.json";
+  const Recommendation recommendation = advise_or_explain(results, advice);
   const std::optional<Missing> no_picture = write_reports(folder, results, recommendation);
   if (flags.has("json")) {
     fmt::print("{}", to_json_text(recommendation));

@@ -6,6 +6,30 @@
 #include "data/error.h"
 
 namespace mb {
+namespace {
+
+constexpr std::string_view kNoAdvice = "advice";
+
+}  // namespace
+
+Recommendation advise_or_explain(const Results& results, const AdviceRequest& request) {
+  try {
+    return advise(results, request);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kUntrustworthy) throw;
+    Recommendation recommendation;
+    recommendation.created_utc = results.created_utc;
+    recommendation.results_file = request.results_file;
+    recommendation.tolerance = request.tolerance;
+    recommendation.prompt_tokens = request.prompt_tokens;
+    recommendation.context_tokens = request.context_tokens;
+    recommendation.limits = results.machine.limits;
+    recommendation.verdict.validity = Validity::kInvalid;
+    recommendation.missing.push_back(
+        {std::string(kNoAdvice), error.what(), "measure again while nothing else runs, or longer"});
+    return recommendation;
+  }
+}
 
 void require_trust(const Results& results, const Recommendation& recommendation) {
   const bool any_point =
@@ -15,6 +39,9 @@ void require_trust(const Results& results, const Recommendation& recommendation)
     throw Error(ErrorCode::kUntrustworthy,
                 "no measured point is valid, so nothing here can be trusted; "
                 "results.json says why for each, measure again when the machine is idle");
+  }
+  for (const Missing& missing : recommendation.missing) {
+    if (missing.what == kNoAdvice) throw Error(ErrorCode::kUntrustworthy, missing.cause);
   }
   const auto& models = recommendation.models;
   const bool any_fits =

@@ -47,6 +47,19 @@ TEST(Trust, IsLostWhenAModelFitsAndNoneHasAnAdvice) {
   EXPECT_EQ(code_of(with_points({Validity::kValid}), with_model(true, 0)), 7);
 }
 
+TEST(Trust, ADocumentThatCarriesNoAdviceIsExplainedAndNotTrusted) {
+  const Results results = with_points({Validity::kValid});
+  AdviceRequest request;
+  request.models = {"qwen3-4b:q4_0"};
+  request.results_file = "results.json";
+  const Recommendation recommendation = advise_or_explain(results, request);
+  EXPECT_TRUE(recommendation.models.empty());
+  EXPECT_EQ(recommendation.verdict.validity, Validity::kInvalid);
+  EXPECT_EQ(recommendation.results_file, "results.json");
+  ASSERT_EQ(recommendation.missing.size(), 1u);
+  EXPECT_EQ(code_of(results, recommendation), 7);
+}
+
 TEST(Trust, StaysWhenNoModelFits) {
   EXPECT_EQ(code_of(with_points({Validity::kValid}), with_model(false, 0)), 0);
 }
