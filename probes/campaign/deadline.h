@@ -13,7 +13,7 @@ namespace mb {
 // pictures follow inside the command's 1.25 budgets, and late is worse than short.
 inline constexpr double kMeasuringEnds = 1.0;
 // Of the budget, when a step that is still running is ended; it has a few seconds of grace then.
-inline constexpr double kHardEnd = 1.10;
+inline constexpr double kHardEnd = 1.05;
 
 struct Remaining {
   std::size_t kept = 0;  // of the steps given, from the front; the rest is dropped
