@@ -205,9 +205,11 @@ void merge_vector(const AttentionPartial& parts, long part_stride, long count, l
     for (long i = 0; i < count; ++i) {
       weight += weights[i * part_stride] * std::exp(maxima[i * part_stride] - maximum);
     }
+    // No weight at all: scores were not numbers, and the result must not look like one.
+    const float inverse = weight > 0 ? 1 / weight : std::numeric_limits<float>::quiet_NaN();
     float* to = out + r / group * token_stride + r % group * head_size;
     for (long i = 0; i < count; ++i) {
-      const VF factor = hn::Set(d, std::exp(maxima[i * part_stride] - maximum) / weight);
+      const VF factor = hn::Set(d, std::exp(maxima[i * part_stride] - maximum) * inverse);
       const float* from = parts.values + i * part_stride + r * head_size;
       for (long j = 0; j < head_size; j += lanes) {
         const VF before = i == 0 ? hn::Zero(d) : hn::LoadU(d, to + j);
