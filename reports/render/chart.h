@@ -26,7 +26,7 @@ struct ChartSeries {
   std::string label;
   SeriesStyle style = SeriesStyle::kMeasured;
   int colour = 0;       // index into the palette, same in both back ends
-  bool dashed = false;  // a second kind of the same operation (page kind, sync kind)
+  bool dashed = false;  // a second kind of the same operation (page kind)
   std::vector<ChartPoint> points;
 };
 

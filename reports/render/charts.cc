@@ -8,6 +8,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <map>
 #include <set>
 #include <string_view>
 
@@ -182,7 +183,11 @@ Chart bandwidth_threads(const Results& results, const Recommendation& recommenda
       label += page == "thp" ? ", huge" : page == "4k" ? ", 4 KiB" : ", " + words_of(page);
     }
     const std::int64_t threads = point->parameters.number_or("threads", 1);
-    series_named(chart, label, static_cast<int>(place - kOperations.begin()), page == "4k")
+    // Reads on small pages have a colour of their own, after those of the operations.
+    const bool small = page == "4k" && pages_of(operation).size() > 1;
+    const auto colour =
+        small ? kOperations.size() : static_cast<std::size_t>(place - kOperations.begin());
+    series_named(chart, label, static_cast<int>(colour), small)
         .points.push_back(
             chart_point(*point, static_cast<double>(threads), unit,
                         threads_text(threads) + (page.empty() ? "" : ", " + words_of(page))));
@@ -257,14 +262,19 @@ Chart attention(const Results& results, const Recommendation& recommendation) {
   // The axis is in bytes, so that cache sizes can be marked, and says what people count: positions.
   chart.x = log2_axis(chart.series, [](double) { return std::string(); });
   chart.x.ticks.clear();
+  std::map<double, std::string> ticks;
   for (const Point* point : points) {
     const double bytes = static_cast<double>(point->parameters.number_or("kv_bytes", 1));
     const std::int64_t positions = point->parameters.number_or("positions", 1);
-    const bool known = std::any_of(chart.x.ticks.begin(), chart.x.ticks.end(),
-                                   [bytes](const ChartTick& tick) { return tick.at == bytes; });
-    if (!known) {
-      chart.x.ticks.push_back({bytes, positions % 1024 == 0 ? fmt::format("{}k", positions / 1024)
-                                                            : fmt::format("{}", positions)});
+    ticks[bytes] = positions % 1024 == 0   ? fmt::format("{}k", positions / 1024)
+                   : positions % 1000 == 0 ? fmt::format("{}k", positions / 1000)
+                                           : fmt::format("{}", positions);
+  }
+  // Labels need about a ninth of the axis each; what stands closer goes without.
+  const double least_ratio = std::pow(chart.x.max / chart.x.min, 1.0 / 9);
+  for (const auto& [bytes, label] : ticks) {
+    if (chart.x.ticks.empty() || bytes > chart.x.ticks.back().at * least_ratio) {
+      chart.x.ticks.push_back({bytes, label});
     }
   }
   chart.x.title = "KV positions";
@@ -283,7 +293,8 @@ Chart dispatch(const Results& results) {
               .series = {},
               .marks = {}};
   const Points points = select(results, "dispatch_overhead", [](const Point& point) {
-    return point.parameters.text_or("operation", "") == "barrier" && point.summary.median > 0;
+    return point.parameters.text_or("operation", "") == "barrier" && point.summary.median > 0 &&
+           threads_of(point) > 1;  // one thread waits for nobody
   });
   if (points.empty()) return chart;
   constexpr std::array<std::string_view, 4> kSyncs{"spin", "openmp", "openmp_passive", "futex"};

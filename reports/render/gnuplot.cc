@@ -65,6 +65,9 @@ class Plot {
     elements_.push_back(fmt::format("{} {} {}", gnuplot_string(file.string()), with,
                                     title.empty() ? "notitle" : "title " + gnuplot_string(title)));
   }
+  void add_key(const std::string& with, const std::string& title) {
+    elements_.push_back(fmt::format("keyentry {} title {}", with, gnuplot_string(title)));
+  }
   std::string command() const {
     if (elements_.empty()) return "";
     return "plot " + fmt::format("{}", fmt::join(elements_, ", \\\n     ")) + "\n";
@@ -84,16 +87,15 @@ void add_measured(Plot& plot, const ChartSeries& series) {
   }
   plot.add(data_lines(series, {}),
            fmt::format("using 1:2:3:4 with yerrorbars pt 7 ps 0 lw 1.4 lc rgb '{}'", colour));
-  // The legend shows the filled point, or the hollow one where no point is valid.
-  std::string title = series.label;
+  // The legend shows the filled point, whatever the verdicts of the points are.
+  plot.add_key(
+      fmt::format("with points pt {} ps 1.2 lc rgb '{}'", pick(kFilled, series.colour), colour),
+      series.label);
   const auto points = [&](Validity validity, int type) {
-    const std::string data = data_lines(series, validity);
-    plot.add(data,
-             fmt::format("using 1:2 with points pt {} ps 1.2 lw 1.8 lc rgb '{}'", type, colour),
-             title);
-    if (!data.empty()) title.clear();
+    plot.add(data_lines(series, validity),
+             fmt::format("using 1:2 with points pt {} ps 1.2 lw 1.8 lc rgb '{}'", type, colour));
   };
-  points(Validity::kValid, pick(series.dashed ? kHollow : kFilled, series.colour));
+  points(Validity::kValid, pick(kFilled, series.colour));
   points(Validity::kNoisy, pick(kHollow, series.colour));
   points(Validity::kInvalid, kCross);
 }
@@ -222,7 +224,7 @@ std::string style() {
       "set ytics nomirror scale 0 tc rgb '{2}'\n"
       "set xtics tc rgb '{2}'\n"
       "set bars 0.4\n"
-      "set pointintervalbox 0\n",
+      "set pointintervalbox 0.001\n",
       "#b9b6ae", kGrid, kMuted);
 }
 

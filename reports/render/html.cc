@@ -51,7 +51,9 @@ std::vector<Part> make_parts(const html::Documents& documents) {
       {"regimes", "Three regimes, here",
        "Which of three things a model waits for decides how many threads it can use.",
        html::regimes(documents)},
-      {"scaling", "Scaling with threads", "",
+      {"scaling", "Scaling with threads",
+       "Filled points are valid, hollow ones noisy, crosses invalid; upright bars and bands are "
+       "intervals. The ring is the advised count.",
        html::figures(documents, {"prefill", "decode", "bandwidth_threads"})},
       {"memory", "Memory and caches", "", html::figures(documents, {"working_set", "shm"})},
       {"attention", "Attention", "", html::figures(documents, {"attention"})},

@@ -2,6 +2,7 @@
 // models in one table.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "reports/render/escape.h"
@@ -14,21 +15,31 @@ namespace {
 constexpr std::array<std::string_view, 5> kTerms{"weights", "compute", "attention", "dispatch",
                                                  "serial"};
 
-// Where one step's time goes: a bar with a piece per term. The picture's width is the sum of the
-// seconds, so no share is worked out; the figures beside it are the document's.
+// Where one step's time goes: a bar with a piece per term, the longest first. The picture's width
+// is the sum of the seconds, so no share is worked out; the figures beside it are the document's.
 std::string step_bar(const Prediction& prediction) {
-  std::string pieces, keys;
-  double end = 0;
+  std::vector<std::pair<double, std::size_t>> terms;
+  double sum = 0;
   for (std::size_t i = 0; i < kTerms.size(); ++i) {
     const auto term = prediction.seconds_by_term.find(std::string(kTerms[i]));
     if (term == prediction.seconds_by_term.end() || !(term->second > 0)) continue;
-    pieces += fmt::format("<rect class=\"t{}\" x=\"{}\" y=\"0\" width=\"{}\" height=\"1\"></rect>",
-                          i, end, term->second);
-    keys += fmt::format("<li><i class=\"t{}\"></i>{} {}</li>", i, words_of(kTerms[i]),
-                        format_seconds(term->second));
-    end += term->second;
+    terms.emplace_back(term->second, i);
+    sum += term->second;
   }
-  if (!(end > 0)) return "";
+  if (terms.empty()) return "";
+  std::sort(terms.rbegin(), terms.rend());
+  // Thinner than this a piece cannot be seen, and its figure would only distract.
+  constexpr double kThinnest = 1e-3;
+  std::string pieces, keys;
+  double end = 0;
+  for (const auto& [seconds, i] : terms) {
+    if (seconds < kThinnest * sum) break;
+    pieces += fmt::format("<rect class=\"t{}\" x=\"{}\" y=\"0\" width=\"{}\" height=\"1\"></rect>",
+                          i, end, seconds);
+    keys += fmt::format("<li><i class=\"t{}\"></i>{} {}</li>", i, words_of(kTerms[i]),
+                        format_seconds(seconds));
+    end += seconds;
+  }
   return fmt::format(
       "<svg class=\"step\" viewBox=\"0 0 {} 1\" preserveAspectRatio=\"none\" "
       "aria-hidden=\"true\">{}"
@@ -54,9 +65,9 @@ std::string phase_card(const PhaseAdvice& advice, std::string_view title) {
   markup += paragraph(advice.reason, "why");
   const auto fine = [&markup](const std::string& text) { markup += paragraph(text, "fine"); };
   for (const Alternative& other : advice.alternatives) {
-    fine(fmt::format("{}: {} tokens/s, {}{}{}", format_count(other.threads, "thread", "threads"),
-                     format_rate(other.tokens_per_second), format_loss(other.loss),
-                     other.note.empty() ? "" : "; ", other.note));
+    fine(fmt::format("{}: {} tokens/s, {}", format_count(other.threads, "thread", "threads"),
+                     format_rate(other.tokens_per_second),
+                     other.note.empty() ? format_loss(other.loss) : other.note));
   }
   if (advice.cpu_list && !advice.cpu_list->empty()) {
     fine("CPUs " + format_cpu_list(*advice.cpu_list));

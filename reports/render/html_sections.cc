@@ -69,13 +69,16 @@ std::string cores_text(const Machine& machine) {
 // Names of the models whose phase is in that regime.
 std::string models_in(const Recommendation& recommendation, std::string_view regime) {
   std::vector<std::string> names;
+  std::size_t fitting = 0;
   for (const ModelAdvice& model : recommendation.models) {
-    if (model.fits &&
-        (model.prefill.expected.regime == regime || model.decode.expected.regime == regime)) {
+    if (!model.fits) continue;
+    ++fitting;
+    if (model.prefill.expected.regime == regime || model.decode.expected.regime == regime) {
       names.push_back(model.title);
     }
   }
   if (names.empty()) return "None of the models is here with this prompt.";
+  if (names.size() == fitting) return "Here: every model that fits.";
   return "Here: " + joined(names, "; ") + ".";
 }
 
@@ -222,9 +225,15 @@ std::string smt_and_counters(const Documents& documents) {
                       "timing alone and is complete without them.");
   std::vector<Missing> missing = results.machine.missing;
   missing.insert(missing.end(), results.missing.begin(), results.missing.end());
-  missing.insert(missing.end(), documents.recommendation.missing.begin(),
-                 documents.recommendation.missing.end());
-  return markup + missing_table("What could not be measured here", missing);
+  markup += missing_table("What could not be measured here", missing);
+  // Refused points can be many on a busy machine: they are one click away.
+  const std::string without =
+      missing_table("What the predictions did without", documents.recommendation.missing);
+  if (!without.empty()) {
+    markup += "<details><summary>What the predictions did without, and what stood in</summary>" +
+              without + "</details>\n";
+  }
+  return markup;
 }
 
 std::string rules(const Documents& documents) {

@@ -157,18 +157,14 @@ void show_figures(Screen& screen, const Results& results) {
                  both(line.read_one_4k, line.read_all_4k) + ", 4 KiB pages");
   }
   std::string barriers;
-  const auto add = [&barriers](const Point* point, std::string_view how) {
-    if (point == nullptr) return;
-    barriers += fmt::format("{}{} {}", barriers.empty() ? "" : ", ", quantity(point), how);
-  };
-  add(line.spin, "spinning");
-  add(line.openmp, "OpenMP");
-  add(line.futex, "sleeping");
-  const Point* any = line.spin != nullptr ? line.spin : line.futex;
-  if (!barriers.empty() && any != nullptr) {
-    screen.entry("Barrier", barriers + fmt::format(" ({})", format_count(threads_of(*any), "thread",
-                                                                         "threads")));
+  for (const auto& [point, how] :
+       {std::pair(line.spin, "spinning"), std::pair(line.openmp, "OpenMP"),
+        std::pair(line.futex, "sleeping")}) {
+    if (point == nullptr) continue;
+    barriers += fmt::format("{}{} {} ({})", barriers.empty() ? "" : ", ", quantity(point), how,
+                            format_count(threads_of(*point), "thread", "threads"));
   }
+  if (!barriers.empty()) screen.entry("Barrier", barriers);
 }
 
 std::string_view paint_of(Validity validity) {
@@ -194,7 +190,9 @@ void show_trust(Screen& screen, const Results& results, const Recommendation& re
   std::size_t shown = 0;
   for (const Finding& finding : recommendation.findings) {
     if (finding.severity != "warning" || shown++ == kMostFindings) continue;
-    screen.entry("Note", clip_text(finding.title + ": " + finding.evidence, 140));
+    // A title may be a whole sentence; its full stop would stand before the colon.
+    const std::string title = finding.title.substr(0, finding.title.find_last_not_of('.') + 1);
+    screen.entry("Note", clip_text(title + ": " + finding.evidence, 140));
   }
 }
 

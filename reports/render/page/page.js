@@ -14,20 +14,21 @@
     var n = parseInt(hex.slice(1), 16);
     return "rgba(" + (n >> 16) + "," + ((n >> 8) & 255) + "," + (n & 255) + "," + share + ")";
   }
-  var shapes = ["circle", "rect", "triangle", "rectRot", "star", "circle"];
+  var shapes = ["circle", "rect", "triangle", "rectRot", "rectRounded", "triangle"];
 
   function measured(series, theme) {
     var own = theme.series[series.colour % theme.series.length];
     var valid = series.points.map(function (p) { return p.verdict === "valid"; });
     return {
       label: series.label, data: series.points, borderColor: own, borderWidth: 2,
+      shape: shapes[series.colour % shapes.length],
       borderDash: series.dashed ? [5, 4] : [], showLine: series.style !== "points", tension: 0, intervals: true,
       pointStyle: series.points.map(function (p) {
         return p.verdict === "invalid" ? "crossRot" : shapes[series.colour % shapes.length];
       }),
-      pointRadius: 4.5, pointHoverRadius: 6, pointBorderColor: own, pointBorderWidth: 1.6,
+      pointRotation: series.colour % shapes.length === 5 ? 180 : 0, pointRadius: 4.5, pointHoverRadius: 6, pointBorderColor: own, pointBorderWidth: 1.6,
       pointBackgroundColor: valid.map(function (ok) {
-        return ok && !series.dashed ? own : theme.card;
+        return ok ? own : theme.card;
       })
     };
   }
@@ -52,31 +53,35 @@
     return {
       label: series.label, data: series.points, backgroundColor: faded(own, 0.88), pointStyle: "rect",
       intervals: true, categoryPercentage: 0.72, barPercentage: 0.9, borderRadius: 3,
-      parsing: { xAxisKey: "at", yAxisKey: "y" }
+      parsing: { xAxisKey: "y", yAxisKey: "at" }
     };
   }
 
-  /* Intervals of measured points: a thin upright line with short feet. */
+  /* Intervals of measured points: a thin line with short feet, upright or along a bar. */
   var intervals = {
     id: "intervals",
     afterDatasetsDraw: function (chart) {
-      var context = chart.ctx, y = chart.scales.y;
+      var context = chart.ctx, lying = chart.options.indexAxis === "y";
+      var scale = lying ? chart.scales.x : chart.scales.y;
       chart.data.datasets.forEach(function (set, index) {
         if (!set.intervals || !chart.isDatasetVisible(index)) { return; }
-        var bar = set.borderColor === undefined;
         context.save();
-        context.strokeStyle = bar ? chart.$theme.ink : set.borderColor;
+        context.strokeStyle = lying ? chart.$theme.ink : set.borderColor;
         context.lineWidth = 1.3;
         chart.getDatasetMeta(index).data.forEach(function (element, i) {
           var point = set.data[i];
           if (point.low === undefined || !isFinite(element.x)) { return; }
-          var top = y.getPixelForValue(point.high), foot = y.getPixelForValue(point.low);
+          var ends = [scale.getPixelForValue(point.low), scale.getPixelForValue(point.high)];
+          var side = lying ? element.y : element.x;
+          var to = function (verb, along, across) {
+            context[verb](lying ? along : across, lying ? across : along);
+          };
           context.beginPath();
-          context.moveTo(element.x, top);
-          context.lineTo(element.x, foot);
-          [top, foot].forEach(function (at) {
-            context.moveTo(element.x - 3, at);
-            context.lineTo(element.x + 3, at);
+          to("moveTo", ends[0], side);
+          to("lineTo", ends[1], side);
+          ends.forEach(function (end) {
+            to("moveTo", end, side - 3);
+            to("lineTo", end, side + 3);
           });
           context.stroke();
         });
@@ -175,43 +180,54 @@
   }
   function options(chart, look) {
     var isBars = chart.series[0].style === "bars";
-    var y = {
+    var value = {
       type: chart.y.logarithmic ? "logarithmic" : "linear",
-      beginAtZero: true, grace: 9 * chart.label_rows + "%",
+      /* Of half the range (Chart.js), so a tenth of the height for each line of labels. */
+      beginAtZero: true, grace: 24 * chart.label_rows + "%",
       grid: { color: look.line, drawBorder: false, drawTicks: false },
       ticks: { color: look.muted, padding: 6, maxTicksLimit: 7, format: { useGrouping: false } }
     };
     if (chart.y.logarithmic) {
       /* Only the decades: the ticks between them say nothing more. */
-      y.afterBuildTicks = function (built) {
+      value.afterBuildTicks = function (built) {
         var decades = built.ticks.filter(function (t) {
           return Math.abs(Math.log10(t.value) - Math.round(Math.log10(t.value))) < 1e-9;
         });
         if (decades.length > 1) { built.ticks = decades; }
       };
-      y.ticks.callback = function (value) { return String(value); };
+      value.ticks.callback = function (tick) { return String(tick); };
     }
     return {
       animation: false, responsive: true, maintainAspectRatio: false,
       layout: { padding: { top: 24, right: 10 } },
-      interaction: { mode: "nearest", intersect: false },
-      scales: {
-        x: isBars ? {
+      interaction: { mode: "nearest", intersect: false }, indexAxis: isBars ? "y" : "x",
+      /* Bars lie, so that the names of what they show stand upright at any width. */
+      scales: isBars ? {
+        x: value,
+        y: {
           type: "category", labels: chart.x.ticks.map(function (t) { return t.label; }),
           grid: { display: false, borderColor: look.line },
-          ticks: {
-            color: look.muted, autoSkip: false, maxRotation: 60,
-            callback: function (value, index) { return chart.x.ticks[index].label.split(/,? /); }
-          }
-        } : axis(chart.x, look),
-        y: y
-      },
+          ticks: { color: look.muted, autoSkip: false }
+        }
+      } : { x: axis(chart.x, look), y: value },
       plugins: {
         legend: {
           position: "bottom", align: "start",
           labels: {
             color: look.ink, usePointStyle: true, boxWidth: 8, boxHeight: 8, padding: 12,
-            filter: function (item) { return item.text !== ""; }
+            filter: function (item) { return item.text !== ""; },
+            /* The series' own filled shape, whatever the verdict of its first point is. */
+            generateLabels: function (drawing) {
+              var make = Chart.defaults.plugins.legend.labels.generateLabels;
+              return make(drawing).map(function (item) {
+                var set = drawing.data.datasets[item.datasetIndex];
+                if (set.shape) {
+                  item.pointStyle = set.shape;
+                  item.fillStyle = set.borderColor;
+                }
+                return item;
+              });
+            }
           }
         },
         tooltip: {
