@@ -193,10 +193,11 @@ TEST_F(MainJob, OnOneCpuTheAdviceIsOneThread) {
   const ChildResult result = run_program(
       {"run", "--budget", "6s", "--model", "qwen3-4b", "--out", narrow.string(), "--json"},
       {"taskset", "-c", "0"});
-  SKIP_WHEN_BUSY(result, narrow);
-  ASSERT_TRUE(result.ok()) << result.describe() << result.standard_error;
   const Recommendation advice = recommendation_from_json_text(result.standard_output, "stdout");
   EXPECT_EQ(advice.limits.effective_cpus, 1);
+  EXPECT_EQ(advice.limits.limited_by, "affinity");
+  SKIP_WHEN_BUSY(result, narrow);
+  ASSERT_TRUE(result.ok()) << result.describe() << result.standard_error;
   ASSERT_EQ(advice.models.size(), 1u);
   EXPECT_EQ(advice.models[0].prefill.threads, 1);
   EXPECT_EQ(advice.models[0].decode.threads, 1);
@@ -213,11 +214,11 @@ TEST_F(MainJob, AnInterruptedRunIsFinishedByResume) {
   EXPECT_EQ(results_from_json_text(read_file(cut / "results.json"), "results").state,
             "interrupted");
   const ChildResult rest = run_program({"run", "--resume", cut.string()});
-  SKIP_WHEN_BUSY(rest, cut);
-  EXPECT_TRUE(rest.ok()) << rest.describe() << rest.standard_error;
   EXPECT_EQ(results_from_json_text(read_file(cut / "results.json"), "results").state, "complete");
   EXPECT_EQ(names_in(cut), (std::set<std::string>{"results.json", "recommendation.json",
                                                   "report.html", "report.png"}));
+  SKIP_WHEN_BUSY(rest, cut);
+  EXPECT_TRUE(rest.ok()) << rest.describe() << rest.standard_error;
 }
 
 }  // namespace
