@@ -124,7 +124,7 @@ std::string format_cpu_budget(const Limits& limits) {
 }
 
 std::string words_of(std::string_view term) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 26> kWords{{
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kWords{{
       {"4k", "4 KiB pages"},
       {"thp", "transparent huge pages"},
       {"hugetlb_2m", "2 MiB pages"},
@@ -136,21 +136,7 @@ std::string words_of(std::string_view term) {
       {"futex", "sleeping (futex)"},
       {"openmp", "OpenMP, active"},
       {"openmp_passive", "OpenMP, passive"},
-      {"streaming_prefill", "streaming prefill"},
-      {"dispatch_bound_prefill", "dispatch-bound prefill"},
-      {"memory_bound_decode", "memory-bound decode"},
-      {"weights", "weights"},
-      {"compute", "compute"},
-      {"attention", "attention"},
-      {"dispatch", "dispatch"},
       {"serial", "serial work"},
-      {"stream_bandwidth", "Streams"},
-      {"shm_bandwidth", "Shared memory"},
-      {"attention_kv", "Attention"},
-      {"dispatch_overhead", "Dispatch"},
-      {"smt_interference", "Hardware threads"},
-      {"matmul_throughput", "Matrix products"},
-      {"mmap", "mapping"},
   }};
   for (const auto& [word, words] : kWords) {
     if (word == term) return std::string(words);

@@ -96,6 +96,9 @@ void add_measured(Plot& plot, const ChartSeries& series) {
              fmt::format("using 1:2 with points pt {} ps 1.2 lw 1.8 lc rgb '{}'", type, colour));
   };
   points(Validity::kValid, pick(kFilled, series.colour));
+  // A hollow point covers the line and the interval behind it.
+  plot.add(data_lines(series, Validity::kNoisy),
+           fmt::format("using 1:2 with points pt {} ps 1.2 lc bgnd", pick(kFilled, series.colour)));
   points(Validity::kNoisy, pick(kHollow, series.colour));
   points(Validity::kInvalid, kCross);
 }
