@@ -24,10 +24,10 @@ struct Pu {
 };
 
 struct Cache {
-  int level = 0;                  // 1, 2, 3, 4; data or unified only
-  std::int64_t bytes = 0;         // of one instance, as the system reports it
-  int instances = 0;              // on the whole machine
-  int pus_per_instance = 0;       // of the largest instance
+  int level = 0;             // 1, 2, 3, 4; data or unified only
+  std::int64_t bytes = 0;    // of one instance, as the system reports it
+  int instances = 0;         // on the whole machine
+  int pus_per_instance = 0;  // of the largest instance
   std::optional<int> line_bytes;
   bool operator==(const Cache&) const = default;
 };
@@ -40,14 +40,14 @@ struct NumaNode {
 
 // What this process may use, each limit with where it was read.
 struct Limits {
-  int installed_cpus = 0;                 // online PUs of the machine
-  int affinity_cpus = 0;                  // sched_getaffinity (already inside the cpuset)
-  std::optional<double> quota_cpus;       // smallest cgroup quota of the ancestor chain, in CPUs
-  std::string quota_source;               // e.g. "cgroup v2 /a/b/cpu.max"; empty without quota
-  int effective_cpus = 1;                 // min of all, quota rounded down, at least 1
-  std::string limited_by = "installed";   // installed | affinity | quota
-  std::int64_t memory_available_bytes = 0;          // MemAvailable
-  std::int64_t memory_total_bytes = 0;              // MemTotal
+  int installed_cpus = 0;                   // online PUs of the machine
+  int affinity_cpus = 0;                    // sched_getaffinity (already inside the cpuset)
+  std::optional<double> quota_cpus;         // smallest cgroup quota of the ancestor chain, in CPUs
+  std::string quota_source;                 // e.g. "cgroup v2 /a/b/cpu.max"; empty without quota
+  int effective_cpus = 1;                   // min of all, quota rounded down, at least 1
+  std::string limited_by = "installed";     // installed | affinity | quota
+  std::int64_t memory_available_bytes = 0;  // MemAvailable
+  std::int64_t memory_total_bytes = 0;      // MemTotal
   std::optional<std::int64_t> memory_limit_bytes;   // smallest cgroup limit minus current use
   std::optional<std::int64_t> address_space_bytes;  // RLIMIT_AS
   std::int64_t memory_budget_bytes = 0;             // min of all, what buffers are planned against
@@ -64,33 +64,34 @@ struct Missing {
 
 struct Machine {
   std::string cpu_model = "unknown";
-  std::string isa;                       // x86_64 | aarch64 | ...
-  std::vector<std::string> cpu_features; // the few that matter: avx2 avx512f avx512_vnni amx_int8 ...
-  std::vector<Pu> pus;                   // all online PUs, usable or not
-  std::vector<Cache> caches;             // by level
+  std::string isa;  // x86_64 | aarch64 | ...
+  std::vector<std::string>
+      cpu_features;           // the few that matter: avx2 avx512f avx512_vnni amx_int8 ...
+  std::vector<Pu> pus;        // all online PUs, usable or not
+  std::vector<Cache> caches;  // by level
   std::vector<NumaNode> numa_nodes;
-  std::vector<std::string> core_kinds;   // names by core_kind; one entry on a uniform machine
+  std::vector<std::string> core_kinds;  // names by core_kind; one entry on a uniform machine
   Limits limits;
 
-  std::string os;                        // "Debian GNU/Linux 12 (bookworm)"
+  std::string os;  // "Debian GNU/Linux 12 (bookworm)"
   std::string kernel;
-  std::optional<std::string> hypervisor; // "KVM", nullopt on bare metal or unknown
+  std::optional<std::string> hypervisor;  // "KVM", nullopt on bare metal or unknown
   std::optional<std::string> microcode;
-  std::optional<std::string> cloud_label; // "m7a.2xlarge" from DMI where the vendor says so
+  std::optional<std::string> cloud_label;  // "m7a.2xlarge" from DMI where the vendor says so
   std::optional<std::string> governor;
-  std::string thp_mode;                  // always | madvise | never | unknown
+  std::string thp_mode;  // always | madvise | never | unknown
   std::string shmem_thp_mode;
   std::map<std::string, std::int64_t> hugetlb_free_pages;  // "2048kB" -> free pages
-  bool pmu_counts = false;               // a counter was opened, run and read back right
+  bool pmu_counts = false;  // a counter was opened, run and read back right
   std::vector<Missing> missing;
 
   // Derived, all over usable PUs only.
   int usable_pus() const;
-  int usable_cores() const;              // cores with at least one usable PU
+  int usable_cores() const;  // cores with at least one usable PU
   int usable_packages() const;
   int usable_l3_domains() const;
   int usable_numa_nodes() const;
-  bool has_smt() const;                  // some usable core has two usable PUs
+  bool has_smt() const;  // some usable core has two usable PUs
   bool has_hybrid_cores() const;
   std::optional<std::int64_t> cache_bytes(int level) const;  // of one instance
   // Sum of the last-level caches that usable PUs can reach; at least the largest cache known.

@@ -51,10 +51,10 @@ struct PhaseAdvice {
 struct EngineSettings {
   std::string engine;  // format name: llama.cpp, ollama, pytorch, vllm, env ...
   std::string title;
-  std::vector<std::string> argv;             // may be empty
-  std::map<std::string, std::string> env;    // may be empty
-  std::string file_name, file_content;       // may be empty
-  std::vector<std::string> notes;            // semantics that bite
+  std::vector<std::string> argv;           // may be empty
+  std::map<std::string, std::string> env;  // may be empty
+  std::string file_name, file_content;     // may be empty
+  std::vector<std::string> notes;          // semantics that bite
 };
 
 // What a rule of thumb would cost here.
@@ -98,8 +98,8 @@ struct Recommendation {
   std::string results_file;  // the document it follows from
   double tolerance = 0.02;
   std::int64_t prompt_tokens = 512, context_tokens = 512;
-  Limits limits;             // the effective budget that caps every count
-  Verdict verdict;           // the worst of the measurements it rests on
+  Limits limits;    // the effective budget that caps every count
+  Verdict verdict;  // the worst of the measurements it rests on
   std::vector<ModelAdvice> models;
   std::vector<ModelCurve> curves;
   std::vector<Finding> findings;

@@ -40,8 +40,8 @@ struct Modes {
 
 // Hardware counters summed over the team's threads, or why there are none.
 struct CounterReading {
-  std::map<std::string, std::int64_t> values;  // PAPI names
-  double multiplex_share = 1.0;                // running / enabled
+  std::map<std::string, std::int64_t> values;         // PAPI names
+  double multiplex_share = 1.0;                       // running / enabled
   std::string unavailable_cause, unavailable_remedy;  // set when values is empty
   bool operator==(const CounterReading&) const = default;
 };
@@ -50,17 +50,17 @@ struct CounterReading {
 // nullopt: the signal does not exist here; unknown noise is not no noise.
 struct NoiseReading {
   double wall_seconds = 0, cpu_seconds = 0;
-  std::optional<double> steal_share;        // of the used CPUs' time
-  std::optional<double> throttled_share;    // cgroup throttled time over wall time
+  std::optional<double> steal_share;      // of the used CPUs' time
+  std::optional<double> throttled_share;  // cgroup throttled time over wall time
   std::optional<double> involuntary_switches_per_thread_second;
   std::optional<std::int64_t> migrations;
   std::optional<std::int64_t> major_faults;
-  std::optional<double> clock_drift;        // effective clock, end against start, 0.02 = 2 %
+  std::optional<double> clock_drift;  // effective clock, end against start, 0.02 = 2 %
   bool operator==(const NoiseReading&) const = default;
 };
 
 struct Point {
-  std::string name;   // Parameters::name(probe)
+  std::string name;  // Parameters::name(probe)
   std::string probe;
   std::string quantity;  // bandwidth | throughput | time | rate | ratio
   Unit unit = Unit::kSeconds;
@@ -102,7 +102,7 @@ struct Calibration {  // one engine run that scaled the forward model
 
 struct Results {
   int schema_version = kResultsSchemaVersion;
-  std::string created_utc;  // 2026-01-31T12:00:00Z
+  std::string created_utc;         // 2026-01-31T12:00:00Z
   std::string state = "complete";  // complete | interrupted
   std::vector<std::string> command;
   double budget_seconds = 0;

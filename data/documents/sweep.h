@@ -31,7 +31,7 @@ struct SweepPoint {
   std::optional<double> prompt_tokens, context_tokens;  // means over prompts may be fractions
   std::optional<std::int64_t> positions, kv_bytes;
   std::optional<double> tokens_per_second, gflops;
-  std::vector<double> samples;  // tokens/s of each repeat, where known
+  std::vector<double> samples;   // tokens/s of each repeat, where known
   std::string status = "valid";  // valid | invalid
   std::string note;              // why invalid, or "above the CPU budget"
 };

@@ -26,7 +26,7 @@ struct Verdict {
   bool operator==(const Verdict&) const = default;
 };
 
-std::string_view to_string(Validity validity);  // valid noisy invalid unavailable
+std::string_view to_string(Validity validity);         // valid noisy invalid unavailable
 Validity validity_from_string(std::string_view text);  // throws Error on another word
 
 // Every code a verdict may carry, with its one-sentence meaning and what a person can do.

@@ -21,8 +21,8 @@ struct ChildRequest {
 };
 
 struct ChildResult {
-  int exit_code = -1;    // valid when signal == 0
-  int signal = 0;        // that ended it
+  int exit_code = -1;  // valid when signal == 0
+  int signal = 0;      // that ended it
   bool timed_out = false, not_found = false, interrupted = false;
   double seconds = 0;
   std::string standard_output, standard_error;
@@ -30,7 +30,8 @@ struct ChildResult {
   std::string describe() const;  // "exit 1", "killed by SIGKILL (out of memory?)", "timed out ..."
 };
 
-// Blocks until the child ends, its time is over, or interrupt_requested(); leaves no process behind.
+// Blocks until the child ends, its time is over, or interrupt_requested(); leaves no process
+// behind.
 ChildResult run_child(const ChildRequest& request);
 
 // SIGINT, SIGTERM and SIGHUP set a flag that long work polls; a second signal ends at once.
