@@ -10,8 +10,8 @@ namespace mb {
 class RankFunction {
  public:
   template <class F>
-    requires(!std::is_same_v<std::remove_cvref_t<F>, RankFunction>)
-  RankFunction(F&& f)  // NOLINT: implicit on purpose, as std::function_ref
+  requires(!std::is_same_v<std::remove_cvref_t<F>, RankFunction>)
+      RankFunction(F&& f)  // NOLINT: implicit on purpose, as std::function_ref
       : object_(const_cast<void*>(static_cast<const void*>(&f))), call_([](void* object, int rank) {
           (*static_cast<std::remove_reference_t<F>*>(object))(rank);
         }) {}
