@@ -2,8 +2,9 @@
 //
 // A machine that differs from the expected (no PMU, no huge pages, one node) is NOT an error: it is
 // a value (`Validity::kUnavailable`, std::nullopt with a reason). Thrown: a document that cannot be
-// read, a flag that makes no sense, memory that is not there. Libraries throw, never print and never
-// exit; `main` catches once, prints `what()` as one line on stderr and exits with `exit_code()`.
+// read, a flag that makes no sense, memory that is not there. Libraries throw, never print and
+// never exit; `main` catches once, prints `what()` as one line on stderr and exits with
+// `exit_code()`.
 //
 // A message names the culprit (file, field or flag), what was expected, and what to do.
 #pragma once

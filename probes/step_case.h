@@ -76,6 +76,8 @@ inline std::unique_ptr<Case> prepare_step(const PlannedPoint& point, Kit& kit, l
                            machine.limits.memory_budget_bytes / 4, point.seconds};
   const long chosen = choose_layers(request.shape, rows, request.context, limits);
   request.layers = parameters.number_or("layers", chosen);
+  // Layers alone by default: the chain's time is then proportional to them. head:1 adds the head.
+  request.head = parameters.number_or("head", 0) != 0;
   const StepPlan plan(request);
   std::byte* memory = chain_memory(kit, plan.bytes());
   return std::make_unique<StepCase>(team, plan, memory);

@@ -73,7 +73,7 @@ Step::Step(const StepPlan& plan, std::byte* memory, Team& team)
   }
   layers_.resize(plan_.layers().size());
   for (long layer = 0; layer < plan_.request().layers; ++layer) bind_layer(layer);
-  head_ = bind_one(plan_.head(), memory_);
+  if (plan_.request().head) head_ = bind_one(plan_.head(), memory_);
   head_split_ = split_work({{head_.units(), 1}}, ranks_);
   input_.resize(static_cast<std::size_t>(plan_.request().rows * plan_.shape().hidden));
   std::minstd_rand generator(1);
@@ -173,7 +173,7 @@ void Step::list_operations() {
   operations_per_layer_ =
       static_cast<int>(operations_.size()) / static_cast<int>(plan_.request().layers);
   operations_.push_back({&Step::norm_output, plan_.request().layers - 1});
-  operations_.push_back({&Step::multiply_head, 0});
+  if (plan_.request().head) operations_.push_back({&Step::multiply_head, 0});
 }
 
 void Step::fill(int rank) {
@@ -296,18 +296,23 @@ void Step::advance() {
 }
 
 void Step::check() const {
-  const float* values = logits();
+  // The last row's logits, or without a head its normed state.
+  const StepRequest& request = plan_.request();
+  const std::int64_t hidden = plan_.shape().hidden;
+  const float* values =
+      request.head ? logits() : floats(plan_.activations().normed) + (request.rows - 1) * hidden;
+  const std::int64_t count = request.head ? plan_.shape().vocabulary : hidden;
   double magnitude = 0;
-  for (std::int64_t i = 0; i < plan_.shape().vocabulary; ++i) magnitude += std::fabs(values[i]);
+  for (std::int64_t i = 0; i < count; ++i) magnitude += std::fabs(values[i]);
   if (!std::isfinite(magnitude) || magnitude == 0) {
     throw Error(ErrorCode::kFailure,
-                fmt::format("the step of {} gave {} logits", plan_.shape().name,
+                fmt::format("the step of {} gave {} output", plan_.shape().name,
                             magnitude == 0 ? "no" : "infinite or undefined"));
   }
 }
 
 std::int64_t Step::weight_bytes() const {
-  std::int64_t bytes = head_.read_bytes();
+  std::int64_t bytes = head_bytes();
   for (const Layer& layer : layers_) {
     bytes += layer.q.read_bytes() + layer.k.read_bytes() + layer.v.read_bytes() +
              layer.output.read_bytes();

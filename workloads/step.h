@@ -62,7 +62,7 @@ class Step {
   int operations_per_layer() const { return operations_per_layer_; }
   // Weight bytes that one step reads: all matrices of the chain, of the experts those in use.
   std::int64_t weight_bytes() const;
-  std::int64_t head_bytes() const { return plan_.head().weights.read_bytes(); }
+  std::int64_t head_bytes() const { return plan_.request().head ? head_.read_bytes() : 0; }
 
   float* input() { return input_.data(); }  // rows x hidden, copied to the residual stream by run()
   const float* logits() const { return floats(plan_.activations().logits); }

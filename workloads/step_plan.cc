@@ -42,7 +42,7 @@ StepPlan::StepPlan(const StepRequest& request) : request_(request) {
     if (tensor.name == "output_norm.weight") output_norm_ = place_floats(tensor.columns);
   }
   if (head == nullptr) unsupported(shape(), "it has no output head");
-  head_ = place_matrix(*head);
+  if (request_.head) head_ = place_matrix(*head);
   place_activations();
 }
 
@@ -188,19 +188,23 @@ std::int64_t StepPlan::kv_bytes() const {
 
 long choose_layers(const ModelShape& shape, long rows, long context, const ChainLimits& limits) {
   StepRequest request{shape, 1, rows, context};
+  request.head = false;
   const StepPlan one(request);
   if (shape.layers < 2) return shape.layers;
   request.layers = 2;
   const auto first = static_cast<std::int64_t>(one.bytes());
   const std::int64_t layer_bytes = static_cast<std::int64_t>(StepPlan(request).bytes()) - first;
   const long by_memory = 1 + (limits.memory_bytes - first) / layer_bytes;
-  // The layers alone, since a prefill step reads the head for one row only; and never a single one,
-  // whose activations would not meet another layer's.
-  const std::int64_t uncached = (4 * limits.cache_bytes + layer_bytes - 1) / layer_bytes;
+  // What a step reads must not fit the caches (of an expert layer only the routed part is read);
+  // and never a single layer, whose activations would not meet another layer's.
+  const auto layers = static_cast<double>(shape.layers);
+  const double head_bytes =
+      static_cast<double>(shape.weight_bytes_per_token(TensorClass::kOutputHead));
+  const double read = (shape.weight_bytes_for_rows(rows) - head_bytes) / layers;
+  const double uncached = std::ceil(4 * static_cast<double>(limits.cache_bytes) / read);
   const long least = std::max(2L, static_cast<long>(uncached));
   // Rates of a slow machine's single thread, so that a point ends in time anywhere: first touch
   // 1 GB/s, weights 10 GB/s, matmul 100 GFLOP/s; ten steps are taken.
-  const auto layers = static_cast<double>(shape.layers);
   const double active = static_cast<double>(shape.weight_bytes_per_token()) / layers;
   const double flops = shape.matmul_flops(rows) / layers;
   const double step_seconds = std::max(active / 1e10, rows > 1 ? flops / 1e11 : 0);

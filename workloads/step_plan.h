@@ -2,7 +2,7 @@
 // activations, each with its place in one buffer. plan -> ask for plan.bytes() -> Step(plan,
 // memory).
 //
-// The chain is the first `layers` layers of a model, and its output head.
+// The chain is the first `layers` layers of a model and, unless left out, its output head.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -22,6 +22,7 @@ struct StepRequest {
   long growth = 0;   // positions that advance() may add
   int ranks = 1;
   KvType kv_type = KvType::kF16;
+  bool head = true;  // the output head after the layers, for the last row
 };
 
 // A place in the buffer.

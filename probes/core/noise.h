@@ -31,8 +31,10 @@ inline constexpr NoiseLimit kInvoluntarySwitchLimit{10, 100};
 inline constexpr NoiseLimit kClockDriftLimit{0.02, 0.05};
 // nanobench calls 5 % unstable, pyperf 10 %, Highway aims at 0.2 %.
 inline constexpr NoiseLimit kSpreadLimit{0.02, 0.10};
-// Change of the fitted line over all samples, as a share of their mean (fio's steady state).
-inline constexpr NoiseLimit kSlopeLimit{0.01, 0.05};
+// Change of the fitted line over all samples, as a share of their mean (fio's steady state). A
+// steady drift by D has a MAD of D / 4: 40 % is where the spread's own limit refuses a point, and a
+// tighter one would refuse what the spread accepts. 5 % (ours) asks for a second look.
+inline constexpr NoiseLimit kSlopeLimit{0.05, 0.40};
 // |first - median| / MAD; ten standard deviations of a normal sample (hyperfine).
 inline constexpr double kFirstSampleLimit = 14.826;
 // A rate limit counts only over windows in which it is at least this many ticks or events: below

@@ -1,6 +1,6 @@
 // How a probe is written: a name, a sentence, and `prepare`, which turns one planned point into a
-// Case. Everything else is the kit's: flags, Google Benchmark registration, pinning, sampling, noise
-// and verdict, counters, documents, signals and exit codes.
+// Case. Everything else is the kit's: flags, Google Benchmark registration, pinning, sampling,
+// noise and verdict, counters, documents, signals and exit codes.
 //
 //   class ReadCase final : public mb::Case { ... };
 //   int main(int argc, char** argv) {
@@ -35,7 +35,7 @@ class Case {
   // Throws Error(kFailure) when the kernel's result is wrong. Called after the samples.
   virtual void check() {}
 
-  std::string quantity = "time";   // bandwidth | throughput | rate | time
+  std::string quantity = "time";  // bandwidth | throughput | rate | time
   Unit unit = Unit::kSeconds;
   // Bytes or FLOP per iteration: a sample is amount / seconds. 0: the sample is seconds themselves.
   double amount_per_iteration = 0;
@@ -51,8 +51,8 @@ class Kit {
   // threads (default 1), placement and sync (default spin) of the point's parameters.
   virtual PinnedTeam& team(const Parameters& parameters) = 0;
   virtual PinnedTeam& team(const std::vector<int>& pus, Sync sync) = 0;
-  // Throws Error(kNoResource) "needs X, budget Y" when bytes exceed what is left of the memory budget
-  // (one quarter of Limits::memory_budget_bytes: the probes' share).
+  // Throws Error(kNoResource) "needs X, budget Y" when bytes exceed what is left of the memory
+  // budget (one quarter of Limits::memory_budget_bytes: the probes' share).
   virtual void require_memory(std::int64_t bytes) = 0;
 };
 

@@ -53,8 +53,12 @@ std::vector<Alternative> alternatives(const AdviceContext& context, const Choice
 // What more threads would do, from the fastest count above the advised one.
 std::string beyond(const AdviceContext& context, int threads, const std::map<int, double>& score) {
   if (threads >= context.budget) {
-    return threads == 1 ? "there is only one CPU to use"
-                        : "every thread up to the CPU budget still adds";
+    if (threads == 1) return "there is only one CPU to use";
+    const bool fewer_look_faster = std::any_of(score.begin(), score.end(), [&](const auto& other) {
+      return other.second > score.at(threads);
+    });
+    return fewer_look_faster ? "fewer look faster, but no valid measurement shows it"
+                             : "every thread up to the CPU budget still adds";
   }
   double most = 0;
   for (auto above = score.upper_bound(threads); above != score.end(); ++above) {

@@ -172,6 +172,7 @@ void MeasuredCurves::take_chain(const Point& point, double spread, double error)
   chain.layers = static_cast<std::int64_t>(fact("layers"));
   chain.layers_full = static_cast<std::int64_t>(fact("layers_full"));
   chain.regions = fact("regions");
+  chain.head = !point.facts.contains("head_bytes") || fact("head_bytes") > 0;
   chain.threads = static_cast<int>(axes.number_or("threads", 1));
   chain.seconds = point.summary.median;
   chain.spread = spread;

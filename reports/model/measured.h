@@ -19,6 +19,7 @@ struct ChainPoint {
   std::string phase, model, sync, page = "thp";
   std::int64_t prompt_tokens = 0, context_tokens = 0, layers = 0, layers_full = 0;
   double regions = 0;  // barriers of the whole chain; 0 unknown
+  bool head = true;    // the chain ends in the output head
   int threads = 0;
   double seconds = 0, spread = 0, error = 0;
 };

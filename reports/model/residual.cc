@@ -76,9 +76,11 @@ std::vector<PreparedChain> prepare_chains(const std::vector<ChainPoint>& chains)
             static_cast<double>(whole.layers) / static_cast<double>(chain.layers);
       }
       const bool prefill = chain.phase == "prefill";
+      Workload part_work(part);
+      if (!chain.head) part_work.head = {part_work.head.type, 0, 0};
       prepared.push_back(
           {i,
-           Workload(part),
+           std::move(part_work),
            Workload(whole),
            profile,
            whole_profile,

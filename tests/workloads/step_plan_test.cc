@@ -52,9 +52,9 @@ TEST(ChooseLayers, NeverRunsLessThanFourTimesTheCachesForWantOfTime) {
   const ModelShape shape = find_model("qwen3-4b:q4_0");
   for (const std::int64_t cache : {32 * kMiB, 256 * kMiB}) {
     const long layers = choose_layers(shape, 1, 512, {cache, 64 * kGiB, 0.01});
-    const StepPlan plan({shape, layers, 1, 512});
-    const auto head = static_cast<std::int64_t>(plan.head().span.bytes);
-    EXPECT_GE(static_cast<std::int64_t>(plan.bytes()) - head, 4 * cache);
+    StepRequest request{shape, layers, 1, 512};
+    request.head = false;
+    EXPECT_GE(static_cast<std::int64_t>(StepPlan(request).bytes()), 4 * cache);
     EXPECT_LT(layers, shape.layers);
   }
 }
@@ -62,8 +62,11 @@ TEST(ChooseLayers, NeverRunsLessThanFourTimesTheCachesForWantOfTime) {
 TEST(ChooseLayers, FitsTheMemory) {
   const ModelShape shape = find_model("llama-3.1-8b:q4_0");
   const long layers = choose_layers(shape, 1, 512, {256 * kMiB, 1500 * kMiB, 100});
-  EXPECT_LE(static_cast<std::int64_t>(StepPlan({shape, layers, 1, 512}).bytes()), 1500 * kMiB);
-  EXPECT_GT(static_cast<std::int64_t>(StepPlan({shape, layers + 1, 1, 512}).bytes()), 1500 * kMiB);
+  StepRequest request{shape, layers, 1, 512};
+  request.head = false;
+  EXPECT_LE(static_cast<std::int64_t>(StepPlan(request).bytes()), 1500 * kMiB);
+  request.layers = layers + 1;
+  EXPECT_GT(static_cast<std::int64_t>(StepPlan(request).bytes()), 1500 * kMiB);
   EXPECT_EQ(choose_layers(shape, 1, 512, {256 * kMiB, 1, 100}), 1);
 }
 

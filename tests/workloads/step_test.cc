@@ -15,8 +15,8 @@ namespace {
 // A step with its memory and its team.
 struct Running {
   Running(const ModelShape& shape, long layers, long rows, long context, int ranks, long growth = 0,
-          KvType kv_type = KvType::kF16)
-      : plan({shape, layers, rows, context, growth, ranks, kv_type}),
+          KvType kv_type = KvType::kF16, bool head = true)
+      : plan({shape, layers, rows, context, growth, ranks, kv_type, head}),
         memory(
             static_cast<std::byte*>(std::aligned_alloc(4096, (plan.bytes() + 4095) / 4096 * 4096)),
             &std::free),
@@ -117,6 +117,20 @@ TEST(Step, HalvingTheLayersHalvesOperationsAndBytes) {
     EXPECT_EQ(four.step.weight_bytes() - four.step.head_bytes(),
               2 * (two.step.weight_bytes() - two.step.head_bytes()));
     EXPECT_EQ(four.plan.kv_bytes(), 2 * two.plan.kv_bytes());
+  }
+}
+
+TEST(Step, WithoutItsHeadAChainIsProportionalToItsLayers) {
+  for (const ModelShape& shape :
+       {small_shape(WeightType::kQ4_0), small_experts(WeightType::kQ4_0)}) {
+    Running four(shape, 4, 1, 100, 2, 0, KvType::kF16, false);
+    Running two(shape, 2, 1, 100, 2, 0, KvType::kF16, false);
+    four.step.run();
+    EXPECT_NO_THROW(four.step.check());
+    EXPECT_EQ(four.step.head_bytes(), 0);
+    EXPECT_EQ(four.step.weight_bytes(), 2 * two.step.weight_bytes());
+    const int last_norm = 1;
+    EXPECT_EQ(four.step.operations() - last_norm, 2 * (two.step.operations() - last_norm));
   }
 }
 

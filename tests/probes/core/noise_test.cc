@@ -285,12 +285,13 @@ std::vector<double> ramp(double change) {
   return samples;
 }
 
-TEST(NoiseOfSamples, ASteadyRiseIsNoisyAboveOnePercentAndInvalidAboveFive) {
-  expect(judged_samples(ramp(0.0099)), Validity::kValid, "");
-  expect(judged_samples(ramp(0.0101)), Validity::kNoisy, "slope");
-  expect(judged_samples(ramp(-0.0101)), Validity::kNoisy, "slope");
-  expect(judged_samples(ramp(0.0499)), Validity::kNoisy, "slope");
-  expect(judged_samples(ramp(0.0501)), Validity::kInvalid, "slope");
+TEST(NoiseOfSamples, ASteadyRiseIsNoisyAboveFivePercentAndInvalidAboveForty) {
+  expect(judged_samples(ramp(0.0499)), Validity::kValid, "");
+  expect(judged_samples(ramp(0.0501)), Validity::kNoisy, "slope");
+  expect(judged_samples(ramp(-0.0501)), Validity::kNoisy, "slope");
+  expect(judged_samples(ramp(0.07)), Validity::kNoisy, "slope");
+  // The spread of such a ramp (a quarter of it) is refused as well: see kSlopeLimit.
+  expect(judged_samples(ramp(0.401)), Validity::kInvalid, "slope");
 }
 
 TEST(NoiseOfSamples, ATiltThatChanceExplainsIsNoSlope) {
