@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds with tests and warnings as errors, runs all tests.
 #   scripts/test.sh                the dev preset
-#   scripts/test.sh asan|tsan      the same under sanitizers (unit tests)
+#   scripts/test.sh asan           the unit tests under AddressSanitizer and UBSan
+#   scripts/test.sh tsan           the rooms that have threads under ThreadSanitizer
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 preset="${1:-dev}"
@@ -10,9 +11,20 @@ scripts/install_packages.sh --tests
 launcher=()
 command -v ccache >/dev/null && launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
 cmake --preset "$preset" "${launcher[@]}" >/dev/null
-cmake --build --preset "$preset"
-if [[ "$preset" == dev ]]; then
-  ctest --preset dev
-else
-  ctest --preset "$preset" -L unit
-fi
+case "$preset" in
+  tsan)
+    rooms=(data_system_test probes_core_test probes_campaign_test workloads_test)
+    cmake --build --preset tsan --target "${rooms[@]}"
+    for room in "${rooms[@]}"; do
+      TSAN_OPTIONS=halt_on_error=1 "build/tsan/bin/$room" --gtest_brief=1
+    done
+    ;;
+  asan)
+    cmake --build --preset asan --target unit_tests
+    ctest --preset asan -L unit -j 2
+    ;;
+  *)
+    cmake --build --preset "$preset"
+    ctest --preset "$preset" -j 2
+    ;;
+esac

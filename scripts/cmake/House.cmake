@@ -26,7 +26,8 @@ function(house_probe name)
   install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/memory_benchmark)
 endfunction()
 
-# house_tests(FOLDER LINKS...): tests/FOLDER/*_test.cc becomes one test program, FOLDER_test.
+# house_tests(FOLDER LINKS...): tests/FOLDER/*_test.cc becomes one test program, FOLDER_test, built
+# also by the target unit_tests.
 function(house_tests folder)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${folder}/*_test.cc)
   if(NOT sources)
@@ -35,6 +36,7 @@ function(house_tests folder)
   string(REPLACE "/" "_" name ${folder})
   add_executable(${name}_test ${sources})
   target_link_libraries(${name}_test PRIVATE ${ARGN} GTest::gmock_main)
+  add_dependencies(unit_tests ${name}_test)
   target_compile_definitions(${name}_test PRIVATE
     SOURCE_DIR="${CMAKE_SOURCE_DIR}" PROGRAM_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
   gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST PROPERTIES LABELS unit)
