@@ -291,7 +291,7 @@ TEST(NoiseOfSamples, ASteadyRiseIsNoisyAboveFivePercentAndInvalidAboveForty) {
   expect(judged_samples(ramp(-0.0501)), Validity::kNoisy, "slope");
   expect(judged_samples(ramp(0.07)), Validity::kNoisy, "slope");
   // The spread of such a ramp (a quarter of it) is refused as well: see kSlopeLimit.
-  expect(judged_samples(ramp(0.401)), Validity::kInvalid, "slope");
+  expect(judged_samples(ramp(0.401)), Validity::kInvalid, "spread slope");
 }
 
 TEST(NoiseOfSamples, ATiltThatChanceExplainsIsNoSlope) {
