@@ -21,10 +21,10 @@ case "$preset" in
     ;;
   asan)
     cmake --build --preset asan --target unit_tests
-    ctest --preset asan -L unit -j 2
+    ctest --preset asan -L unit
     ;;
   *)
     cmake --build --preset "$preset"
-    ctest --preset "$preset" -j 2
+    ctest --preset "$preset"
     ;;
 esac
