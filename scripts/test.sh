@@ -13,7 +13,7 @@ command -v ccache >/dev/null && launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
 cmake --preset "$preset" "${launcher[@]}" >/dev/null
 case "$preset" in
   tsan)
-    rooms=(data_system_test probes_core_test probes_campaign_test workloads_test)
+    rooms=(data_system_test probes_core_test workloads_test)  # the rooms with threads
     cmake --build --preset tsan --target "${rooms[@]}"
     for room in "${rooms[@]}"; do
       TSAN_OPTIONS=halt_on_error=1 "build/tsan/bin/$room" --gtest_brief=1
