@@ -61,10 +61,23 @@ dnnl::matmul::primitive_desc describe(const dnnl::memory::desc& x,
 #endif
 }
 
+// Asked of the library, since what it wants of a CPU differs between releases (2.6: AVX-512 for
+// bf16).
+bool has_matmul(Type type) {
+  try {
+    describe({{16, 64}, type, Tag::any}, {{64, 16}, type, Tag::any},
+             {{16, 16}, Type::f32, Tag::ab});
+    return true;
+  } catch (const dnnl::error&) {
+    return false;
+  }
+}
+
 }  // namespace
 
 bool DenseMatmul::available(WeightType type) {
-  return type == WeightType::kF32 || type == WeightType::kBF16;
+  static const bool f32 = has_matmul(Type::f32), bf16 = has_matmul(Type::bf16);
+  return (type == WeightType::kF32 && f32) || (type == WeightType::kBF16 && bf16);
 }
 
 std::string DenseMatmul::library() {
@@ -77,7 +90,8 @@ DenseMatmul::DenseMatmul(const Weights& weights, long first, long outputs, const
   const long columns = weights.columns();
   if (!available(weights.type())) {
     throw Error(ErrorCode::kNotAvailable,
-                fmt::format("oneDNN has no {} matmul here", to_string(weights.type())));
+                fmt::format("{} has no {} matmul for this CPU; a CPU with AVX-512 or AMX has it",
+                            library(), to_string(weights.type())));
   }
   one_thread();
   const Type type = weights.type() == WeightType::kF32 ? Type::f32 : Type::bf16;

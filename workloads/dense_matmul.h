@@ -12,8 +12,9 @@ namespace mb {
 
 class DenseMatmul {
  public:
-  static bool available(WeightType type);  // f32 and bf16, where oneDNN is built in
-  static std::string library();            // "oneDNN 2.6.3"; empty without
+  // f32, and bf16 where the library has it for this CPU; nothing without oneDNN.
+  static bool available(WeightType type);
+  static std::string library();  // "oneDNN 2.6.3"; empty without
 
   // result[rows x outputs] = x[rows x columns] * weights[outputs x columns] transposed; weights are
   // the rows [first, first + outputs) of the matrix. Throws Error(kNotAvailable).

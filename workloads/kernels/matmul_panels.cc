@@ -10,7 +10,7 @@
 #include "workloads/kernels/fixed_width.h"
 #include "workloads/kernels/half.h"
 #include "workloads/kernels/isa.h"
-#include "workloads/kernels/matmul_panels_vnni.h"
+#include "workloads/kernels/matmul_panels_x86.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "workloads/kernels/matmul_panels.cc"
@@ -183,17 +183,18 @@ HWY_EXPORT(target_here);
 
 namespace {
 
-std::atomic<bool> vnni_allowed{true};
+std::atomic<bool> intrinsics_allowed{true};
 
-// A VNNI file is used only where Highway's chosen target implies its vector size, so that forcing
+// Such a file is used only where Highway's chosen target implies its vector size, so that forcing
 // an older instruction set forces this kernel too. The target is asked through the dispatch table:
 // hwy::SupportedTargets() runs CPUID, which costs 15 us in a virtual machine.
-const VnniVariant* chosen_vnni() {
+const PanelVariant* chosen_variant() {
 #if HWY_ARCH_X86
-  if (!vnni_allowed.load(std::memory_order_relaxed)) return nullptr;
+  if (!intrinsics_allowed.load(std::memory_order_relaxed)) return nullptr;
   const std::int64_t target = HWY_DYNAMIC_DISPATCH(target_here)();
   if (target == HWY_AVX3 && avx512_vnni().supported) return &avx512_vnni();
   if ((target == HWY_AVX3 || target == HWY_AVX2) && avx_vnni().supported) return &avx_vnni();
+  if (target == HWY_AVX2 && avx2().supported) return &avx2();
 #endif
   return nullptr;
 }
@@ -202,7 +203,7 @@ const VnniVariant* chosen_vnni() {
 
 void matmul_panels(const PanelMatrix& matrix, long first_panel, long last_panel,
                    const QuantisedRows& x, long rows, float* out, long stride) {
-  if (const VnniVariant* variant = chosen_vnni()) {
+  if (const PanelVariant* variant = chosen_variant()) {
     return variant->run(matrix, first_panel, last_panel, x, rows, out, stride);
   }
   HWY_DYNAMIC_DISPATCH(matmul_panels_vector)
@@ -226,11 +227,13 @@ void matmul_panels_scalar(const PanelMatrix& matrix, long first_panel, long last
 }
 
 std::string matmul_panels_isa() {
-  const VnniVariant* variant = chosen_vnni();
+  const PanelVariant* variant = chosen_variant();
   return variant != nullptr ? variant->name : chosen_isa();
 }
 
-void allow_vnni(bool allowed) { vnni_allowed.store(allowed, std::memory_order_relaxed); }
+void allow_intrinsics(bool allowed) {
+  intrinsics_allowed.store(allowed, std::memory_order_relaxed);
+}
 
 }  // namespace mb
 #endif  // HWY_ONCE

@@ -1,7 +1,7 @@
 // AVX-512 VNNI: one register is a whole panel's group, and eight activation rows share the eight
 // unpacked groups of a block (8 + 8 of the 32 registers). On Zen 4 the instruction issues once a
 // cycle, so a block costs 8 cycles a row at best.
-#include "workloads/kernels/matmul_panels_vnni.h"
+#include "workloads/kernels/matmul_panels_x86.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -23,6 +23,7 @@ struct Ops {
   using Floats = __m512;
   static constexpr long kLanes = 16;
   static constexpr int kRowBlock = 8;
+  static constexpr bool kSignedWeights = false;
 
   static inline Ints load(const std::byte* at) { return _mm512_loadu_si512(at); }
   static inline Ints flip_signs(Ints v) { return _mm512_xor_si512(v, _mm512_set1_epi8(-128)); }
@@ -59,7 +60,7 @@ struct Ops {
   static inline void store(float* at, Floats v) { _mm512_storeu_ps(at, v); }
 };
 
-#include "workloads/kernels/vnni_kernel-inl.h"
+#include "workloads/kernels/panel_kernel-inl.h"
 // The kernel comes before the loops that call it.
 #include "workloads/kernels/panel_driver-inl.h"
 
@@ -69,20 +70,20 @@ struct Ops {
 
 namespace mb {
 
-const VnniVariant& avx512_vnni() {
-  static const VnniVariant variant{
+const PanelVariant& avx512_vnni() {
+  static const PanelVariant variant{
       "AVX512_VNNI",
       __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") &&
           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"),
-      &drive_type<Kernel>};
+      &drive_type<PanelKernel<Ops>>};
   return variant;
 }
 
 }  // namespace mb
 #else
 namespace mb {
-const VnniVariant& avx512_vnni() {
-  static const VnniVariant none{"AVX512_VNNI", false, nullptr};
+const PanelVariant& avx512_vnni() {
+  static const PanelVariant none{"AVX512_VNNI", false, nullptr};
   return none;
 }
 }  // namespace mb

@@ -5,6 +5,7 @@
 
 #include "tests/workloads/kernels/every_isa.h"
 #include "workloads/kernels/half.h"
+#include "workloads/kernels/matmul_panels_x86.h"
 
 namespace mb {
 namespace {
@@ -48,15 +49,15 @@ void expect_equal_on_every_isa(PanelType type, long rows, long columns, long act
   const Case c(type, rows, columns, activation_rows);
   const std::vector<float> expected = product(c, activation_rows, true);
   on_every_isa([&] {
-    for (const bool vnni : {true, false}) {
-      allow_vnni(vnni);
+    for (const bool intrinsics : {true, false}) {
+      allow_intrinsics(intrinsics);
       SCOPED_TRACE(matmul_panels_isa());
       const std::vector<float> got = product(c, activation_rows, false);
       for (std::size_t i = 0; i < got.size(); ++i) {
         ASSERT_NEAR(got[i], expected[i], 2e-5F) << "element " << i;
       }
     }
-    allow_vnni(true);
+    allow_intrinsics(true);
   });
 }
 
@@ -85,6 +86,23 @@ TEST(MatmulPanels, EqualsTheScalarTwinPastOneChunkOfActivations) {
   expect_equal_on_every_isa(PanelType::kQ4_0, 16, 8192, 40);
 }
 
+// The dispatch takes the best variant; the others that this CPU has are reached here.
+TEST(MatmulPanels, EveryVariantEqualsTheScalarTwin) {
+  for (const PanelVariant* variant : {&avx512_vnni(), &avx_vnni(), &avx2()}) {
+    if (!variant->supported) continue;
+    SCOPED_TRACE(variant->name);
+    for (const PanelType type : {PanelType::kQ4_0, PanelType::kQ8_0, PanelType::kQ6_K}) {
+      for (const long rows : {1L, 7L}) {
+        const Case c(type, 80, 768, rows);
+        const std::vector<float> expected = product(c, rows, true);
+        std::vector<float> got(expected.size(), -77.0F);
+        variant->run(c.matrix, 0, c.matrix.panels(), c.x, rows, got.data(), c.matrix.rows + 3);
+        for (std::size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], expected[i], 2e-5F) << i;
+      }
+    }
+  }
+}
+
 TEST(MatmulPanels, WritesOnlyTheAskedPanels) {
   const Case c(PanelType::kQ8_0, 64, 64, 3);
   std::vector<float> out(3 * 64, -77.0F);
@@ -96,21 +114,25 @@ TEST(MatmulPanels, WritesOnlyTheAskedPanels) {
 }
 
 TEST(MatmulPanels, HoldsForTheLargestMagnitudes) {
-  // All weights at -128 and activations at 127: no saturation anywhere on the way.
-  Case c(PanelType::kQ8_0, 16, 32, 1);
-  std::memset(c.weights.data(), 0x80, 512);
-  const std::uint16_t one = f16_from_f32(1.0F);
-  for (std::size_t r = 0; r < 16; ++r) std::memcpy(c.weights.data() + 512 + 2 * r, &one, 2);
-  c.values.assign(32, 127);
-  c.sums.assign(2, 127 * 16);
-  c.scales.assign(1, 1.0F);
-  on_every_isa([&] {
-    for (const bool vnni : {true, false}) {
-      allow_vnni(vnni);
-      EXPECT_EQ(product(c, 1, false)[5], -128.0F * 127.0F * 32.0F);
-    }
-    allow_vnni(true);
-  });
+  // Weights as far from zero as their bits go and activations at 127: no saturation on the way.
+  for (const PanelType type : {PanelType::kQ8_0, PanelType::kQ4_0, PanelType::kQ6_K}) {
+    SCOPED_TRACE(static_cast<int>(type));
+    constexpr long kColumns = 256;
+    Case c(type, 16, kColumns, 1);
+    std::memset(c.weights.data(), type == PanelType::kQ8_0 ? 0x80 : 0xFF,
+                static_cast<std::size_t>(panel_value_bytes(type, kColumns)));
+    c.values.assign(kColumns, 127);
+    c.sums.assign(kColumns / 16, 127 * 16);
+    c.scales.assign(kColumns / 32, 1.0F);
+    const float expected = product(c, 1, true)[5];
+    on_every_isa([&] {
+      for (const bool intrinsics : {true, false}) {
+        allow_intrinsics(intrinsics);
+        EXPECT_NEAR(product(c, 1, false)[5], expected, 1e-5F * std::abs(expected));
+      }
+      allow_intrinsics(true);
+    });
+  }
 }
 
 TEST(Panels, HaveTheBytesOfThePublishedBlocks) {

@@ -1,10 +1,12 @@
-// The panel kernel over vpdpbusd, for any vector width that `Ops` gives. Weights are unsigned in
-// the instruction: q4_0 and q6_k are stored so, q8_0 is flipped by its sign bit; the offset is
-// taken off by starting each block's sum at -offset * sum(activations).
+// The panel kernel over byte products, for any vector width that `Ops` gives. Weights are unsigned
+// in the instruction: q4_0 and q6_k are stored so; q8_0 is flipped by its sign bit, unless
+// Ops::kSignedWeights says that it deals with signs itself. The offset is taken off by starting
+// each block's sum at -offset * sum(activations).
 //
-// Included inside a file-local namespace after `Ops`: no include guard by intent.
+// Included inside a file-local namespace: no include guard by intent.
 
-struct Kernel {
+template <class Ops>
+struct PanelKernel {
   static constexpr int kRows = Ops::kRowBlock;
   using Ints = typename Ops::Ints;
   using Floats = typename Ops::Floats;
@@ -19,7 +21,10 @@ struct Kernel {
   static inline void load_groups(const std::byte* values, Ints (&groups)[8]) {
     if constexpr (type == PanelType::kQ8_0) {
 #pragma GCC unroll 8
-      for (int g = 0; g < 8; ++g) groups[g] = Ops::flip_signs(Ops::load(values + g * 64));
+      for (int g = 0; g < 8; ++g) {
+        const Ints bytes = Ops::load(values + g * 64);
+        groups[g] = Ops::kSignedWeights ? bytes : Ops::flip_signs(bytes);
+      }
     } else {
 #pragma GCC unroll 4
       for (int g = 0; g < 4; ++g) {
@@ -53,20 +58,25 @@ struct Kernel {
   }
 
   // With one activation row there is nothing else to overlap, so four chains hide the latency.
-  template <int first, int last, int chains>
+  template <PanelType type, int first, int last, int chains>
   static inline Ints dot(int start, const Ints (&groups)[8], const std::int8_t* x) {
-    Ints sums[chains];
-    sums[0] = Ops::broadcast(start);
+    if constexpr (Ops::kSignedWeights) {
+      return Ops::add(Ops::broadcast(start),
+                      Ops::template dot_groups<type, first, last>(groups, x));
+    } else {
+      Ints sums[chains];
+      sums[0] = Ops::broadcast(start);
 #pragma GCC unroll 4
-    for (int c = 1; c < chains; ++c) sums[c] = Ops::broadcast(0);
+      for (int c = 1; c < chains; ++c) sums[c] = Ops::broadcast(0);
 #pragma GCC unroll 8
-    for (int g = first; g < last; ++g) {
-      sums[g % chains] = Ops::dot(sums[g % chains], groups[g], x + g * 4);
+      for (int g = first; g < last; ++g) {
+        sums[g % chains] = Ops::dot(sums[g % chains], groups[g], x + g * 4);
+      }
+      if constexpr (chains == 4) {
+        return Ops::add(Ops::add(sums[0], sums[1]), Ops::add(sums[2], sums[3]));
+      }
+      return sums[0];
     }
-    if constexpr (chains == 4) {
-      return Ops::add(Ops::add(sums[0], sums[1]), Ops::add(sums[2], sums[3]));
-    }
-    return sums[0];
   }
 
   // One block of one panel, for every activation row.
@@ -74,7 +84,8 @@ struct Kernel {
   static inline void add_block(const std::byte* panel, long block, long first_row,
                                const QuantisedRows& x, Floats (&totals)[rows]) {
     constexpr long kBytes = panel_value_bytes(type, kBlockColumns);
-    constexpr int kOffset = type == PanelType::kQ8_0 ? 128 : type == PanelType::kQ4_0 ? 8 : 32;
+    constexpr int kSignBit = Ops::kSignedWeights ? 0 : 128;
+    constexpr int kOffset = type == PanelType::kQ8_0 ? kSignBit : type == PanelType::kQ4_0 ? 8 : 32;
     constexpr int kChains = rows == 1 ? 4 : 1;
     const long blocks = x.columns / kBlockColumns;
     const std::byte* at = panel + block * kBytes;
@@ -96,12 +107,12 @@ struct Kernel {
       const std::int32_t* sums = x.sums + m * blocks * 2 + block * 2;
       const Floats scale = Ops::broadcast(x.scales[m * blocks + block]);
       if constexpr (type == PanelType::kQ6_K) {
-        const Ints first = dot<0, 4, kChains>(-kOffset * sums[0], groups, values);
-        const Ints second = dot<4, 8, kChains>(-kOffset * sums[1], groups, values);
+        const Ints first = dot<type, 0, 4, kChains>(-kOffset * sums[0], groups, values);
+        const Ints second = dot<type, 4, 8, kChains>(-kOffset * sums[1], groups, values);
         totals[m] = Ops::add_product(first, Ops::multiply(low, scale), totals[m]);
         totals[m] = Ops::add_product(second, Ops::multiply(high, scale), totals[m]);
       } else {
-        const Ints sum = dot<0, 8, kChains>(-kOffset * (sums[0] + sums[1]), groups, values);
+        const Ints sum = dot<type, 0, 8, kChains>(-kOffset * (sums[0] + sums[1]), groups, values);
         totals[m] = Ops::add_product(sum, Ops::multiply(low, scale), totals[m]);
       }
     }

@@ -1,0 +1,81 @@
+// AVX2: vpmaddubsw multiplies unsigned by signed bytes and adds pairs into 16 bits, which saturate;
+// sums stay in 16 bits as long as they provably fit and then go to 32 by vpmaddwd with ones.
+// Activations are within +-127 (quantise.h), so a pair is at most
+//   q4_0   2 x  15 x 127 =  3,810: a block's eight groups fit 16 bits
+//   q6_k   2 x  63 x 127 = 16,002: two groups fit
+//   q8_0   2 x 128 x 127 = 32,512: one group; |weight| meets the activation with the weight's sign
+#include "workloads/kernels/matmul_panels_x86.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#include <cstring>
+
+#pragma GCC push_options
+#pragma GCC target("avx2,fma,f16c")
+
+namespace mb {
+namespace {
+
+#include "workloads/kernels/panel_operations_256-inl.h"
+
+struct Ops : Operations256 {
+  static constexpr bool kSignedWeights = true;
+
+  static inline Ints four(const std::int8_t* x) {
+    int bits;
+    std::memcpy(&bits, x, 4);
+    return _mm256_set1_epi32(bits);
+  }
+  static inline Ints widen(Ints sums) { return _mm256_madd_epi16(sums, _mm256_set1_epi16(1)); }
+  static inline Ints pairs(Ints weights, const std::int8_t* x) {
+    return _mm256_maddubs_epi16(weights, four(x));
+  }
+  static inline Ints signed_pairs(Ints weights, const std::int8_t* x) {
+    return _mm256_maddubs_epi16(_mm256_abs_epi8(weights), _mm256_sign_epi8(four(x), weights));
+  }
+
+  // 32-bit sums of groups [first, last) times the block's activations x.
+  template <PanelType type, int first, int last>
+  static inline Ints dot_groups(const Ints (&groups)[8], const std::int8_t* x) {
+    constexpr int kFitting = type == PanelType::kQ4_0 ? 8 : type == PanelType::kQ6_K ? 2 : 1;
+    Ints total = broadcast(0);
+#pragma GCC unroll 8
+    for (int g = first; g < last; g += kFitting) {
+      Ints sums = type == PanelType::kQ8_0 ? signed_pairs(groups[g], x + g * 4)
+                                           : pairs(groups[g], x + g * 4);
+#pragma GCC unroll 8
+      for (int i = g + 1; i < g + kFitting; ++i) {
+        sums = _mm256_add_epi16(sums, pairs(groups[i], x + i * 4));
+      }
+      total = add(total, widen(sums));
+    }
+    return total;
+  }
+};
+
+#include "workloads/kernels/panel_kernel-inl.h"
+// The kernel comes before the loops that call it.
+#include "workloads/kernels/panel_driver-inl.h"
+
+}  // namespace
+}  // namespace mb
+#pragma GCC pop_options
+
+namespace mb {
+const PanelVariant& avx2() {
+  static const PanelVariant variant{
+      "AVX2",
+      __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c"),
+      &drive_type<PanelKernel<Ops>>};
+  return variant;
+}
+}  // namespace mb
+#else
+namespace mb {
+const PanelVariant& avx2() {
+  static const PanelVariant none{"AVX2", false, nullptr};
+  return none;
+}
+}  // namespace mb
+#endif

@@ -1,0 +1,21 @@
+// The intrinsics variants of matmul_panels, each in a file of its own: x86 multiplies unsigned by
+// signed bytes (vpdpbusd, vpmaddubsw), which Highway 1.0.3 does not offer and which is the whole
+// inner loop on 16 rows x 4 columns. Used by matmul_panels.cc and its test.
+#pragma once
+#include "workloads/kernels/panels.h"
+#include "workloads/kernels/quantise.h"
+
+namespace mb {
+
+struct PanelVariant {
+  const char* name;
+  bool supported;  // by this CPU and system
+  void (*run)(const PanelMatrix& matrix, long first_panel, long last_panel, const QuantisedRows& x,
+              long rows, float* out, long stride);
+};
+
+const PanelVariant& avx512_vnni();  // 512-bit
+const PanelVariant& avx_vnni();     // 256-bit, VEX-encoded (client parts without AVX-512)
+const PanelVariant& avx2();         // 256-bit vpmaddubsw
+
+}  // namespace mb
