@@ -228,7 +228,8 @@ void judge_samples(const std::vector<double>& samples, const Summary& summary,
   }
   if (modes) {
     verdict.worsen(Validity::kNoisy, "bimodal",
-                   fmt::format("{:.4g} and {:.4g}", modes->low, modes->high));
+                   fmt::format("two states, {:.2f} and {:.2f} of the median",
+                               modes->low / summary.median, modes->high / summary.median));
     return;
   }
   if (static_cast<int>(samples.size()) < kLeastSamplesToJudge) {

@@ -50,10 +50,10 @@ void noise(const AdviceContext& context, Findings& out) {
     const auto text = std::find_if(reason_texts().begin(), reason_texts().end(),
                                    [&](const ReasonText& entry) { return entry.code == code; });
     const bool known = text != reason_texts().end();
-    out.push_back({"warning",
-                   known ? std::string(text->meaning) : "Measurements were disturbed: " + code,
-                   fmt::format("{} points, first {}", seen.first, seen.second),
-                   known ? std::string(text->remedy) : "Measure again at a quieter time."});
+    out.push_back(
+        {"warning", known ? std::string(text->meaning) : "Measurements were disturbed: " + code,
+         fmt::format("{} point{}, first {}", seen.first, seen.first == 1 ? "" : "s", seen.second),
+         known ? std::string(text->remedy) : "Measure again at a quieter time."});
   }
   if (refused > 0) {
     out.push_back({"warning", "Points were refused as invalid",

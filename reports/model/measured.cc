@@ -287,7 +287,10 @@ void MeasuredCurves::find_cache_levels() {
       const double beyond = working_set.at(3 * reported).value;
       // Two plateaus closer than this cannot be told apart by bandwidth.
       constexpr double kLeastRatio = 1.15;
-      const double edge = std::sqrt(plateau * beyond);
+      // The level ends where its plateau is left, not half-way down: behind that point misses are
+      // served by the next level and a working set no longer is this one's.
+      constexpr double kPlateauShare = 0.85;
+      const double edge = std::max(kPlateauShare * plateau, beyond * std::sqrt(kLeastRatio));
       const auto left = std::find_if(points.begin(), points.end(), [&](const CurvePoint& point) {
         return point.x > inside && point.y < edge;
       });

@@ -123,23 +123,22 @@ ChartAxis log2_axis(const std::vector<ChartSeries>& series,
   return axis;
 }
 
-// Vertical lines at the sizes of the caches: as reported, and as the model found them usable.
+// A vertical line for each cache level: where the measurement sees it end, else the reported size.
 void mark_caches(Chart& chart, const Machine& machine, const Recommendation& recommendation) {
   const auto inside = [&chart](double x) { return x > chart.x.min && x < chart.x.max; };
   for (const Cache& cache : machine.caches) {
-    const double bytes = static_cast<double>(cache.bytes);
-    if (inside(bytes)) {
-      chart.marks.push_back({bytes, {}, fmt::format("L{} {}", cache.level, format_bytes(bytes))});
-    }
+    const double reported = static_cast<double>(cache.bytes);
     const std::string found = fmt::format("l{}_usable_bytes", cache.level);
     const ModelCurve* curve = curve_with_mark(recommendation, found);
-    if (curve == nullptr) continue;
-    const double usable_bytes = curve->marks.at(found);
-    // Within a tenth of each other the two lines would cover one another.
-    if (inside(usable_bytes) && std::fabs(usable_bytes / bytes - 1) > 0.1) {
-      chart.marks.push_back(
-          {usable_bytes, {}, fmt::format("L{} seen {}", cache.level, format_bytes(usable_bytes))});
-    }
+    const double seen = curve == nullptr ? reported : curve->marks.at(found);
+    if (!inside(seen)) continue;
+    // Within a tenth of each other the two sizes are the same to a reader.
+    const bool differs = std::fabs(seen / reported - 1) > 0.1;
+    chart.marks.push_back({seen,
+                           {},
+                           differs ? fmt::format("L{} {} seen of {}", cache.level,
+                                                 format_bytes(seen), format_bytes(reported))
+                                   : fmt::format("L{} {}", cache.level, format_bytes(reported))});
   }
   // In order of size, so that neighbours get different lines for their labels.
   std::sort(chart.marks.begin(), chart.marks.end(),

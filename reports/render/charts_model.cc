@@ -75,10 +75,16 @@ void add_phase(std::vector<Chart>& charts, const Results& results,
   chart.answers = phase.phase == "prefill"
                       ? "How fast a prompt is read, and where more threads stop paying."
                       : "How fast tokens are written, and where more threads stop paying.";
-  for (ChartSeries& series :
-       std::vector<ChartSeries>{predicted(recommendation, advice, phase.phase),
-                                measured(recommendation, advice.model, phase.phase)}) {
-    if (!series.points.empty()) chart.series.push_back(std::move(series));
+  ChartSeries line = predicted(recommendation, advice, phase.phase);
+  ChartSeries steps = measured(recommendation, advice.model, phase.phase);
+  if (!steps.points.empty()) {
+    chart.answers += fmt::format(
+        " The line is for {}, with its barriers and its page kind; the points are our own kernels "
+        "with weights on huge pages.",
+        advice.engine_profile);
+  }
+  for (ChartSeries* series : {&line, &steps}) {
+    if (!series->points.empty()) chart.series.push_back(std::move(*series));
   }
   if (chart.series.empty()) return;
   chart.x = thread_axis(chart.series);

@@ -328,7 +328,7 @@ TEST(NoiseOfSamples, TwoClearStatesAreNoisyAndNeverInvalidForTheirSpread) {
   const Verdict verdict = judged_samples(two_states);
   expect(verdict, Validity::kNoisy, "bimodal");
   EXPECT_THAT(verdict.reasons[0].detail,
-              testing::AllOf(testing::HasSubstr("29.4"), testing::HasSubstr("44")));
+              testing::AllOf(testing::HasSubstr("0.80"), testing::HasSubstr("1.20")));
 }
 
 TEST(NoiseOfSamples, TooShortSamplesAreInvalidEvenWithTwoStates) {
