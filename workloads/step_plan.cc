@@ -48,6 +48,7 @@ StepPlan::StepPlan(const StepRequest& request) : request_(request) {
 
 void StepPlan::check() const {
   const ModelShape& s = shape();
+  if (!s.unsupported.empty()) unsupported(s, s.unsupported);
   if (request_.layers < 1 || request_.layers > s.layers) {
     unsupported(s, fmt::format("{} layers asked for, it has {}", request_.layers, s.layers));
   }

@@ -3,6 +3,9 @@
 
 #include <algorithm>
 
+#include "data/error.h"
+#include "fmt/format.h"
+
 namespace mb {
 namespace {
 
@@ -16,6 +19,10 @@ FloatType float_type(WeightType type) {
   return type == WeightType::kF16 ? FloatType::kF16 : FloatType::kBF16;
 }
 
+bool has_float_kernel(WeightType type) {
+  return type == WeightType::kF32 || type == WeightType::kF16 || type == WeightType::kBF16;
+}
+
 }  // namespace
 
 bool is_quantised(WeightType type) {
@@ -24,6 +31,10 @@ bool is_quantised(WeightType type) {
 
 Weights::Weights(WeightType type, std::int64_t rows, std::int64_t columns)
     : type_(type), rows_(rows), columns_(columns) {
+  if (!is_quantised(type) && !has_float_kernel(type)) {
+    throw Error(ErrorCode::kNotAvailable,
+                fmt::format("no kernel for weights of type {}", to_string(type)));
+  }
   row_bytes(type, columns);  // throws for a broken block
 }
 

@@ -25,8 +25,8 @@ std::string upper(std::string_view text) {
 
 ModelAdvice facts_of(const AdviceContext& context, const ModelShape& shape) {
   ModelAdvice advice;
-  advice.model = fmt::format("{}:{}", shape.name, to_string(shape.type));
-  advice.title = fmt::format("{}, {}", shape.title, upper(to_string(shape.type)));
+  advice.model = shape.spec();
+  advice.title = fmt::format("{}, {}", shape.title, upper(shape.label()));
   advice.weight_bytes = shape.weight_bytes();
   advice.weight_bytes_per_token = shape.weight_bytes_per_token();
   advice.kv_bytes_per_position = shape.kv_bytes_per_position();
@@ -85,7 +85,12 @@ Recommendation advise(const Results& results, const AdviceRequest& request) {
   const EngineProfile engine = find_engine_profile(request.engine_profile);
   std::vector<ModelShape> shapes;
   for (const std::string& spec : request.models.empty() ? catalogue() : request.models) {
-    shapes.push_back(find_model(spec));
+    ModelShape shape = find_model(spec);
+    if (!shape.unsupported.empty()) {
+      if (request.models.empty()) continue;
+      throw Error(ErrorCode::kNotAvailable, fmt::format("{}: {}", spec, shape.unsupported));
+    }
+    shapes.push_back(std::move(shape));
   }
   const MachineModel model(results);
   const AdviceContext context{results,

@@ -21,6 +21,7 @@ int run_run(const Arguments& arguments);
 int run_shm(const Arguments& arguments);
 int run_probe(const Arguments& arguments);
 int run_inspect(const Arguments& arguments);
+int run_synthesize(const Arguments& arguments);
 int run_predict(const Arguments& arguments);
 int run_recommend(const Arguments& arguments);
 int run_report(const Arguments& arguments);

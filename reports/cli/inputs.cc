@@ -22,20 +22,18 @@ Results load_results(const std::filesystem::path& path) {
 }
 
 ModelShape load_model(const std::string& text) {
-  if (text.ends_with(".gguf") || text.ends_with(".json")) {
-    throw Error(ErrorCode::kUsage,
-                fmt::format("{}: model files are not supported yet; use a catalogue name "
-                            "(memory_benchmark inspect --list shows them)",
-                            text));
+  ModelShape shape = find_model(text);
+  if (!shape.unsupported.empty()) {
+    throw Error(ErrorCode::kNotAvailable, fmt::format("{}: {}", text, shape.unsupported));
   }
-  return find_model(text);
+  return shape;
 }
 
 std::vector<std::string> canonical_models(const std::vector<std::string>& texts) {
   std::vector<std::string> names;
   for (const std::string& text : texts) {
     const ModelShape shape = load_model(text);
-    names.push_back(fmt::format("{}:{}", shape.name, to_string(shape.type)));
+    names.push_back(shape.spec());
   }
   return names;
 }

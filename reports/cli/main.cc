@@ -21,6 +21,8 @@ constexpr std::array kCommands{
     Command{"probe", "NAME [flags]", "one probe alone (--list shows them)", run_probe},
     Command{"inspect", "MODEL", "a model's exact sizes: bytes a token, KV bytes, parameters",
             run_inspect},
+    Command{"synthesize", "MODEL --out FILE", "a GGUF file of random weights of a model's shape",
+            run_synthesize},
     Command{"predict", "RESULTS --model M", "tokens per second by thread count", run_predict},
     Command{"recommend", "RESULTS --model M", "thread counts, or an engine's settings (--format)",
             run_recommend},

@@ -55,20 +55,27 @@ const std::vector<std::string_view>& stand_ins(WeightType type) {
   static const std::vector<std::string_view> f16{"f16", "bf16", "f32"};
   static const std::vector<std::string_view> f32{"f32", "bf16", "f16"};
   switch (type) {
-    case WeightType::kQ4_0:
-      return quantised;
     case WeightType::kQ8_0:
+    case WeightType::kInt8Rows:
+    case WeightType::kInt8Group32:
+    case WeightType::kInt8Group128:
+    case WeightType::kFp8:
       return q8;
     case WeightType::kQ6_K:
+    case WeightType::kQ5_K:
+    case WeightType::kQ5_0:
+    case WeightType::kQ5_1:
       return q6;
     case WeightType::kBF16:
       return bf16;
     case WeightType::kF16:
       return f16;
     case WeightType::kF32:
-      break;
+    case WeightType::kF64:
+      return f32;
+    default:
+      return quantised;
   }
-  return f32;
 }
 
 // Seconds of one barrier with two threads, as seen on a small cloud guest: spin 0.1 us, libgomp

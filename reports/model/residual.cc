@@ -117,7 +117,7 @@ std::vector<Residual> find_residuals(const MeasuredCurves& curves,
 
 ChosenResidual choose_residual(const std::vector<Residual>& residuals, std::string_view phase,
                                const Workload& work) {
-  const std::string spec = fmt::format("{}:{}", work.shape.name, to_string(work.shape.type));
+  const std::string spec = work.shape.spec();
   ChosenResidual chosen;
   double least = 0;
   for (const Residual& residual : residuals) {

@@ -1,8 +1,10 @@
-// All layers of a model are alike, so one layer's tensors are listed and multiplied.
+// Layers differ in type (recipes mix) and kind (the first may have no experts), so every tensor is
+// summed; only attention is taken as alike in all layers of a group.
 #include "reports/model/workload.h"
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace mb {
 namespace {
@@ -24,33 +26,44 @@ double sum_of_bytes(const std::vector<TypedWork>& work) {
 }  // namespace
 
 Workload::Workload(const ModelShape& model) : shape(model) {
-  ModelShape one = model;
-  one.layers = 1;
-  const auto layers = static_cast<double>(model.layers);
   double small = 0;  // norms, biases and router: read, but no matrix product worth a rate
-  for (const Tensor& tensor : one.tensors()) {
+  const double used =
+      model.is_moe() ? static_cast<double>(model.experts_used) / static_cast<double>(model.experts)
+                     : 1;
+  for (const Tensor& tensor : model.tensors()) {
     const auto bytes = static_cast<double>(tensor.bytes());
-    const double flops = 2 * static_cast<double>(tensor.rows * tensor.columns);
+    const double flops = 2 * static_cast<double>(tensor.parameters());
     switch (tensor.tensor_class) {
       case TensorClass::kEmbedding:
-        if (model.tied_head) head = {tensor.type, bytes, flops};
+        if (model.tied_head && tensor.name == "token_embd.weight") {
+          head = {tensor.type, bytes, flops};
+        }
         break;
       case TensorClass::kOutputHead:
         head = {tensor.type, bytes, flops};
         break;
+      case TensorClass::kUnread:
+        break;
       case TensorClass::kExperts:
-        add(experts, tensor.type, bytes * layers,
-            flops * layers * static_cast<double>(model.experts_used));
+        add(experts, tensor.type, bytes, flops * used);
         break;
       default:
         if (tensor.rows == 1 || tensor.tensor_class == TensorClass::kRouter) {
-          small += tensor.layer < 0 ? bytes : bytes * layers;
+          small += bytes;
         } else {
-          add(dense, tensor.type, bytes * layers, flops * layers);
+          add(dense, tensor.type, bytes, flops);
         }
     }
   }
   if (!dense.empty()) dense.front().bytes += small;
+  ModelShape one = model;  // of attention only dimensions count
+  one.layers = 1;
+  one.stored.reset();
+  if (!model.kv_values_by_layer.empty()) {  // the mean layer
+    const auto& values = model.kv_values_by_layer;
+    const auto sum = std::accumulate(values.begin(), values.end(), std::int64_t{0});
+    one.kv_values_by_layer = {sum / static_cast<std::int64_t>(values.size())};
+  }
   one.name = one.title = one.source = "";
   one.sliding_window_pattern = 0;  // then a window, if any, is of every layer
   std::int64_t global = model.layers;

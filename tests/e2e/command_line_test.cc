@@ -62,7 +62,7 @@ TEST(CommandLine, WhatIsWrongIsSaidInOneLine) {
       {{"run", "--out", out, "--threads", "4-2"}, 2, "--threads: '4-2'"},
       {{"run", "--out", out, "--quick", "--threads", "60000"}, 2, "--threads"},
       {{"run", "--out", out, "--model", "qwen3-5b"}, 2, "qwen3-4b"},
-      {{"run", "--out", out, "--model", "weights.gguf"}, 2, "weights.gguf"},
+      {{"run", "--out", out, "--model", "weights.gguf"}, 1, "weights.gguf"},
       {{"run", "--out", out, "stray"}, 2, "'stray'"},
       {{"run", "--resume", folder.path().string()}, 2, "no unfinished run"},
       {{"run", "--resume", out}, 2, "--resume"},

@@ -1,7 +1,5 @@
 // The catalogue: one file a model in data/models, compiled in, each with the fields of its
-// published config.json as they stand there. What config.json leaves to the architecture's code
-// (query and key norms, biases of the query, key and value matrices, norms after a block) is added
-// here by `model_type`.
+// published config.json as they stand there; and the one door to all models, find_model().
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -11,6 +9,8 @@
 #include "embedded/embedded_models.h"
 #include "fmt/format.h"
 #include "fmt/ranges.h"
+#include "workloads/shapes/gguf_file.h"
+#include "workloads/shapes/model_file.h"
 #include "workloads/shapes/model_shape.h"
 
 namespace mb {
@@ -18,80 +18,16 @@ namespace {
 
 using Json = nlohmann::json;
 
-struct Architecture {
-  std::string_view gguf;
-  bool qk_norm, attention_bias, post_norms, tied_by_default;
-};
-
-const std::map<std::string_view, Architecture>& architectures() {
-  static const std::map<std::string_view, Architecture> table = {
-      {"llama", {"llama", false, false, false, false}},
-      {"mixtral", {"llama", false, false, false, false}},
-      {"qwen2", {"qwen2", false, true, false, false}},
-      {"qwen3", {"qwen3", true, false, false, false}},
-      {"qwen3_moe", {"qwen3moe", true, false, false, false}},
-      {"gemma3_text", {"gemma3", true, false, true, true}},
-  };
-  return table;
-}
-
-std::int64_t required(const Json& config, std::string_view key, std::string_view origin) {
-  const auto found = config.find(key);
-  if (found == config.end() || !found->is_number_integer() || found->get<std::int64_t>() <= 0) {
-    throw Error(
-        ErrorCode::kFailure,
-        fmt::format("{}: config field \"{}\" is missing or no positive whole number", origin, key));
-  }
-  return found->get<std::int64_t>();
-}
-
-std::int64_t optional_number(const Json& config, std::string_view key, std::int64_t fallback) {
-  const auto found = config.find(key);
-  return found != config.end() && found->is_number_integer() ? found->get<std::int64_t>()
-                                                             : fallback;
-}
-
-void read_experts(const Json& config, std::string_view origin, ModelShape& shape) {
-  shape.experts =
-      optional_number(config, "num_experts", optional_number(config, "num_local_experts", 0));
-  if (shape.experts == 0) return;
-  shape.experts_used = required(config, "num_experts_per_tok", origin);
-  shape.expert_ffn = optional_number(config, "moe_intermediate_size", shape.ffn);
-}
+constexpr std::string_view kDefaultLabel = "q4_0";
 
 ModelShape shape_from_file(const EmbeddedFile& file) {
   const Json document = Json::parse(file.content);
-  const Json& config = document.at("config");
-  const auto model_type = config.at("model_type").get<std::string>();
-  const auto known = architectures().find(model_type);
-  if (known == architectures().end()) {
-    throw Error(ErrorCode::kFailure,
-                fmt::format("{}: model_type \"{}\" is not known", file.name, model_type));
-  }
-  const Architecture& architecture = known->second;
-  ModelShape shape;
+  ModelShape shape = shape_from_config(document.at("config"), file.name);
   shape.name = document.at("name").get<std::string>();
   shape.title = document.at("title").get<std::string>();
   shape.source = document.at("source").get<std::string>();
   shape.published_parameters = document.at("published_parameters").get<std::int64_t>();
-  shape.architecture = architecture.gguf;
-  shape.layers = required(config, "num_hidden_layers", file.name);
-  shape.hidden = required(config, "hidden_size", file.name);
-  shape.heads = required(config, "num_attention_heads", file.name);
-  shape.kv_heads = optional_number(config, "num_key_value_heads", shape.heads);
-  shape.head_size = optional_number(config, "head_dim", shape.hidden / shape.heads);
-  shape.ffn = required(config, "intermediate_size", file.name);
-  shape.vocabulary = required(config, "vocab_size", file.name);
-  shape.context_length = required(config, "max_position_embeddings", file.name);
-  if (config.value("use_sliding_window", true)) {
-    shape.sliding_window = optional_number(config, "sliding_window", 0);
-    shape.sliding_window_pattern = optional_number(config, "sliding_window_pattern", 0);
-  }
-  read_experts(config, file.name, shape);
-  shape.tied_head = config.value("tie_word_embeddings", architecture.tied_by_default);
-  shape.qk_norm = architecture.qk_norm;
-  shape.attention_bias = architecture.attention_bias;
-  shape.post_norms = architecture.post_norms;
+  shape.type = WeightType::kQ4_0;
   return shape;
 }
 
@@ -135,19 +71,36 @@ std::vector<std::string> nearest_names(std::string_view name) {
 }  // namespace
 
 ModelShape find_model(std::string_view spec) {
-  const std::size_t colon = spec.find(':');
+  if (spec.ends_with(".gguf")) return shape_from_gguf(spec);
+  if (spec.ends_with(".json")) return shape_from_config_file(spec, {});
+  const std::size_t colon = spec.rfind(':');
+  const bool labelled = colon != std::string_view::npos;
   const std::string_view name = spec.substr(0, colon);
+  const std::string_view label = labelled ? spec.substr(colon + 1) : kDefaultLabel;
+  if (labelled && name.ends_with(".json")) return shape_from_config_file(name, label);
+  if (labelled && name.ends_with(".gguf")) {
+    throw Error(ErrorCode::kUsage,
+                fmt::format("{}: a .gguf file's types are its own; leave \":{}\" away",
+                            printable(name, 4096), printable(label)));
+  }
   const auto found = shapes().find(name);
-  if (found == shapes().end()) {
+  // A path without the ending: engines' own stores name their files by a hash.
+  if (spec.find('/') != std::string_view::npos) return shape_from_gguf(spec);
+  ModelShape shape;
+  if (found != shapes().end()) {
+    shape = found->second;
+  } else if (is_size(name)) {
+    shape = shape_of_size(name);
+  } else {
     throw Error(ErrorCode::kUsage,
                 fmt::format("unknown model \"{}\": the nearest names are {}; write NAME or "
-                            "NAME:TYPE, as in qwen3-4b:q4_0",
-                            name, fmt::join(nearest_names(name), ", ")));
+                            "NAME:TYPE, as in qwen3-4b:q4_0, a size, as in 4B:q4_0, or a .gguf "
+                            "or config.json file",
+                            printable(name), fmt::join(nearest_names(name), ", ")));
   }
-  ModelShape shape = found->second;
-  if (colon != std::string_view::npos) {
-    shape.type = weight_type_from_string(spec.substr(colon + 1));
-  }
+  const Quantisation& asked = find_quantisation(label);
+  shape.type = asked.type;
+  shape.mix = asked.mix;
   return shape;
 }
 

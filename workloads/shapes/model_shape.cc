@@ -1,10 +1,5 @@
-// Every tensor of a model from its dimensions, and the sums over them: exact because nothing is
-// estimated, each matrix is counted with its own stored type.
-//
-// Types follow what a llama.cpp quantiser writes for "q4_0", "q8_0", "q6_k": matrices in that type,
-// the output matrix (or the tied embedding, which is then read as the head) in q6_k, in q8_0 where
-// rows are no multiple of 256, or when q8_0 was asked for; biases, norms and the router in f32; key
-// and value matrices of eight-expert models (Mixtral) in q8_0.
+// Sums over a model's tensors: exact because nothing is estimated, each matrix is counted with its
+// own stored type. A file's tensors are those of its table, all others come from the dimensions.
 #include "workloads/shapes/model_shape.h"
 
 #include <algorithm>
@@ -12,105 +7,39 @@
 
 #include "data/error.h"
 #include "fmt/format.h"
+#include "workloads/shapes/tensor_list.h"
 
 namespace mb {
 namespace {
-
-bool is_float(WeightType type) {
-  return type == WeightType::kF32 || type == WeightType::kF16 || type == WeightType::kBF16;
-}
-
-// What the quantiser falls back to when rows do not divide into the wanted blocks.
-WeightType fitting(WeightType type, std::int64_t columns) {
-  if (type == WeightType::kQ6_K && columns % 256 != 0) type = WeightType::kQ8_0;
-  if (!is_float(type) && columns % 32 != 0) type = WeightType::kF16;
-  return type;
-}
-
-WeightType head_type(const ModelShape& shape) {
-  if (is_float(shape.type)) return shape.type;
-  return fitting(shape.type == WeightType::kQ8_0 ? WeightType::kQ8_0 : WeightType::kQ6_K,
-                 shape.hidden);
-}
-
-// Appends the tensors of one layer in the order in which GGUF converters write them.
-class LayerWriter {
- public:
-  LayerWriter(const ModelShape& shape, int layer, std::vector<Tensor>& out)
-      : shape_(shape), layer_(layer), out_(out) {}
-
-  void norm(std::string_view name, std::int64_t columns) {
-    add(fmt::format("{}.weight", name), TensorClass::kNorm, 1, columns, 1, WeightType::kF32);
-  }
-  void matrix(std::string_view name, TensorClass tensor_class, std::int64_t rows,
-              std::int64_t columns, std::int64_t count = 1) {
-    WeightType type = fitting(shape_.type, columns);
-    const bool key_or_value = name == "attn_k" || name == "attn_v";
-    if (shape_.experts == 8 && key_or_value && !is_float(type)) type = WeightType::kQ8_0;
-    add(fmt::format("{}.weight", name), tensor_class, rows, columns, count, type);
-  }
-  void router() {
-    add("ffn_gate_inp.weight", TensorClass::kRouter, shape_.experts, shape_.hidden, 1,
-        WeightType::kF32);
-  }
-  void bias(std::string_view name, std::int64_t columns) {
-    add(fmt::format("{}.bias", name), TensorClass::kAttention, 1, columns, 1, WeightType::kF32);
-  }
-
- private:
-  void add(std::string_view name, TensorClass tensor_class, std::int64_t rows, std::int64_t columns,
-           std::int64_t count, WeightType type) {
-    out_.push_back(
-        {fmt::format("blk.{}.{}", layer_, name), tensor_class, rows, columns, count, type, layer_});
-  }
-  const ModelShape& shape_;
-  int layer_;
-  std::vector<Tensor>& out_;
-};
-
-void add_layer(const ModelShape& shape, int layer, std::vector<Tensor>& out) {
-  LayerWriter write(shape, layer, out);
-  const std::int64_t query = shape.heads * shape.head_size;
-  const std::int64_t key = shape.kv_heads * shape.head_size;
-  write.norm("attn_norm", shape.hidden);
-  write.matrix("attn_q", TensorClass::kAttention, query, shape.hidden);
-  write.matrix("attn_k", TensorClass::kAttention, key, shape.hidden);
-  write.matrix("attn_v", TensorClass::kAttention, key, shape.hidden);
-  write.matrix("attn_output", TensorClass::kAttention, shape.hidden, query);
-  if (shape.attention_bias) {
-    write.bias("attn_q", query);
-    write.bias("attn_k", key);
-    write.bias("attn_v", key);
-  }
-  if (shape.qk_norm) {
-    write.norm("attn_q_norm", shape.head_size);
-    write.norm("attn_k_norm", shape.head_size);
-  }
-  if (shape.post_norms) write.norm("post_attention_norm", shape.hidden);
-  write.norm("ffn_norm", shape.hidden);
-  if (shape.is_moe()) {
-    write.router();
-    write.matrix("ffn_gate_exps", TensorClass::kExperts, shape.expert_ffn, shape.hidden,
-                 shape.experts);
-    write.matrix("ffn_up_exps", TensorClass::kExperts, shape.expert_ffn, shape.hidden,
-                 shape.experts);
-    write.matrix("ffn_down_exps", TensorClass::kExperts, shape.hidden, shape.expert_ffn,
-                 shape.experts);
-  } else {
-    write.matrix("ffn_gate", TensorClass::kFeedForward, shape.ffn, shape.hidden);
-    write.matrix("ffn_up", TensorClass::kFeedForward, shape.ffn, shape.hidden);
-    write.matrix("ffn_down", TensorClass::kFeedForward, shape.hidden, shape.ffn);
-  }
-  if (shape.post_norms) write.norm("post_ffw_norm", shape.hidden);
-}
 
 bool is_global(const ModelShape& shape, std::int64_t layer) {
   if (shape.sliding_window == 0) return true;
   return shape.sliding_window_pattern > 0 && (layer + 1) % shape.sliding_window_pattern == 0;
 }
 
-std::int64_t kv_row_bytes(std::string_view kv_type, std::int64_t columns) {
-  return row_bytes(weight_type_from_string(kv_type), columns);
+// As what a decode step reads a tensor; nullopt: not at all (an embedding is looked up).
+std::optional<TensorClass> read_as(const ModelShape& shape, const Tensor& tensor) {
+  if (tensor.tensor_class == TensorClass::kUnread) return std::nullopt;
+  if (tensor.tensor_class != TensorClass::kEmbedding) return tensor.tensor_class;
+  const bool head = shape.tied_head && tensor.name == "token_embd.weight";
+  return head ? std::optional(TensorClass::kOutputHead) : std::nullopt;
+}
+
+// Of the bytes of all experts, those of the experts that a token uses.
+std::int64_t used_share(const ModelShape& shape, std::int64_t bytes) {
+  return shape.experts > 0 ? bytes / shape.experts * shape.experts_used : bytes;
+}
+
+// Keys and values of one position in one layer.
+std::int64_t kv_layer_bytes(const ModelShape& shape, std::int64_t layer, std::string_view kv_type) {
+  const WeightType type = weight_type_from_string(kv_type);
+  const auto index = static_cast<std::size_t>(layer);
+  if (index < shape.kv_values_by_layer.size()) {
+    return row_bytes(type, shape.kv_values_by_layer[index]);
+  }
+  // The latent vector serves as key and as value.
+  if (shape.latent) return row_bytes(type, shape.latent->kv_rank + shape.latent->rope_size);
+  return 2 * row_bytes(type, shape.kv_heads * shape.head_size);
 }
 
 // Sum over new rows i = 1..rows of min(cached + i, window): the key positions that are looked at.
@@ -127,16 +56,17 @@ double visible_positions(std::int64_t rows, std::int64_t cached, std::int64_t wi
 
 std::int64_t Tensor::bytes() const { return rows * count * row_bytes(type, columns); }
 
+std::string ModelShape::label() const { return std::string(quantisation_label(type, mix)); }
+
+std::string ModelShape::spec() const {
+  return from_file ? name : fmt::format("{}:{}", name, label());
+}
+
 std::vector<Tensor> ModelShape::tensors() const {
-  std::vector<Tensor> out;
-  out.push_back({"token_embd.weight", TensorClass::kEmbedding, vocabulary, hidden, 1,
-                 tied_head ? head_type(*this) : fitting(type, hidden), -1});
-  for (int layer = 0; layer < layers; ++layer) add_layer(*this, layer, out);
-  out.push_back({"output_norm.weight", TensorClass::kNorm, 1, hidden, 1, WeightType::kF32, -1});
-  if (!tied_head) {
-    out.push_back(
-        {"output.weight", TensorClass::kOutputHead, vocabulary, hidden, 1, head_type(*this), -1});
-  }
+  if (!stored) return list_tensors(*this);
+  std::vector<Tensor> out;  // a chain may be asked for fewer layers than the file has
+  std::copy_if(stored->begin(), stored->end(), std::back_inserter(out),
+               [&](const Tensor& tensor) { return tensor.layer < layers; });
   return out;
 }
 
@@ -155,24 +85,26 @@ std::int64_t ModelShape::weight_bytes() const {
 std::int64_t ModelShape::weight_bytes_per_token(TensorClass tensor_class) const {
   std::int64_t sum = 0;
   for (const Tensor& tensor : tensors()) {
-    TensorClass read_as = tensor.tensor_class;
-    if (read_as == TensorClass::kEmbedding && tied_head) read_as = TensorClass::kOutputHead;
-    if (read_as != tensor_class || read_as == TensorClass::kEmbedding) continue;
-    sum += read_as == TensorClass::kExperts ? tensor.bytes() / tensor.count * experts_used
-                                            : tensor.bytes();
+    if (read_as(*this, tensor) == tensor_class) sum += tensor.bytes();
   }
-  return sum;
+  return tensor_class == TensorClass::kExperts ? used_share(*this, sum) : sum;
 }
 
 std::int64_t ModelShape::weight_bytes_per_token() const {
-  std::int64_t sum = 0;
-  for (const TensorClass read :
-       {TensorClass::kNorm, TensorClass::kAttention, TensorClass::kFeedForward,
-        TensorClass::kExperts, TensorClass::kSharedExperts, TensorClass::kRouter,
-        TensorClass::kOutputHead}) {
-    sum += weight_bytes_per_token(read);
+  std::int64_t sum = 0, experts_sum = 0;
+  for (const Tensor& tensor : tensors()) {
+    const auto read = read_as(*this, tensor);
+    if (!read) continue;
+    (*read == TensorClass::kExperts ? experts_sum : sum) += tensor.bytes();
   }
-  return sum;
+  return sum + used_share(*this, experts_sum);
+}
+
+std::int64_t ModelShape::embedding_row_bytes() const {
+  for (const Tensor& tensor : tensors()) {
+    if (tensor.name == "token_embd.weight") return row_bytes(tensor.type, tensor.columns);
+  }
+  return 0;
 }
 
 double ModelShape::weight_bytes_for_rows(std::int64_t rows) const {
@@ -186,27 +118,43 @@ double ModelShape::weight_bytes_for_rows(std::int64_t rows) const {
 }
 
 std::int64_t ModelShape::kv_bytes_per_position_per_layer(std::string_view kv_type) const {
-  return 2 * kv_row_bytes(kv_type, kv_heads * head_size);
+  std::int64_t most = 0;
+  for (std::int64_t layer = 0; layer < layers; ++layer) {
+    most = std::max(most, kv_layer_bytes(*this, layer, kv_type));
+    if (kv_values_by_layer.empty()) break;
+  }
+  return most;
 }
 
 std::int64_t ModelShape::kv_bytes_per_position(std::string_view kv_type) const {
-  return layers * kv_bytes_per_position_per_layer(kv_type);
+  std::int64_t sum = 0;
+  for (std::int64_t layer = 0; layer < layers; ++layer) {
+    sum += kv_layer_bytes(*this, layer, kv_type);
+  }
+  return sum;
 }
 
 std::int64_t ModelShape::kv_bytes(std::int64_t positions, std::string_view kv_type) const {
-  std::int64_t kept = 0;
+  std::int64_t sum = 0;
   for (std::int64_t layer = 0; layer < layers; ++layer) {
-    kept += is_global(*this, layer) ? positions : std::min(positions, sliding_window);
+    const std::int64_t kept =
+        is_global(*this, layer) ? positions : std::min(positions, sliding_window);
+    sum += kept * kv_layer_bytes(*this, layer, kv_type);
   }
-  return kept * kv_bytes_per_position_per_layer(kv_type);
+  return sum;
 }
 
 double ModelShape::matmul_flops(std::int64_t rows) const {
   double weights_per_row = 0;
   for (const Tensor& tensor : tensors()) {
-    if (tensor.layer < 0 || tensor.rows == 1) continue;  // embedding, norms and biases
-    const std::int64_t used = tensor.tensor_class == TensorClass::kExperts ? experts_used : 1;
-    weights_per_row += static_cast<double>(tensor.rows * tensor.columns * used);
+    // Embedding, norms and biases are no matrix products; neither is what a step does not read.
+    if (tensor.layer < 0 || tensor.rows == 1 || tensor.name.ends_with(".bias")) continue;
+    if (tensor.tensor_class == TensorClass::kUnread) continue;
+    const auto weights = static_cast<double>(tensor.parameters());
+    const bool expert = tensor.tensor_class == TensorClass::kExperts && is_moe();
+    weights_per_row +=
+        expert ? weights * static_cast<double>(experts_used) / static_cast<double>(experts)
+               : weights;
   }
   return 2 *
          (weights_per_row * static_cast<double>(rows) + static_cast<double>(vocabulary * hidden));
@@ -217,17 +165,44 @@ double ModelShape::attention_flops(std::int64_t rows, std::int64_t cached) const
   for (std::int64_t layer = 0; layer < layers; ++layer) {
     positions += visible_positions(rows, cached, is_global(*this, layer) ? 0 : sliding_window);
   }
-  // Two FLOP each for query x key and for probability x value.
-  return 4 * static_cast<double>(heads * head_size) * positions;
+  // Two FLOP each for query x key and for probability x value; latent heads look at the latent.
+  const std::int64_t widths = latent ? 2 * latent->kv_rank + latent->rope_size : 2 * head_size;
+  return 2 * static_cast<double>(heads * widths) * positions;
 }
 
 std::int64_t ModelShape::memory_bytes(std::int64_t context, std::string_view kv_type) const {
   // Activations of one prefill block of 512 rows (the engines' default), f32: the residual stream
   // and its copy, the attention rows, gate and up, and one row of logits.
   constexpr std::int64_t kBlockRows = 512;
-  const std::int64_t wide = is_moe() ? expert_ffn * experts_used : ffn;
+  const std::int64_t wide = is_moe() ? expert_ffn * experts_used + shared_ffn : ffn;
   const std::int64_t row = 2 * hidden + (2 * heads + 2 * kv_heads) * head_size + 2 * wide;
   return weight_bytes() + kv_bytes(context, kv_type) + 4 * (kBlockRows * row + vocabulary);
+}
+
+std::string_view to_string(TensorClass tensor_class) {
+  switch (tensor_class) {
+    case TensorClass::kEmbedding:
+      return "embedding";
+    case TensorClass::kNorm:
+      return "norm";
+    case TensorClass::kAttention:
+      return "attention";
+    case TensorClass::kFeedForward:
+      return "feed_forward";
+    case TensorClass::kExperts:
+      return "experts";
+    case TensorClass::kSharedExperts:
+      return "shared_experts";
+    case TensorClass::kRouter:
+      return "router";
+    case TensorClass::kOther:
+      return "other";
+    case TensorClass::kUnread:
+      return "unread";
+    case TensorClass::kOutputHead:
+      return "output_head";
+  }
+  return "unknown";
 }
 
 }  // namespace mb
