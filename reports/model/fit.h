@@ -1,11 +1,8 @@
-// The inverse way to the model: parameters fitted to a sweep of a real engine over threads.
+// The inverse way to the model: parameters and advice from a sweep of a real engine.
 //
-//   seconds per token(T) = smoothmax(work / T_eff(T), ceiling) + dispatch * (T - 1)
-//   T_eff(T) = T up to the edge P, then P * (cliff + recovery * (T - P) / P)
-//
-// P is the number of physical cores, or of performance cores on hybrids. Five parameters, each with
-// physical bounds and a wide prior, so that a few points suffice: what the points do not show keeps
-// the prior's value and its wide interval. Robust least squares on log throughput.
+// A sweep over threads is fitted by the curve of thread_curve.h with a prior learned from published
+// sweeps, so that a few points suffice: what the points do not show keeps the prior's value and its
+// wide interval. Predictions come from the curves that the points leave open (thread_fit.h).
 //
 // Advice follows evidence: never more than the tolerance below the best measured point; a count
 // that was not measured is advised only if the low end of its prediction exceeds that point.
@@ -16,12 +13,15 @@
 #include <vector>
 
 #include "data/documents/sweep.h"
+#include "reports/model/thread_prior.h"
 
 namespace mb {
 
 struct FitOptions {
-  double tolerance = 0.02;  // throughput given up for fewer threads
-  std::vector<int> points;  // counts to use; empty: all
+  double tolerance = 0.02;       // throughput given up for fewer threads
+  std::vector<int> points = {};  // counts to use; empty: all
+  int resamples = 200;           // refits behind intervals and confidence, at least 10
+  ThreadPriors priors = learned_priors();
 };
 
 struct FitParameter {
@@ -32,22 +32,36 @@ struct FitParameter {
 struct FitPrediction {
   int threads = 0;
   double tokens_per_second = 0, low = 0, high = 0;   // 90 % interval of a measurement
+  std::string regime, limited_by;                    // words as in the recommendation
   std::optional<double> measured_tokens_per_second;  // used in the fit
+};
+
+// A count worth a thought.
+struct FitCandidate {
+  int threads = 0;
+  double tokens_per_second = 0;  // measured where it was, else predicted
+  double expected_loss = 0;      // share of the best count's throughput, mean over resamples
+  bool measured = false;
 };
 
 struct SeriesFit {
   std::string phase, label;
   std::optional<double> prompt_tokens, context_tokens;
-  // Empty, like `predicted`, with fewer than three thread counts: `reasons` says so.
+  // Empty, like `predicted`, without a usable point: `reasons` says so.
   std::vector<FitParameter> parameters;
-  double rms_log_error = 0;
+  double rms_log_error = 0;  // of the curve alone
   // saturation_threads: where the ceiling takes over (absent when it never does);
-  // core_edge_threads: P.
+  // core_edge_threads: P; cliff_threads, cliff_loss: the first measured count past P and what is
+  // lost there, where it is more than noise.
   std::map<std::string, double> edges;
-  // 1 to the logical CPUs. Measured points above are left out of all, and the reasons say so.
+  // Every count from 1 to the logical CPUs and every count in the series. Measured points above the
+  // logical CPUs are left out of the fit, and the reasons say so.
   std::vector<FitPrediction> predicted;
-  int recommended_threads = 0;     // 0: nothing usable was measured
-  std::string confidence = "low";  // high | medium | low
+  std::vector<FitCandidate> candidates;  // in order of threads
+  int recommended_threads = 0;           // 0: nothing usable was measured
+  double stability = 0;                  // share of resamples in which the advice loses no more
+                                         // than the tolerance, at least 2 %
+  std::string confidence = "low";        // high | medium | low
   std::vector<std::string> reasons;
 };
 

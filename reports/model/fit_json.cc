@@ -9,10 +9,9 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 Json to_json(const FitPrediction& prediction) {
-  Json json = {{"threads", prediction.threads},
-               {"tokens_per_second", prediction.tokens_per_second},
-               {"low", prediction.low},
-               {"high", prediction.high}};
+  Json json = {{"threads", prediction.threads}, {"tokens_per_second", prediction.tokens_per_second},
+               {"low", prediction.low},         {"high", prediction.high},
+               {"regime", prediction.regime},   {"limited_by", prediction.limited_by}};
   if (prediction.measured_tokens_per_second) {
     json["measured_tokens_per_second"] = *prediction.measured_tokens_per_second;
   }
@@ -25,7 +24,15 @@ Json to_json(const SeriesFit& fit) {
   if (fit.prompt_tokens) json["prompt_tokens"] = *fit.prompt_tokens;
   if (fit.context_tokens) json["context_tokens"] = *fit.context_tokens;
   json["recommended_threads"] = fit.recommended_threads;
+  json["candidates"] = Json::array();
+  for (const FitCandidate& each : fit.candidates) {
+    json["candidates"].push_back({{"threads", each.threads},
+                                  {"tokens_per_second", each.tokens_per_second},
+                                  {"expected_loss", each.expected_loss},
+                                  {"measured", each.measured}});
+  }
   json["confidence"] = fit.confidence;
+  json["stability"] = fit.stability;
   json["reasons"] = fit.reasons;
   json["rms_log_error"] = fit.rms_log_error;
   json["parameters"] = Json::object();

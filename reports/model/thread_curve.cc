@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 
 namespace mb {
 namespace {
@@ -11,9 +10,18 @@ namespace {
 // Throughput right past an edge against that at the edge, and its further gain for a full second
 // round of threads. The published sweeps lie within.
 constexpr double kCliffLow = 0.3, kCliffHigh = 1.15, kRecoveryLow = 0, kRecoveryHigh = 1;
+// Using every CPU costs less where each is a core of its own: in the published sweeps nothing to
+// speak of, against up to a third with hardware threads (5800H, 12700H), whose cores are shared
+// with whatever else runs.
+constexpr double kAllCpusAlone = -2;
+// Dispatch grows with the threads while the time it adds to shrinks with them, so its share at P is
+// larger on larger machines. Published sweeps hold two machines beyond 64 cores: a middle way.
+constexpr double kDispatchGrowth = 0.5, kDispatchFrom = 16;
 constexpr double kLargest = 30;  // of an exponent: keeps damaged data finite
 
-double logistic(double x, double low, double high) { return low + (high - low) / (1 + std::exp(-x)); }
+double logistic(double x, double low, double high) {
+  return low + (high - low) / (1 + std::exp(-x));
+}
 
 double exponential(double x) { return std::exp(std::clamp(x, -kLargest, kLargest)); }
 
@@ -29,8 +37,8 @@ double effective_threads(const CurveFigures& figures, const ThreadLayout& layout
   const double on_cores = std::min(threads, layout.cores);
   double effective = on_cores;
   if (on_cores > layout.fast) {
-    effective = layout.fast *
-                past(layout.fast, on_cores, figures.slow_cliff, figures.slow_recovery);
+    effective =
+        layout.fast * past(layout.fast, on_cores, figures.slow_cliff, figures.slow_recovery);
   }
   if (threads > layout.cores) {
     effective *= past(layout.cores, threads, figures.cliff, figures.recovery);
@@ -52,23 +60,23 @@ CurveMask curve_mask(const ThreadLayout& layout) {
 
 CurveFigures curve_figures(const CurveVector& x, const ThreadLayout& layout) {
   const double work = exponential(x[kWork]);
-  const double ceiling = work / (getenv("T_ONE")?1 + layout.cores * exponential(x[kSaturation]):layout.cores * exponential(x[kSaturation]));
-  const double sharpness = std::clamp(std::exp(x[kSharpness]), 0.5, 20.0);
+  const double alone = layout.logical > layout.cores ? 0 : kAllCpusAlone;
+  const double larger = kDispatchGrowth * std::max(0.0, std::log(layout.cores / kDispatchFrom));
   CurveFigures figures{
       .work_seconds = work,
-      .ceiling_seconds = ceiling,
+      .ceiling_seconds = work / (1 + layout.cores * exponential(x[kSaturation])),
       .dispatch_seconds = 0,
-      .sharpness = sharpness,
+      .sharpness = std::clamp(std::exp(x[kSharpness]), 0.5, 20.0),
       .cliff = logistic(x[kCliff], kCliffLow, kCliffHigh),
       .recovery = logistic(x[kRecovery], kRecoveryLow, kRecoveryHigh),
       .slow_cliff = logistic(x[kSlowCliff], kCliffLow, kCliffHigh),
       .slow_recovery = logistic(x[kSlowRecovery], kRecoveryLow, kRecoveryHigh),
-      .all_cpus_factor = std::exp(std::min(kLargest, exponential(x[kAllCpus]))),
+      .all_cpus_factor = std::exp(std::min(kLargest, exponential(x[kAllCpus] + alone))),
       .second_socket_factor = exponential(x[kSecondSocket])};
-  const double at_cores =
-      smooth_max(work / effective_threads(figures, layout, layout.cores), ceiling, sharpness);
+  const double at_cores = smooth_max(work / effective_threads(figures, layout, layout.cores),
+                                     figures.ceiling_seconds, figures.sharpness);
   figures.dispatch_seconds =
-      exponential(x[kDispatch]) * at_cores / std::max(1.0, layout.cores - 1);
+      exponential(x[kDispatch] + larger) * at_cores / std::max(1.0, layout.cores - 1);
   return figures;
 }
 

@@ -7,8 +7,8 @@
 //              then T_eff(P) * (cliff + recovery * (T - P) / P)
 //
 // The parameters are free of scale but one: a ceiling stands as the threads that reach it, as a
-// share of P, and dispatch as its share of the time at P. So machines of any size and models of any
-// weight can share one prior.
+// share of P (more than one always: no core alone exhausts a memory), and dispatch as its share of
+// the time at P. So machines of any size and models of any weight can share one prior.
 #pragma once
 #include <Eigen/Core>
 #include <array>
@@ -22,13 +22,13 @@ struct ThreadLayout {
 
 // Unbounded coordinates: logarithms of positive figures, logits of bounded ones.
 enum CurveParameter {
-  kWork,          // ln seconds of one thread for a token
-  kSaturation,    // ln of threads that reach the ceiling, as a share of P
-  kDispatch,      // ln of dispatch at P, as a share of the other time there
-  kSharpness,     // ln of smoothmax's power
-  kCliff,         // logit within kCliffLow .. kCliffHigh
-  kRecovery,      // logit within kRecoveryLow .. kRecoveryHigh
-  kSlowCliff,     // the same two for a hybrid's slower cores
+  kWork,        // ln seconds of one thread for a token
+  kSaturation,  // ln of the threads beyond the first that reach the ceiling, as a share of P
+  kDispatch,    // ln of dispatch at P, as a share of the other time there, where P is 16 or less
+  kSharpness,   // ln of smoothmax's power
+  kCliff,       // logit within kCliffLow .. kCliffHigh
+  kRecovery,    // logit within kRecoveryLow .. kRecoveryHigh
+  kSlowCliff,   // the same two for a hybrid's slower cores
   kSlowRecovery,
   kAllCpus,       // ln of the log of the factor by which using every CPU is longer
   kSecondSocket,  // log of the factor by which more than one socket is longer

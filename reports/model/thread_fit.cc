@@ -1,6 +1,6 @@
-// Levenberg-Marquardt on the curve's coordinates. Residuals are log errors, Huber-weighted, followed
-// by one row a parameter for its prior. Several starts, with and without a visible ceiling, keep the
-// most likely curve out of poorer minima; draws start from it.
+// Levenberg-Marquardt on the curve's coordinates. Residuals are log errors, Huber-weighted,
+// followed by one row a parameter for its prior. Several starts, with and without a visible
+// ceiling, keep the most likely curve out of poorer minima; draws start from it.
 #include "reports/model/thread_fit.h"
 
 #include <Eigen/Dense>
@@ -14,17 +14,19 @@ namespace {
 
 using Matrix = Eigen::Matrix<double, kCurveParameters, kCurveParameters>;
 
-double tune(const char* name, double value) {
-  const char* text = std::getenv(name);
-  return text ? std::atof(text) : value;
-}
-// Runs of real engines repeat within a few per cent.
-double kNoise = tune("T_NOISE", 0.012);
-// What a curve of this form misses of real sweeps, alike for counts within a factor exp(kReach).
-double kMisfit = tune("T_MISFIT", 0.03);
-double kReach = tune("T_REACH", 0.7);
-double kDegrees = tune("T_NU", 6), kEdge = tune("T_EDGE", 0.4), kSmtMisfit = tune("T_SMT", 2);
-double kHuber = tune("T_HUBER", 0.1);  // log error beyond which a point is an outlier, not noise
+// Chosen, with the interval below, by leaving out whole machines of the published sweeps.
+constexpr double kNoise = 0.012;   // runs of real engines repeat within a per cent or two
+constexpr double kMisfit = 0.035;  // what a curve of this form misses of real sweeps,
+constexpr double kReach = 0.5;     // alike for counts within a factor of exp(kReach),
+constexpr double kAcross = 0.4;    // less alike across an edge of the machine,
+constexpr double kSmtMisfit = 2;   // and this many times larger where cores are shared
+// The noise that a series' own misfit suggests, against what is usual, counts as that of so many
+// points.
+constexpr double kUsualPoints = 6;
+constexpr double kHuber = 0.1;  // log error beyond which a point is an outlier, not noise
+// The interval holds nine measurements in ten, most of the rest below it: its low end is what
+// advice leans on, and a high end seldom passed costs nothing.
+constexpr double kBelow = 0.095, kAbove = 0.005;
 
 struct Problem {
   const std::vector<ThreadPoint>& points;
@@ -34,9 +36,7 @@ struct Problem {
   std::vector<double> log_rates;
 
   double point_noise() const { return std::hypot(kNoise, kMisfit); }
-  Eigen::Index rows() const {
-    return static_cast<Eigen::Index>(points.size()) + kCurveParameters;
-  }
+  Eigen::Index rows() const { return static_cast<Eigen::Index>(points.size()) + kCurveParameters; }
 
   // Residuals in units of their noise, priors last. Outliers count less.
   Eigen::VectorXd residuals(const CurveVector& x) const {
@@ -46,9 +46,8 @@ struct Problem {
       const double error =
           -std::log(curve_terms(figures, layout, points[i].threads).total) - log_rates[i];
       const double size = std::abs(error);
-      const double weight = size > kHuber
-                                ? std::sqrt(2 * kHuber / size - kHuber * kHuber / (size * size))
-                                : 1;
+      const double weight =
+          size > kHuber ? std::sqrt(2 * kHuber / size - kHuber * kHuber / (size * size)) : 1;
       r[static_cast<Eigen::Index>(i)] = weight * error / point_noise();
     }
     r.tail<kCurveParameters>() = (x - prior.mean).cwiseQuotient(prior.deviation);
@@ -137,7 +136,8 @@ CurveFit fit_curve(const std::vector<ThreadPoint>& points, const ThreadLayout& l
   CurveFit fit;
   const Minimum best = most_likely(problem);
   fit.x = best.x;
-  fit.scale = std::sqrt((kDegrees + best.cost) / (kDegrees + static_cast<double>(points.size()) - 1));
+  fit.scale = std::sqrt((kUsualPoints + best.cost) /
+                        (kUsualPoints + static_cast<double>(points.size()) - 1));
   double squares = 0;
   for (std::size_t i = 0; i < points.size(); ++i) {
     const double error = log_throughput(fit.x, layout, points[i].threads) - problem.log_rates[i];
@@ -150,7 +150,8 @@ CurveFit fit_curve(const std::vector<ThreadPoint>& points, const ThreadLayout& l
   Problem shaken = problem;
   for (int draw = 0; draw < draws; ++draw) {
     for (std::size_t i = 0; i < points.size(); ++i) {
-      shaken.log_rates[i] = problem.log_rates[i] + fit.scale * problem.point_noise() * normal(random);
+      shaken.log_rates[i] =
+          problem.log_rates[i] + fit.scale * problem.point_noise() * normal(random);
     }
     for (int k = 0; k < kCurveParameters; ++k) {
       shaken.prior.mean[k] = problem.prior.mean[k] + problem.prior.deviation[k] * normal(random);
@@ -160,66 +161,96 @@ CurveFit fit_curve(const std::vector<ThreadPoint>& points, const ThreadLayout& l
   return fit;
 }
 
+namespace {
+
+// How residuals of two counts go together: the covariance of what the curve misses.
+struct Misfit {
+  const ThreadLayout& layout;
+  double scale;
+
+  int region(double threads) const {
+    return (layout.fast < layout.cores && threads > layout.fast) +
+           (layout.socket < layout.cores && threads > layout.socket) + (threads > layout.cores) +
+           (layout.logical > layout.cores && threads >= layout.logical);
+  }
+  double amplitude(double threads) const {
+    return scale * kMisfit * (threads > layout.cores ? kSmtMisfit : 1);
+  }
+  double covariance(double a, double b) const {
+    return amplitude(a) * amplitude(b) * std::exp(-std::abs(std::log(a / b)) / kReach) *
+           std::pow(kAcross, std::abs(region(a) - region(b)));
+  }
+};
+
+// Normal deviates at even quantiles in an order that has nothing to do with the draws'.
+std::vector<double> spread_deviates(std::size_t count) {
+  std::mt19937 random(2);
+  std::normal_distribution<double> normal;
+  std::vector<double> deviates(count);
+  for (double& deviate : deviates) deviate = normal(random);
+  return deviates;
+}
+
+double quantile(std::vector<double>& values, double share) {
+  const auto at = static_cast<std::ptrdiff_t>(share * static_cast<double>(values.size() - 1) + 0.5);
+  std::nth_element(values.begin(), values.begin() + at, values.end());
+  return values[static_cast<std::size_t>(at)];
+}
+
+}  // namespace
+
 std::vector<CountPrediction> predict_counts(const CurveFit& fit,
                                             const std::vector<ThreadPoint>& points,
                                             const ThreadLayout& layout,
                                             const std::vector<int>& counts) {
+  constexpr std::size_t kDeviates = 8;  // measurements imagined a draw
   const auto size = static_cast<Eigen::Index>(points.size());
-  const auto region = [&](double t) {
-    return (t > layout.fast) + (t > layout.cores) + (t >= layout.logical && layout.logical > layout.cores) +
-           (t > layout.socket && layout.socket < layout.cores);
+  const auto threads_at = [&](Eigen::Index i) {
+    return static_cast<double>(points[static_cast<std::size_t>(i)].threads);
   };
-  const auto amplitude = [&](double t) {
-    return fit.scale * kMisfit * (t > layout.cores ? kSmtMisfit : 1);
-  };
-  const auto alike = [&](double a, double b) {
-    return amplitude(a) * amplitude(b) * std::exp(-std::abs(std::log(a / b)) / kReach) *
-           std::pow(kEdge, std::abs(region(a) - region(b)));
-  };
+  const Misfit misfit{layout, fit.scale};
   const double noise = fit.scale * kNoise;
   Eigen::MatrixXd covariance(size, size);
   for (Eigen::Index i = 0; i < size; ++i) {
     for (Eigen::Index j = 0; j < size; ++j) {
-      covariance(i, j) = alike(points[static_cast<std::size_t>(i)].threads,
-                               points[static_cast<std::size_t>(j)].threads) +
-                         (i == j ? noise * noise : 0);
+      covariance(i, j) =
+          misfit.covariance(threads_at(i), threads_at(j)) + (i == j ? noise * noise : 0);
     }
   }
   const Eigen::LDLT<Eigen::MatrixXd> solver(covariance);
-  const auto count_draws = static_cast<Eigen::Index>(fit.draws.size());
-  Eigen::MatrixXd weighted(size, count_draws);  // covariance^-1 * residuals
+
+  Eigen::MatrixXd residuals(size, static_cast<Eigen::Index>(fit.draws.size()));
   std::vector<CurveFigures> figures;
-  for (Eigen::Index d = 0; d < count_draws; ++d) {
+  for (Eigen::Index d = 0; d < residuals.cols(); ++d) {
     figures.push_back(curve_figures(fit.draws[static_cast<std::size_t>(d)], layout));
     for (Eigen::Index i = 0; i < size; ++i) {
-      const ThreadPoint& point = points[static_cast<std::size_t>(i)];
-      weighted(i, d) = std::log(point.tokens_per_second) +
-                       std::log(curve_terms(figures.back(), layout, point.threads).total);
+      residuals(i, d) = std::log(points[static_cast<std::size_t>(i)].tokens_per_second) +
+                        std::log(curve_terms(figures.back(), layout, threads_at(i)).total);
     }
   }
-  weighted = solver.solve(weighted).eval();
+  const Eigen::MatrixXd weighted = solver.solve(residuals);
+  const std::vector<double> deviates = spread_deviates(kDeviates * fit.draws.size());
 
   std::vector<CountPrediction> predicted;
   for (const int threads : counts) {
-    CountPrediction out{.threads = threads, .log_rate = 0, .deviation = 0, .log_draws = {}};
+    CountPrediction out{.threads = threads};
     Eigen::VectorXd near(size);
-    for (Eigen::Index i = 0; i < size; ++i) {
-      near[i] = alike(threads, points[static_cast<std::size_t>(i)].threads);
+    for (Eigen::Index i = 0; i < size; ++i) near[i] = misfit.covariance(threads, threads_at(i));
+    const double open = misfit.covariance(threads, threads) - near.dot(solver.solve(near));
+    const double deviation = std::sqrt(std::max(0.0, open) + noise * noise);
+    const Eigen::VectorXd shift = weighted.transpose() * near;
+    std::vector<double> measurements;
+    for (std::size_t d = 0; d < figures.size(); ++d) {
+      out.log_draws.push_back(-std::log(curve_terms(figures[d], layout, threads).total) +
+                              shift[static_cast<Eigen::Index>(d)]);
+      for (std::size_t k = 0; k < kDeviates; ++k) {
+        measurements.push_back(out.log_draws.back() + deviation * deviates[d * kDeviates + k]);
+      }
     }
-    double sum = 0, squares = 0;
-    for (Eigen::Index d = 0; d < count_draws; ++d) {
-      const double curve =
-          -std::log(curve_terms(figures[static_cast<std::size_t>(d)], layout, threads).total) +
-          near.dot(weighted.col(d));
-      out.log_draws.push_back(curve);
-      sum += curve;
-      squares += curve * curve;
-    }
-    const auto n = static_cast<double>(count_draws);
-    out.log_rate = sum / n;
-    const double open = std::max(0.0, alike(threads, threads) - near.dot(solver.solve(near)));
-    out.deviation =
-        std::sqrt(std::max(0.0, squares / n - out.log_rate * out.log_rate) + open + noise * noise);
+    std::vector<double> sorted = out.log_draws;
+    out.log_rate = quantile(sorted, 0.5);
+    out.log_low = std::min(out.log_rate, quantile(measurements, kBelow));
+    out.log_high = std::max(out.log_rate, quantile(measurements, 1 - kAbove));
     predicted.push_back(std::move(out));
   }
   return predicted;

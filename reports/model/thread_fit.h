@@ -34,8 +34,8 @@ CurveFit fit_curve(const std::vector<ThreadPoint>& points, const ThreadLayout& l
 
 struct CountPrediction {
   int threads = 0;
-  double log_rate = 0, deviation = 0;  // of a measurement to come
-  std::vector<double> log_draws;       // of the curve, led through the points; one a draw
+  double log_rate = 0, log_low = 0, log_high = 0;  // median; 90 % interval of a measurement
+  std::vector<double> log_draws;                   // the engine's rate, one a draw
 };
 std::vector<CountPrediction> predict_counts(const CurveFit& fit,
                                             const std::vector<ThreadPoint>& points,

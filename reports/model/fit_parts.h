@@ -1,0 +1,26 @@
+// What the files of the sweep's fit share; for them only.
+#pragma once
+#include <vector>
+
+#include "reports/model/fit.h"
+
+namespace mb {
+
+// What one series over threads offers to a fit.
+struct ThreadSeries {
+  std::vector<ThreadPoint> points;  // one a count, in order, at most the logical CPUs
+  std::vector<int> counts;          // to predict, in order
+  ThreadLayout layout;
+  double heads = 0;  // of attention; 0: unknown
+};
+
+// Words as in the recommendation document.
+std::string_view regime_name(std::string_view phase, std::optional<double> prompt_tokens,
+                             std::string_view limited_by);
+
+// Sets recommended_threads, candidates, stability and their reasons. `predicted` in order of
+// threads, no count above the logical CPUs is advised.
+void advise_threads(SeriesFit& out, const ThreadSeries& series,
+                    const std::vector<CountPrediction>& predicted, double tolerance);
+
+}  // namespace mb
