@@ -1,8 +1,8 @@
 // A thread count from measured points and predictions. The best measured point is the bar. Counts
 // that reach it are weighed: measured ones within the tolerance, others whose low end exceeds it.
 // Of those within the tolerance of the best the smallest is advised. Among unmeasured counts whose
-// predictions do not differ, the one that divides the work most evenly is taken: engines split heads
-// and rows in equal parts, and a part too many can cost half.
+// predictions do not differ, the one that divides the work most evenly is taken: engines split
+// heads and rows in equal parts, and a part too many can cost half.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -14,7 +14,7 @@
 namespace mb {
 namespace {
 
-constexpr double kSameRate = 0.01;  // predictions nearer than this do not differ
+constexpr double kSameRate = 0.01;   // predictions nearer than this do not differ
 constexpr double kLeastLoss = 0.02;  // DESIGN section 5: the tolerance that stability is judged by
 
 struct Option {
@@ -34,11 +34,11 @@ std::vector<Option> options_of(const ThreadSeries& series,
     const auto known = std::ranges::find(series.points, count.threads, &ThreadPoint::threads);
     const bool measured = known != series.points.end();
     const double rate = measured ? known->tokens_per_second : std::exp(count.log_rate);
-    options.push_back({.count = &count,
-                       .rate = rate,
-                       .measured = measured,
-                       .allowed = measured ? rate >= (1 - tolerance) * bar
-                                           : std::exp(count.log_low) > bar});
+    options.push_back(
+        {.count = &count,
+         .rate = rate,
+         .measured = measured,
+         .allowed = measured ? rate >= (1 - tolerance) * bar : std::exp(count.log_low) > bar});
   }
   return options;
 }
@@ -52,8 +52,8 @@ const Option& choose(const std::vector<Option>& options, const ThreadSeries& ser
   const auto good = [&](const Option& option, double loss) {
     return option.allowed && option.rate >= (1 - loss) * best->rate;
   };
-  const Option& first = *std::ranges::find_if(
-      options, [&](const Option& option) { return good(option, tolerance); });
+  const Option& first =
+      *std::ranges::find_if(options, [&](const Option& option) { return good(option, tolerance); });
   if (first.measured) return first;
   const int heads = series.heads >= 1 ? static_cast<int>(series.heads) : 64;
   const Option* even = &first;

@@ -23,6 +23,7 @@ constexpr double kSmtMisfit = 2;   // and this many times larger where cores are
 // The noise that a series' own misfit suggests, against what is usual, counts as that of so many
 // points.
 constexpr double kUsualPoints = 6;
+constexpr int kScaleRounds = 3;
 constexpr double kHuber = 0.1;  // log error beyond which a point is an outlier, not noise
 // The interval holds nine measurements in ten, most of the rest below it: its low end is what
 // advice leans on, and a high end seldom passed costs nothing.
@@ -34,8 +35,9 @@ struct Problem {
   CurveMask mask;
   CurvePrior prior;
   std::vector<double> log_rates;
+  double scale = 1;  // of the noise, against what is usual
 
-  double point_noise() const { return std::hypot(kNoise, kMisfit); }
+  double point_noise() const { return scale * std::hypot(kNoise, kMisfit); }
   Eigen::Index rows() const { return static_cast<Eigen::Index>(points.size()) + kCurveParameters; }
 
   // Residuals in units of their noise, priors last. Outliers count less.
@@ -134,13 +136,20 @@ CurveFit fit_curve(const std::vector<ThreadPoint>& points, const ThreadLayout& l
   }
   centre_scale(problem);
   CurveFit fit;
-  const Minimum best = most_likely(problem);
+  Minimum best = most_likely(problem);
+  for (int round = 0; round < kScaleRounds; ++round) {
+    // What this series' own misfit says of its noise; with the new noise the curve moves a little.
+    const double cost = best.cost * problem.scale * problem.scale;
+    problem.scale =
+        std::sqrt((kUsualPoints + cost) / (kUsualPoints + static_cast<double>(points.size()) - 1));
+    best = minimise(problem, best.x);
+  }
   fit.x = best.x;
-  fit.scale = std::sqrt((kUsualPoints + best.cost) /
-                        (kUsualPoints + static_cast<double>(points.size()) - 1));
+  fit.scale = problem.scale;
   double squares = 0;
   for (std::size_t i = 0; i < points.size(); ++i) {
     const double error = log_throughput(fit.x, layout, points[i].threads) - problem.log_rates[i];
+    fit.log_errors.push_back(error);
     squares += error * error;
   }
   fit.rms_log_error = std::sqrt(squares / static_cast<double>(points.size()));
@@ -150,8 +159,7 @@ CurveFit fit_curve(const std::vector<ThreadPoint>& points, const ThreadLayout& l
   Problem shaken = problem;
   for (int draw = 0; draw < draws; ++draw) {
     for (std::size_t i = 0; i < points.size(); ++i) {
-      shaken.log_rates[i] =
-          problem.log_rates[i] + fit.scale * problem.point_noise() * normal(random);
+      shaken.log_rates[i] = problem.log_rates[i] + problem.point_noise() * normal(random);
     }
     for (int k = 0; k < kCurveParameters; ++k) {
       shaken.prior.mean[k] = problem.prior.mean[k] + problem.prior.deviation[k] * normal(random);
@@ -213,9 +221,11 @@ std::vector<CountPrediction> predict_counts(const CurveFit& fit,
   Eigen::MatrixXd covariance(size, size);
   for (Eigen::Index i = 0; i < size; ++i) {
     for (Eigen::Index j = 0; j < size; ++j) {
-      covariance(i, j) =
-          misfit.covariance(threads_at(i), threads_at(j)) + (i == j ? noise * noise : 0);
+      covariance(i, j) = misfit.covariance(threads_at(i), threads_at(j));
     }
+    // An outlier says nothing about its neighbours.
+    const double error = std::abs(fit.log_errors[static_cast<std::size_t>(i)]);
+    covariance(i, i) += std::pow(error > kHuber ? error : noise, 2);
   }
   const Eigen::LDLT<Eigen::MatrixXd> solver(covariance);
 

@@ -23,6 +23,7 @@ struct ThreadPoint {
 struct CurveFit {
   CurveVector x;                   // most likely
   double scale = 1;                // of the noise, against what is usual
+  std::vector<double> log_errors;  // of the curve alone, at the points
   double rms_log_error = 0;        // of the curve alone, at the points
   std::vector<CurveVector> draws;  // as likely as each other
 };

@@ -18,13 +18,12 @@ CurvePrior prior(const Row& mean, const Row& deviation) {
 // on a core do half to all of one's work each; slow cores of hybrids add up, none too badly; all
 // CPUs and a second socket cost little as a rule and much at times.
 const ThreadPriors& physical_priors() {
-  static const ThreadPriors priors = {
-      prior({0, 0.5, -3.5, 0.8, -0.3, -0.4, 1.2, -0.4, -3, 0.15},
-            {3, 0.8, 1.2, 0.4, 0.8, 0.8, 0.8, 0.8, 1.6, 0.4}),
-      prior({0, -1.5, -2, 0.7, -0.3, -0.4, 1.2, -0.4, -3, 0.15},
-            {3, 1, 0.7, 0.4, 0.8, 0.8, 0.8, 0.8, 1.6, 0.4}),
-      prior({0, -0.3, -2.6, 0.7, -0.3, -0.4, 1.2, -0.4, -3, 0.15},
-            {3, 1, 1.2, 0.4, 0.8, 0.8, 0.8, 0.8, 1.6, 0.4})};
+  static const ThreadPriors priors = {prior({0, 0.5, -3.5, 0.8, -0.3, -0.4, 1.2, -0.4, -3, 0.15},
+                                            {3, 0.8, 1.2, 0.4, 0.8, 0.8, 0.8, 0.8, 1.6, 0.4}),
+                                      prior({0, -1.5, -2, 0.7, -0.3, -0.4, 1.2, -0.4, -3, 0.15},
+                                            {3, 1, 0.7, 0.4, 0.8, 0.8, 0.8, 0.8, 1.6, 0.4}),
+                                      prior({0, -0.3, -2.6, 0.7, -0.3, -0.4, 1.2, -0.4, -3, 0.15},
+                                            {3, 1, 1.2, 0.4, 0.8, 0.8, 0.8, 0.8, 1.6, 0.4})};
   return priors;
 }
 
