@@ -70,13 +70,24 @@ def rules(document, rates):
     yield "fewest within 2 % (hindsight)", min(c for c in rates if rates[c] >= 0.98 * best)
 
 
-def fit(program, document, series, shown):
+def priors_without(learner, machine, folders, cache={}):
+    """A priors file learned from all other machines."""
+    if machine not in cache:
+        text = subprocess.run([learner, "--without", machine, *folders], capture_output=True,
+                              text=True, check=True).stdout
+        with tempfile.NamedTemporaryFile("w", suffix=".json", delete=False) as file:
+            file.write(text)
+        cache[machine] = file.name
+    return cache[machine]
+
+
+def fit(program, document, series, shown, priors):
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(dict(document, series=[series]), file)
         file.flush()
         done = subprocess.run(
             [program, "fit", file.name, "--points", ",".join(map(str, shown)), "--tolerance", "0",
-             "--json"], capture_output=True, text=True, check=False)
+             "--json"] + (["--priors", priors] if priors else []), capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"score_advice: {program} fit failed: {done.stderr.strip()}")
     return json.loads(done.stdout)["series"][0]
@@ -110,7 +121,7 @@ class Score:
         cells = [mean, ordered[int(0.95 * len(ordered))], ordered[-1]]
         if self.errors:
             cells += [statistics.median(self.errors), sum(self.inside) / len(self.inside)]
-        text = [f"{100 * cell:8.1f} %" for cell in cells]
+        text = [f"{100 * cell:8.2f} %" for cell in cells]
         return f"{name:32}" + "".join(text)
 
 
@@ -118,6 +129,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folders", nargs="+")
     parser.add_argument("--program", required=True, help="the built memory_benchmark")
+    parser.add_argument("--leave-out", metavar="LEARNER",
+                        help="learn_priors: score each machine by priors that never saw it")
     parser.add_argument("--verbose", action="store_true", help="list the series that lose most")
     arguments = parser.parse_args()
     scores = {}
@@ -128,9 +141,11 @@ def main():
         machines.add(document["machine"]["cpu"])
         for rule, advised in rules(document, rates):
             scores.setdefault(rule, Score()).add(name, document, series, rates, advised)
+        priors = arguments.leave_out and priors_without(
+            arguments.leave_out, document["machine"]["cpu"], arguments.folders)
         for view in VIEWS:
             shown = shown_counts(document, rates, view)
-            answer = fit(arguments.program, document, series, shown)
+            answer = fit(arguments.program, document, series, shown, priors)
             score = scores.setdefault(f"memory_benchmark fit, {view}", Score())
             score.add(name, document, series, rates, answer["recommended_threads"])
             score.add_predictions(rates, shown, answer["predicted"])

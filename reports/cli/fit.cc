@@ -48,12 +48,21 @@ int run_fit(const Arguments& arguments) {
               "  memory_benchmark fit sweep.json --points 1,4,8\n");
   flags.value("points", "LIST", "use these thread counts only (default: all)")
       .value("tolerance", "SHARE", "loss accepted for fewer threads (default 2%)")
+      .value("resamples", "N", "refits behind intervals and confidence (default 200)")
+      .value("priors", "FILE", "priors learned elsewhere (see data/priors; default: built in)")
       .flag("json", "print {\"series\": [...]}");
   if (!flags.parse(arguments)) return 0;
   FitOptions options;
   if (const auto points = flags.get("points")) options.points = parse_threads("--points", *points);
   if (const auto share = flags.get("tolerance")) {
     options.tolerance = parse_share("--tolerance", *share);
+  }
+  if (const auto count = flags.get("resamples")) {
+    options.resamples =
+        static_cast<int>(std::min<std::int64_t>(10000, parse_count("--resamples", *count, 10)));
+  }
+  if (const auto priors = flags.get("priors")) {
+    options.priors = thread_priors_from_json_text(read_file(*priors), *priors);
   }
   const std::string& file = flags.positional(0);
   const std::vector<SeriesFit> fits =

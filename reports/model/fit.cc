@@ -76,23 +76,6 @@ void leave_out_oversubscribed(ThreadSeries& series, SeriesFit& out) {
   }
 }
 
-ThreadSeries thread_series(const Sweep& sweep, const SweepSeries& series, SeriesFit& out,
-                           const FitOptions& options) {
-  ThreadSeries made{.points = usable_points(series, options), .counts = {}, .layout = {}};
-  if (made.points.empty()) return made;
-  made.heads = sweep.model.n_head.value_or(0);
-  made.layout = machine_layout(sweep.machine, made.points.back().threads);
-  leave_out_oversubscribed(made, out);
-  const int logical = std::min(static_cast<int>(made.layout.logical), kMostPredicted);
-  for (int threads = 1; threads <= logical; ++threads) made.counts.push_back(threads);
-  for (const SweepPoint& point : series.points) {
-    if (point.threads.value_or(0) > logical) made.counts.push_back(*point.threads);
-  }
-  std::ranges::sort(made.counts);
-  made.counts.erase(std::ranges::unique(made.counts).begin(), made.counts.end());
-  return made;
-}
-
 std::string_view limiting_term(const CurveTerms& terms) {
   if (terms.dispatch >= std::max(terms.work, terms.ceiling)) return "dispatch";
   return terms.ceiling >= terms.work ? "weights" : "compute";
@@ -254,6 +237,23 @@ SeriesFit fit_series(const Sweep& sweep, const SweepSeries& series, const FitOpt
 }
 
 }  // namespace
+
+ThreadSeries thread_series(const Sweep& sweep, const SweepSeries& series, SeriesFit& out,
+                           const FitOptions& options) {
+  ThreadSeries made{.points = usable_points(series, options), .counts = {}, .layout = {}};
+  if (made.points.empty()) return made;
+  made.heads = sweep.model.n_head.value_or(0);
+  made.layout = machine_layout(sweep.machine, made.points.back().threads);
+  leave_out_oversubscribed(made, out);
+  const int logical = std::min(static_cast<int>(made.layout.logical), kMostPredicted);
+  for (int threads = 1; threads <= logical; ++threads) made.counts.push_back(threads);
+  for (const SweepPoint& point : series.points) {
+    if (point.threads.value_or(0) > logical) made.counts.push_back(*point.threads);
+  }
+  std::ranges::sort(made.counts);
+  made.counts.erase(std::ranges::unique(made.counts).begin(), made.counts.end());
+  return made;
+}
 
 std::string_view regime_name(std::string_view phase, std::optional<double> prompt_tokens,
                              std::string_view limited_by) {

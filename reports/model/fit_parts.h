@@ -14,6 +14,10 @@ struct ThreadSeries {
   double heads = 0;  // of attention; 0: unknown
 };
 
+// The points that `options` wants; empty when none is usable. What was left out is said in `out`.
+ThreadSeries thread_series(const Sweep& sweep, const SweepSeries& series, SeriesFit& out,
+                           const FitOptions& options);
+
 // Words as in the recommendation document.
 std::string_view regime_name(std::string_view phase, std::optional<double> prompt_tokens,
                              std::string_view limited_by);

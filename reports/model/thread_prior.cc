@@ -1,40 +1,75 @@
-// The tables. Columns in the order of CurveParameter; the scale's mean comes from the points.
+// The priors' documents, embedded. The scale has no prior but a wide one around its points.
 #include "reports/model/thread_prior.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "data/error.h"
+#include "embedded/embedded_priors.h"
 
 namespace mb {
 namespace {
 
-using Row = std::array<double, kCurveParameters>;
+constexpr double kScaleDeviation = 3;  // of ln seconds
 
-CurvePrior prior(const Row& mean, const Row& deviation) {
-  return {CurveVector(mean.data()), CurveVector(deviation.data())};
+constexpr std::array<std::string_view, kCurveParameters> kNames = {
+    "work",     "saturation", "dispatch",      "sharpness", "cliff",
+    "recovery", "slow_cliff", "slow_recovery", "all_cpus",  "second_socket"};
+
+ThreadPriors embedded(std::string_view name) {
+  for (const EmbeddedFile& file : embedded_priors()) {
+    if (file.name == name) return thread_priors_from_json_text(file.content, name);
+  }
+  throw Error(ErrorCode::kFailure, fmt::format("{} was not embedded", name));
 }
 
 }  // namespace
 
-// Prefill scales nearly to all cores, decode saturates at a quarter of them; two hardware threads
-// on a core do half to all of one's work each; slow cores of hybrids add up, none too badly; all
-// CPUs and a second socket cost little as a rule and much at times.
+ThreadPriors thread_priors_from_json_text(std::string_view text, std::string_view origin) {
+  ThreadPriors priors;
+  try {
+    const auto json = nlohmann::json::parse(text);
+    for (std::size_t phase = 0; phase < kSweepPhases.size(); ++phase) {
+      const auto& table = json.at(std::string(kSweepPhases[phase]));
+      priors[phase].deviation[kWork] = kScaleDeviation;
+      for (int k = kWork + 1; k < kCurveParameters; ++k) {
+        const auto& pair = table.at(std::string(kNames[static_cast<std::size_t>(k)]));
+        priors[phase].mean[k] = pair.at(0).get<double>();
+        priors[phase].deviation[k] = pair.at(1).get<double>();
+        if (!(priors[phase].deviation[k] > 0)) throw std::invalid_argument("deviation above 0");
+      }
+    }
+  } catch (const std::exception& error) {
+    throw Error(
+        ErrorCode::kFailure,
+        fmt::format("{}: not a priors file ({}); learn_priors writes one", origin, error.what()));
+  }
+  return priors;
+}
+
+std::string to_json_text(const ThreadPriors& priors, std::string_view source) {
+  std::string text = fmt::format("{{\n \"source\": {}", nlohmann::json(source).dump());
+  for (std::size_t phase = 0; phase < kSweepPhases.size(); ++phase) {
+    text += fmt::format(",\n \"{}\": {{", kSweepPhases[phase]);
+    for (int k = kWork + 1; k < kCurveParameters; ++k) {
+      text += fmt::format("{}\"{}\": [{:.2f}, {:.2f}]", k == kWork + 1 ? "" : ", ",
+                          kNames[static_cast<std::size_t>(k)], priors[phase].mean[k],
+                          priors[phase].deviation[k]);
+    }
+    text += "}";
+  }
+  return text + "\n}\n";
+}
+
 const ThreadPriors& physical_priors() {
-  static const ThreadPriors priors = {prior({0, 0.5, -3.5, 0.8, -0.3, -0.4, 1.2, -0.4, -3, 0.15},
-                                            {3, 0.8, 1.2, 0.4, 0.8, 0.8, 0.8, 0.8, 1.6, 0.4}),
-                                      prior({0, -1.5, -2, 0.7, -0.3, -0.4, 1.2, -0.4, -3, 0.15},
-                                            {3, 1, 0.7, 0.4, 0.8, 0.8, 0.8, 0.8, 1.6, 0.4}),
-                                      prior({0, -0.3, -2.6, 0.7, -0.3, -0.4, 1.2, -0.4, -3, 0.15},
-                                            {3, 1, 1.2, 0.4, 0.8, 0.8, 0.8, 0.8, 1.6, 0.4})};
+  static const ThreadPriors priors = embedded("threads_physical.json");
   return priors;
 }
 
 const ThreadPriors& learned_priors() {
-  static const ThreadPriors priors = {
-      prior({0, 0.25, -3.66, 0.74, -0.54, -0.26, 1.28, -0.14, -3.25, 0.17},
-            {3, 0.57, 1.06, 0.38, 0.88, 0.75, 0.71, 0.86, 1.51, 0.39}),
-      prior({0, -1.44, -2.18, 0.86, -0.1, -0.23, 1.14, -0.58, -3.32, 0.17},
-            {3, 1.09, 0.7, 0.37, 0.75, 0.77, 0.83, 0.76, 1.44, 0.39}),
-      prior({0, -0.45, -2.68, 0.76, -0.34, -0.44, 1.2, -0.4, -3.06, 0.15},
-            {3, 0.83, 1.12, 0.4, 0.76, 0.76, 0.8, 0.8, 1.48, 0.4})};
+  static const ThreadPriors priors = embedded("threads.json");
   return priors;
 }
 

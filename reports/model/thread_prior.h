@@ -1,6 +1,7 @@
-// What is known of a curve before its points: the published sweeps, by phase.
+// What is known of a curve before its points, by phase (data/priors).
 #pragma once
 #include <array>
+#include <string>
 #include <string_view>
 
 #include "reports/model/thread_fit.h"
@@ -11,11 +12,12 @@ inline constexpr std::array<std::string_view, 3> kSweepPhases = {"prefill", "dec
 
 using ThreadPriors = std::array<CurvePrior, kSweepPhases.size()>;  // in that order
 
-// Physical knowledge alone: where learning starts, and what an unseen parameter keeps.
-const ThreadPriors& physical_priors();
+// The documents of data/priors. A figure the file does not name is an error: throws Error.
+ThreadPriors thread_priors_from_json_text(std::string_view text, std::string_view origin);
+std::string to_json_text(const ThreadPriors& priors, std::string_view source);
 
-// Learned from data/datasets by tests/reports/model/learn_priors.cc, machines weighed alike.
-const ThreadPriors& learned_priors();
+const ThreadPriors& physical_priors();  // by hand: where learning starts
+const ThreadPriors& learned_priors();   // from the published sweeps
 
 // An unknown phase is taken for mixed.
 const CurvePrior& prior_of(const ThreadPriors& priors, std::string_view phase);
