@@ -3,8 +3,8 @@
 //
 // Expectation and maximisation: every series is fitted under the current prior, then each
 // coordinate's prior becomes the mean and the spread of what was found, a fit's own uncertainty
-// included. Machines weigh alike however many series they have, and the priors written by hand count
-// as two machines, so that what no sweep shows keeps them. Developer's tool, not installed.
+// included. Machines weigh alike however many series they have, and the priors written by hand
+// count as two machines, so that what no sweep shows keeps them. Developer's tool, not installed.
 #include <fmt/format.h>
 
 #include <filesystem>
@@ -105,8 +105,8 @@ int run(std::vector<std::string> arguments) {
   ThreadPriors priors = physical_priors();
   for (int round = 0; round < kRounds; ++round) {
     for (std::size_t phase = 0; phase < kSweepPhases.size(); ++phase) {
-      priors[phase] = learn_phase(examples, kSweepPhases[phase], priors[phase],
-                                  physical_priors()[phase]);
+      priors[phase] =
+          learn_phase(examples, kSweepPhases[phase], priors[phase], physical_priors()[phase]);
     }
   }
   fmt::print("{}", to_json_text(priors, without.empty() ? "learn_priors, machines weighed alike"
