@@ -16,6 +16,7 @@
 #include "data/system/files.h"
 #include "probes/campaign/deadline.h"
 #include "probes/campaign/journal.h"
+#include "probes/campaign/second_try.h"
 #include "probes/campaign/step.h"
 
 namespace mb {
@@ -57,6 +58,7 @@ class Campaign {
       if (journal_.finished.contains(index)) continue;
       interrupted = interrupt_requested() || !measure(index);
     }
+    if (!interrupted) interrupted = !try_again();
     Results results = assemble(interrupted);
     write_file_atomically(request_.output_folder / "results.json", to_json_text(results));
     if (!interrupted) std::filesystem::remove(journal_path_);
@@ -135,6 +137,33 @@ class Campaign {
     report(index, steps, fit, step.seconds(), message_of(record));
     append_finished(journal_path_, index, outcome.document);
     journal_.finished[index] = std::move(outcome.document);
+    return true;
+  }
+
+  // What is left of the time goes to points that were spoilt. False when interrupted.
+  bool try_again() {
+    const double budget = request_.plan.budget_seconds;
+    const double seconds_left = (kMeasuringEnds * budget - seconds_used()) / pace_.factor();
+    for (const SecondTry& again : second_tries(journal_.steps, journal_.finished, seconds_left)) {
+      StepRequest request{.step = again.points,
+                          .program = request_.probe_folder / again.points.probe,
+                          .machine = journal_.start.machine,
+                          .machine_file = machine_file(),
+                          .work_folder = work_.path(),
+                          .timeout_seconds = 0,
+                          .on_tick = {}};
+      request.timeout_seconds = timeout_seconds(again.points, kHardEnd * budget - seconds_used());
+      const StepOutcome outcome = run_step(request);
+      if (outcome.interrupted) return false;
+      const int better = take_better(journal_.finished.at(again.step), outcome.document);
+      if (!request_.on_progress) continue;
+      request_.on_progress(
+          {.share = 1,
+           .eta_seconds = 0,
+           .step = again.points.probe,
+           .message = fmt::format("{}: {} of {} points better at a second try", again.points.probe,
+                                  better, again.points.points.size())});
+    }
     return true;
   }
 

@@ -136,8 +136,8 @@ void mark_caches(Chart& chart, const Machine& machine, const Recommendation& rec
     const bool differs = std::fabs(seen / reported - 1) > 0.1;
     chart.marks.push_back({seen,
                            {},
-                           differs ? fmt::format("L{} {} seen of {}", cache.level,
-                                                 format_bytes(seen), format_bytes(reported))
+                           differs ? fmt::format("L{} {} of {}", cache.level, format_bytes(seen),
+                                                 format_bytes(reported))
                                    : fmt::format("L{} {}", cache.level, format_bytes(reported))});
   }
   // In order of size, so that neighbours get different lines for their labels.

@@ -77,12 +77,11 @@ void add_phase(std::vector<Chart>& charts, const Results& results,
                       : "How fast tokens are written, and where more threads stop paying.";
   ChartSeries line = predicted(recommendation, advice, phase.phase);
   ChartSeries steps = measured(recommendation, advice.model, phase.phase);
-  if (!steps.points.empty()) {
-    chart.answers += fmt::format(
-        " The line is for {}, with its barriers and its page kind; the points are our own kernels "
-        "with weights on huge pages.",
-        advice.engine_profile);
-  }
+  chart.answers += fmt::format(
+      " The line is for {}, with its barriers and its page kind; squares, where a step was "
+      "measured, "
+      "are our own kernels with weights on huge pages.",
+      advice.engine_profile);
   for (ChartSeries* series : {&line, &steps}) {
     if (!series->points.empty()) chart.series.push_back(std::move(*series));
   }

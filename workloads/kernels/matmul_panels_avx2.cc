@@ -64,10 +64,11 @@ struct Ops : Operations256 {
 
 namespace mb {
 const PanelVariant& avx2() {
-  static const PanelVariant variant{
-      "AVX2",
-      __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c"),
-      &drive_type<PanelKernel<Ops>>};
+  static const PanelVariant variant{"AVX2",
+                                    __builtin_cpu_supports("avx2") &&
+                                        __builtin_cpu_supports("fma") &&
+                                        __builtin_cpu_supports("f16c"),
+                                    &drive_type<PanelKernel<Ops>>};
   return variant;
 }
 }  // namespace mb

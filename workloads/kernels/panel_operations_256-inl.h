@@ -2,7 +2,8 @@
 // done in two halves of eight rows; four activation rows share the unpacked groups, since there are
 // sixteen registers.
 //
-// Included inside a file-local namespace, under the target of that file: no include guard by intent.
+// Included inside a file-local namespace, under the target of that file: no include guard by
+// intent.
 
 struct Operations256 {
   using Ints = __m256i;

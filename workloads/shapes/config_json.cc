@@ -111,15 +111,16 @@ void read_experts(const Config& config, ModelShape& shape) {
   shape.experts_used = config.required("num_experts_per_tok", shape.experts);
   shape.expert_ffn = config.value_or("moe_intermediate_size", 1 << 24, shape.ffn);
   shape.leading_dense_layers = config.value_or("first_k_dense_replace", shape.layers, 0);
-  shape.shared_ffn = config.value_or(
-      "shared_expert_intermediate_size", 1 << 24,
-      config.value_or("n_shared_experts", kMostExperts, 0) * shape.expert_ffn);
+  shape.shared_ffn =
+      config.value_or("shared_expert_intermediate_size", 1 << 24,
+                      config.value_or("n_shared_experts", kMostExperts, 0) * shape.expert_ffn);
   shape.shared_expert_gate = shape.architecture == "qwen2moe";
   const auto dense = config.json().find("mlp_only_layers");
   const bool mixed = dense != config.json().end() && dense->is_array() && !dense->empty();
   if (mixed || config.value_or("decoder_sparse_step", kMostLayers, 1) > 1) {
-    config.fail("layers with and without experts alternate (decoder_sparse_step, "
-                "mlp_only_layers), which is not supported; use the model's .gguf");
+    config.fail(
+        "layers with and without experts alternate (decoder_sparse_step, "
+        "mlp_only_layers), which is not supported; use the model's .gguf");
   }
 }
 
@@ -164,8 +165,8 @@ void check_size(const Config& config, const ModelShape& shape) {
   }
   const auto real = [](std::int64_t number) { return static_cast<double>(number); };
   const double attention = 2 * real(shape.heads + shape.kv_heads) * real(shape.head_size);
-  const double ffn = 3 * (real(shape.ffn) + real(shape.shared_ffn) +
-                          real(shape.experts) * real(shape.expert_ffn));
+  const double ffn =
+      3 * (real(shape.ffn) + real(shape.shared_ffn) + real(shape.experts) * real(shape.expert_ffn));
   const double all =
       real(shape.hidden) * (real(shape.layers) * (attention + ffn) + 2 * real(shape.vocabulary));
   if (!(all <= kMostParameters)) {
@@ -177,8 +178,9 @@ void check_size(const Config& config, const ModelShape& shape) {
 Json parse(const std::string& text, std::string_view origin) {
   const auto depth_limit = [&](int depth, Json::parse_event_t, Json&) {
     if (depth > kMostNesting) {
-      throw Error(ErrorCode::kFailure, fmt::format("{}: nested more than {} deep, no config.json is",
-                                                   printable(origin, 4096), kMostNesting));
+      throw Error(ErrorCode::kFailure,
+                  fmt::format("{}: nested more than {} deep, no config.json is",
+                              printable(origin, 4096), kMostNesting));
     }
     return true;
   };
@@ -189,8 +191,8 @@ Json parse(const std::string& text, std::string_view origin) {
                 fmt::format("{}: not valid JSON, wrong or cut off at byte {}; download it again",
                             printable(origin, 4096), error.byte));
   } catch (const nlohmann::json::exception&) {
-    throw Error(ErrorCode::kFailure, fmt::format("{}: a number is out of range",
-                                                 printable(origin, 4096)));
+    throw Error(ErrorCode::kFailure,
+                fmt::format("{}: a number is out of range", printable(origin, 4096)));
   }
 }
 
@@ -223,9 +225,10 @@ WeightType integer_type(const Config& scheme, std::int64_t bits, std::int64_t gr
   if (bits == 8 && group == 32) return WeightType::kInt8Group32;
   if (bits == 8 && group == 128) return WeightType::kInt8Group128;
   if (bits == 8 && group == 0) return WeightType::kInt8Rows;
-  scheme.fail(fmt::format("quantization_config of {} bits in groups of {} is not known; say a type, "
-                          "as in config.json:q4_0",
-                          bits, group));
+  scheme.fail(
+      fmt::format("quantization_config of {} bits in groups of {} is not known; say a type, "
+                  "as in config.json:q4_0",
+                  bits, group));
 }
 
 // The group size, of either name; -1 (a whole row) and nothing are 0.
@@ -249,8 +252,9 @@ WeightType compressed_type(const Config& scheme) {
       return integer_type(scheme, bits, group_size(first));
     }
   }
-  scheme.fail("quantization_config.config_groups says no type of the weights; say a type, as in "
-              "config.json:q4_0");
+  scheme.fail(
+      "quantization_config.config_groups says no type of the weights; say a type, as in "
+      "config.json:q4_0");
 }
 
 WeightType quantised_type(const Config& scheme) {
@@ -265,10 +269,11 @@ WeightType quantised_type(const Config& scheme) {
   if (method == "bitsandbytes") {
     return scheme.truth_or("load_in_4bit", false) ? WeightType::kNF4 : WeightType::kInt8Rows;
   }
-  scheme.fail(fmt::format("quantization_config.quant_method \"{}\" is not known (awq, bitsandbytes, "
-                          "compressed-tensors, fbgemm_fp8, fp8, gptq, mxfp4); say a type, as in "
-                          "config.json:q4_0",
-                          printable(method)));
+  scheme.fail(
+      fmt::format("quantization_config.quant_method \"{}\" is not known (awq, bitsandbytes, "
+                  "compressed-tensors, fbgemm_fp8, fp8, gptq, mxfp4); say a type, as in "
+                  "config.json:q4_0",
+                  printable(method)));
 }
 
 WeightType own_type(const Json& whole, const Config& text) {
@@ -304,9 +309,12 @@ Json text_part(const Json& whole, std::string_view origin) {
   if (!part.contains("model_type")) part["model_type"] = top.text_or("model_type", "");
   if (part["model_type"] == "gemma3") part["model_type"] = "gemma3_text";
   if (part["model_type"] == "gemma3_text") {  // Gemma3TextConfig's defaults
-    for (const auto& [key, fallback] :
-         {std::pair{"num_attention_heads", 8}, {"num_key_value_heads", 4}, {"head_dim", 256},
-          {"vocab_size", 262208}, {"max_position_embeddings", 131072}, {"sliding_window", 4096}}) {
+    for (const auto& [key, fallback] : {std::pair{"num_attention_heads", 8},
+                                        {"num_key_value_heads", 4},
+                                        {"head_dim", 256},
+                                        {"vocab_size", 262208},
+                                        {"max_position_embeddings", 131072},
+                                        {"sliding_window", 4096}}) {
       if (!part.contains(key)) part[key] = fallback;
     }
   }
@@ -379,9 +387,11 @@ ModelShape shape_from_config_file(const std::filesystem::path& path, std::string
   shape.from_file = true;
   shape.name = label.empty() ? origin : fmt::format("{}:{}", origin, label);
   const auto given = whole.find("_name_or_path");
-  const bool named = given != whole.end() && given->is_string() && !given->get_ref<const std::string&>().empty();
-  shape.title = printable(named ? given->get<std::string>()
-                                : std::filesystem::absolute(path).parent_path().filename().string());
+  const bool named =
+      given != whole.end() && given->is_string() && !given->get_ref<const std::string&>().empty();
+  shape.title =
+      printable(named ? given->get<std::string>()
+                      : std::filesystem::absolute(path).parent_path().filename().string());
   shape.source = "its config.json";
   return shape;
 }

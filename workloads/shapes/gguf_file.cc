@@ -286,8 +286,8 @@ class Parser {
       case kInt32:
         return in_.read<std::int32_t>();
       case kUint64:
-        return static_cast<std::int64_t>(std::min<std::uint64_t>(in_.read<std::uint64_t>(),
-                                                                 std::uint64_t{INT64_MAX}));
+        return static_cast<std::int64_t>(
+            std::min<std::uint64_t>(in_.read<std::uint64_t>(), std::uint64_t{INT64_MAX}));
       default:
         return in_.read<std::int64_t>();
     }
@@ -304,8 +304,8 @@ class Parser {
     if (count > in_.left() / least) in_.cut_off();
     if (type == kArray) {
       if (nesting >= kMostNesting) {
-        damaged(fmt::format("the array {} is nested more than {} deep", printable(key),
-                            kMostNesting));
+        damaged(
+            fmt::format("the array {} is nested more than {} deep", printable(key), kMostNesting));
       }
       for (std::uint64_t i = 0; i < count; ++i) array(key, nesting + 1);
     } else if (type == kString) {
@@ -401,9 +401,10 @@ class Parser {
       }
       const auto bytes = static_cast<std::uint64_t>(tensor->bytes);
       if (bytes > room || tensor->offset > room - bytes) {
-        fail(file_.path,
-             fmt::format("cut off: the tensor {} ends beyond the file's {} bytes; download it again",
-                         printable(tensor->name), file_.file_bytes));
+        fail(
+            file_.path,
+            fmt::format("cut off: the tensor {} ends beyond the file's {} bytes; download it again",
+                        printable(tensor->name), file_.file_bytes));
       }
       end = tensor->offset + bytes;
       before = tensor;

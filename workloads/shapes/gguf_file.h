@@ -44,7 +44,8 @@ struct GgufFile {
   std::map<std::string, GgufValue, std::less<>> metadata;
   std::vector<GgufTensor> tensors;  // in file order; distinct names, ranges apart, inside the file
 
-  // nullopt: no such key. Throws Error(kFailure) naming file and key: of another type, out of range.
+  // nullopt: no such key. Throws Error(kFailure) naming file and key: of another type, out of
+  // range.
   std::optional<std::int64_t> number(std::string_view key) const;
   std::optional<double> real(std::string_view key) const;
   std::optional<std::string> text(std::string_view key) const;
@@ -54,8 +55,9 @@ struct GgufFile {
 // Throws Error(kFailure), one line that names the file, what is wrong where, and what to do.
 GgufFile read_gguf(const std::filesystem::path& path);
 
-// A model of one file or of all parts of a split one (NAME-00001-of-00003.gguf), in order, whichever
-// part is named. Throws as read_gguf(), also for parts that are missing or are not of each other.
+// A model of one file or of all parts of a split one (NAME-00001-of-00003.gguf), in order,
+// whichever part is named. Throws as read_gguf(), also for parts that are missing or are not of
+// each other.
 std::vector<GgufFile> read_gguf_parts(const std::filesystem::path& path);
 
 // Text as it may stand in a message: cut to `most_bytes`, nothing but printable ASCII.

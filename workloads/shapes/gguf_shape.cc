@@ -108,8 +108,7 @@ void read_dimensions(const Header& header, ModelShape& shape) {
   shape.hidden = header.required("embedding_length", kMostWidth);
   shape.heads = header.required("attention.head_count", 65536);
   shape.kv_heads = header.value_or("attention.head_count_kv", 65536, shape.heads);
-  shape.head_size =
-      header.value_or("attention.key_length", kMostWidth, shape.hidden / shape.heads);
+  shape.head_size = header.value_or("attention.key_length", kMostWidth, shape.hidden / shape.heads);
   shape.ffn = header.value_or("feed_forward_length", 1 << 24, 0);
   shape.context_length = header.value_or("context_length", std::int64_t{1} << 40, 0);
   shape.experts = header.value_or("expert_count", kMostExperts, 0);
@@ -120,9 +119,9 @@ void read_dimensions(const Header& header, ModelShape& shape) {
   }
   shape.expert_ffn =
       shape.is_moe() ? header.value_or("expert_feed_forward_length", 1 << 24, shape.ffn) : 0;
-  shape.shared_ffn = header.value_or("expert_shared_feed_forward_length", 1 << 24,
-                                     header.value_or("expert_shared_count", kMostExperts, 0) *
-                                         shape.expert_ffn);
+  shape.shared_ffn =
+      header.value_or("expert_shared_feed_forward_length", 1 << 24,
+                      header.value_or("expert_shared_count", kMostExperts, 0) * shape.expert_ffn);
   shape.leading_dense_layers = header.value_or("leading_dense_block_count", kMostLayers, 0);
   shape.sliding_window = header.value_or("attention.sliding_window", std::int64_t{1} << 40, 0);
   if (shape.sliding_window > 0) {
@@ -139,8 +138,8 @@ void read_attention(const Header& header, ModelShape& shape) {
     latent.kv_rank = *rank;
     latent.query_rank = header.value_or("attention.q_lora_rank", kMostWidth, 0);
     latent.rope_size = header.value_or("rope.dimension_count", kMostWidth, 0);
-    const std::int64_t key = header.value_or("attention.key_length_mla", kMostWidth,
-                                             shape.head_size);
+    const std::int64_t key =
+        header.value_or("attention.key_length_mla", kMostWidth, shape.head_size);
     latent.nope_size = std::max<std::int64_t>(0, key - latent.rope_size);
     latent.value_size = header.value_or("attention.value_length_mla", kMostWidth, value_size);
     shape.latent = latent;
@@ -175,9 +174,10 @@ void read_tensors(const Header& header, const std::vector<GgufFile>& parts, Mode
       if (tensor.name == "token_embd.weight") {
         shape.vocabulary = tensor.rows;
         if (tensor.columns != shape.hidden) {
-          header.fail(fmt::format("token_embd.weight is {} wide, embedding_length says {}; the "
-                                  "file is damaged",
-                                  tensor.columns, shape.hidden));
+          header.fail(
+              fmt::format("token_embd.weight is {} wide, embedding_length says {}; the "
+                          "file is damaged",
+                          tensor.columns, shape.hidden));
         }
       }
       const bool is_bias = tensor.name.ends_with(".bias");
@@ -196,8 +196,9 @@ void read_tensors(const Header& header, const std::vector<GgufFile>& parts, Mode
     }
   }
   if (shape.vocabulary == 0) {
-    header.fail("has no tensor token_embd.weight: this is no language model (an adapter, a "
-                "projector or a vocabulary alone); name the model's own file");
+    header.fail(
+        "has no tensor token_embd.weight: this is no language model (an adapter, a "
+        "projector or a vocabulary alone); name the model's own file");
   }
   if (bytes_by_type.empty()) header.fail("has no layers' matrices: this is no language model");
   shape.type = std::ranges::max_element(bytes_by_type, {}, [](const auto& entry) {

@@ -43,11 +43,11 @@ struct FileLabel {
   std::string_view label;
 };
 constexpr std::array kOtherFileTypes = {
-    FileLabel{19, "iq2_xxs"}, FileLabel{20, "iq2_xs"}, FileLabel{21, "q2_k_s"},
+    FileLabel{19, "iq2_xxs"}, FileLabel{20, "iq2_xs"},  FileLabel{21, "q2_k_s"},
     FileLabel{22, "iq3_xs"},  FileLabel{23, "iq3_xxs"}, FileLabel{24, "iq1_s"},
-    FileLabel{26, "iq3_s"},   FileLabel{27, "iq3_m"},  FileLabel{28, "iq2_s"},
-    FileLabel{29, "iq2_m"},   FileLabel{31, "iq1_m"},  FileLabel{36, "tq1_0"},
-    FileLabel{37, "tq2_0"},   FileLabel{39, "nvfp4"},  FileLabel{40, "q1_0"},
+    FileLabel{26, "iq3_s"},   FileLabel{27, "iq3_m"},   FileLabel{28, "iq2_s"},
+    FileLabel{29, "iq2_m"},   FileLabel{31, "iq1_m"},   FileLabel{36, "tq1_0"},
+    FileLabel{37, "tq2_0"},   FileLabel{39, "nvfp4"},   FileLabel{40, "q1_0"},
 };
 
 bool is_k_quant(W type) { return block_of(type).weights == 256; }

@@ -27,7 +27,8 @@ struct Size {
 };
 
 std::optional<Size> parse(std::string_view text) {
-  static const std::regex pattern(R"((\d{1,4}(?:\.\d{1,3})?)([BbMm])(?:-[Aa](\d{1,4}(?:\.\d{1,3})?)[Bb])?)");
+  static const std::regex pattern(
+      R"((\d{1,4}(?:\.\d{1,3})?)([BbMm])(?:-[Aa](\d{1,4}(?:\.\d{1,3})?)[Bb])?)");
   std::cmatch match;
   if (!std::regex_match(text.data(), text.data() + text.size(), match, pattern)) {
     return std::nullopt;
@@ -125,8 +126,8 @@ ModelShape shape_of_size(std::string_view text) {
   if (fixed_parameters(shape) > limit) refuse("its vocabulary alone would be larger");
   solve_feed_forward(size, shape);
   shape.name = text;
-  shape.title = fmt::format("a {} model between {} and {}", text, low.shape.title,
-                            high.shape.title);
+  shape.title =
+      fmt::format("a {} model between {} and {}", text, low.shape.title, high.shape.title);
   shape.source = fmt::format("interpolated in the catalogue between {} and {}", low.shape.name,
                              high.shape.name);
   shape.between = {low.shape.name, high.shape.name};

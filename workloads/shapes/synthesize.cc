@@ -36,12 +36,13 @@ std::uint16_t to_f16(double value) {
   int exponent;
   std::frexp(magnitude, &exponent);  // magnitude = m * 2^exponent, m in [0.5, 1)
   if (exponent < -13) {              // subnormal: units of 2^-24
-    return static_cast<std::uint16_t>(sign | static_cast<unsigned>(std::lround(magnitude * 0x1p24)));
+    return static_cast<std::uint16_t>(sign |
+                                      static_cast<unsigned>(std::lround(magnitude * 0x1p24)));
   }
   const auto mantissa = static_cast<unsigned>(std::lround(std::ldexp(magnitude, 11 - exponent)));
   // The mantissa's leading one carries into the exponent, as does a rounding up.
-  return static_cast<std::uint16_t>(
-      sign | ((static_cast<unsigned>(exponent + 13) << 10) + mantissa));
+  return static_cast<std::uint16_t>(sign |
+                                    ((static_cast<unsigned>(exponent + 13) << 10) + mantissa));
 }
 
 // Where a block's f16 scales stand and what makes its weights spread by `kSpread`. `spread` is the
@@ -54,12 +55,12 @@ struct BlockScales {
   double spread, minimum;
 };
 constexpr BlockScales kScales[] = {
-    {WeightType::kQ4_0, 0, -1, 4.6, 0},        {WeightType::kQ4_1, 0, 2, 4.6, -7.5},
-    {WeightType::kQ5_0, 0, -1, 9.2, 0},        {WeightType::kQ5_1, 0, 2, 9.2, -15.5},
-    {WeightType::kQ8_0, 0, -1, 74, 0},         {WeightType::kQ2_K, 80, 82, 17, 1.5},
-    {WeightType::kQ3_K, 108, -1, 42, 0},       {WeightType::kQ4_K, 0, 2, 240, 7.5},
-    {WeightType::kQ5_K, 0, 2, 480, 15.5},      {WeightType::kQ6_K, 208, -1, 1360, 0},
-    {WeightType::kIQ4_NL, 0, -1, 70, 0},       {WeightType::kIQ4_XS, 0, -1, 1290, 0},
+    {WeightType::kQ4_0, 0, -1, 4.6, 0},   {WeightType::kQ4_1, 0, 2, 4.6, -7.5},
+    {WeightType::kQ5_0, 0, -1, 9.2, 0},   {WeightType::kQ5_1, 0, 2, 9.2, -15.5},
+    {WeightType::kQ8_0, 0, -1, 74, 0},    {WeightType::kQ2_K, 80, 82, 17, 1.5},
+    {WeightType::kQ3_K, 108, -1, 42, 0},  {WeightType::kQ4_K, 0, 2, 240, 7.5},
+    {WeightType::kQ5_K, 0, 2, 480, 15.5}, {WeightType::kQ6_K, 208, -1, 1360, 0},
+    {WeightType::kIQ4_NL, 0, -1, 70, 0},  {WeightType::kIQ4_XS, 0, -1, 1290, 0},
 };
 
 void set_scales(WeightType type, char* block) {

@@ -46,10 +46,10 @@ enum class WeightType {
   kI32,
   kI64,
   kF64,
-  kInt4Group32,   // GPTQ, AWQ and the like: 4-bit, an f16 scale and a 4-bit zero for each group
+  kInt4Group32,  // GPTQ, AWQ and the like: 4-bit, an f16 scale and a 4-bit zero for each group
   kInt4Group64,
   kInt4Group128,
-  kInt4Rows,  // scales of whole rows, below a hundredth, left out; as with the next two
+  kInt4Rows,     // scales of whole rows, below a hundredth, left out; as with the next two
   kInt8Group32,  // 8-bit, an f16 scale and an 8-bit zero for each group
   kInt8Group128,
   kInt8Rows,

@@ -94,6 +94,18 @@ TEST_F(CampaignTest, ProbesRunInThePlansOrderAndTheirPointsAreJoined) {
   }
 }
 
+TEST_F(CampaignTest, SpoiltPointsAreTriedAgainInWhatIsLeftOfTheTime) {
+  behave("matmul_throughput=spoilt");
+  const Results results = run_campaign(request);
+  EXPECT_THAT(started(), ElementsAre("stream_bandwidth", "matmul_throughput", "attention_kv",
+                                     "matmul_throughput"));
+  for (const Point* point : results.of_probe("matmul_throughput")) {
+    EXPECT_EQ(point->verdict.validity, Validity::kValid) << point->name;
+    EXPECT_EQ(point->notes.at("second_try"), "the first was spread: MAD 50 %");
+    EXPECT_EQ(point->samples.size(), 1u);
+  }
+}
+
 TEST_F(CampaignTest, OnlyTheResultsAreLeftBehind) {
   const Results results = run_campaign(request);
   EXPECT_EQ(left_in_output(), (std::set<std::string>{"results.json"}));

@@ -4,10 +4,12 @@
 //   crash              abort()                            hang     sleeps for ever
 //   garbage            an answer that is no document      exit7    points, then exit code 7
 //   other_machine      points of another processor        silent   exit 0 and no answer
+//   spoilt             all points invalid at the first start, valid at the second
 // FAKE_LOG names a file that gets a line "name points seconds" per start: what was run, in order.
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <string>
@@ -61,7 +63,7 @@ int act(const std::string& probe, std::map<std::string, std::string>& flags) {
   }
   const mb::PlannedStep step =
       mb::step_from_json_text(mb::read_file(flags["--plan"]), flags["--plan"]);
-  mb::Machine machine =
+  const mb::Machine machine =
       mb::machine_from_json_text(mb::read_file(flags["--machine"]), flags["--machine"]);
   if (const std::string log = environment("FAKE_LOG"); !log.empty()) {
     std::ofstream(log, std::ios::app)
@@ -77,8 +79,16 @@ int act(const std::string& probe, std::map<std::string, std::string>& flags) {
     return 0;
   }
   if (behaviour == "slow") mb::monotonic_clock().sleep_seconds(1.4 * step.seconds());
-  if (behaviour == "other_machine") machine.cpu_model = "Somebody else's CPU";
-  mb::write_file_atomically(flags["--out"], to_json_text(answer(probe, step, machine)));
+  mb::Results results = answer(probe, step, machine);
+  const std::filesystem::path seen = environment("FAKE_LOG") + "." + probe;
+  if (behaviour == "spoilt" && !std::filesystem::exists(seen)) {
+    std::ofstream(seen) << "once\n";
+    for (mb::Point& point : results.points) {
+      point.verdict.worsen(mb::Validity::kInvalid, "spread", "MAD 50 %");
+    }
+  }
+  if (behaviour == "other_machine") results.machine.cpu_model = "Somebody else's CPU";
+  mb::write_file_atomically(flags["--out"], to_json_text(results));
   return behaviour == "exit7" ? 7 : 0;
 }
 

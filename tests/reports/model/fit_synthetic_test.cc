@@ -67,7 +67,8 @@ Tally run_machines(double noise) {
     tally.curve.push_back(std::sqrt(squares / static_cast<double>(fit.predicted.size())));
     tally.regrets.push_back(regret(laws, fit.recommended_threads));
     const Shares shares = largest_shares(laws);
-    const auto add = [&](std::vector<double>& errors, double share, const char* name, double truth) {
+    const auto add = [&](std::vector<double>& errors, double share, const char* name,
+                         double truth) {
       if (share >= 0.3) errors.push_back(std::abs(std::log(figure(fit, name) / truth)));
     };
     add(tally.work, shares.work, "work_seconds_per_token", laws.work);
@@ -79,7 +80,9 @@ Tally run_machines(double noise) {
 
 double quantile(std::vector<double> values, double share) {
   std::ranges::sort(values);
-  return values.empty() ? 0 : values[static_cast<std::size_t>(share * static_cast<double>(values.size() - 1))];
+  return values.empty()
+             ? 0
+             : values[static_cast<std::size_t>(share * static_cast<double>(values.size() - 1))];
 }
 
 TEST(FitSynthetic, OnePerCentOfNoiseLeavesTheCurveWithinTwo) {

@@ -94,7 +94,7 @@ TEST(Charts, ACacheLevelIsMarkedWhereItIsSeenToEnd) {
   const Chart* chart = find_chart(charts, "working_set");
   ASSERT_NE(chart, nullptr);
   EXPECT_THAT(chart->marks, Contains(Field(&ChartMark::label, "L2 1 MiB")));
-  EXPECT_THAT(chart->marks, Contains(Field(&ChartMark::label, "L3 10.7 MiB seen of 32 MiB")));
+  EXPECT_THAT(chart->marks, Contains(Field(&ChartMark::label, "L3 10.7 MiB of 32 MiB")));
 }
 
 TEST(Charts, PredictionsAndStepsAreTheRecommendationsFigures) {

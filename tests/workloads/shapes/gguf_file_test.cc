@@ -39,10 +39,11 @@ class GgufFileTest : public ::testing::Test {
 
 TEST_F(GgufFileTest, ReadsPairsAndTensorsExactly) {
   GgufBuilder builder = tiny_model();
-  builder.pair("some.array", kGgufArray, raw(std::uint32_t{5}) + raw(std::uint64_t{2}) +
-                                             raw(std::int32_t{-7}) + raw(std::int32_t{8}));
-  builder.pair("some.words", kGgufArray, raw(kGgufString) + raw(std::uint64_t{2}) +
-                                             gguf_string("one") + gguf_string("two"));
+  builder.pair(
+      "some.array", kGgufArray,
+      raw(std::uint32_t{5}) + raw(std::uint64_t{2}) + raw(std::int32_t{-7}) + raw(std::int32_t{8}));
+  builder.pair("some.words", kGgufArray,
+               raw(kGgufString) + raw(std::uint64_t{2}) + gguf_string("one") + gguf_string("two"));
   builder.pair("some.real", kGgufF32, raw(1.5f)).pair("some.truth", kGgufBool, std::string(1, 1));
   const GgufFile read = read_gguf(file(builder.bytes(kTinyDataBytes)));
   EXPECT_EQ(read.version, 3u);
@@ -84,8 +85,8 @@ TEST_F(GgufFileTest, WhatIsNoGgufIsRefused) {
 
 TEST_F(GgufFileTest, CutOffAtEveryByteIsRefused) {
   GgufBuilder builder = tiny_model();
-  builder.pair("some.words", kGgufArray, raw(kGgufString) + raw(std::uint64_t{2}) +
-                                             gguf_string("one") + gguf_string("two"));
+  builder.pair("some.words", kGgufArray,
+               raw(kGgufString) + raw(std::uint64_t{2}) + gguf_string("one") + gguf_string("two"));
   const std::string whole = builder.bytes(kTinyDataBytes);
   ASSERT_NO_THROW(read_gguf(file(whole)));
   for (std::size_t length = 0; length < whole.size(); length += length < 1024 ? 1 : 97) {
@@ -101,14 +102,12 @@ TEST_F(GgufFileTest, AbsurdCountsAreRefused) {
   EXPECT_THAT(refusal_of(tiny_model().claim(1'000'000'000, 9).bytes()), HasSubstr("1000000000"));
   EXPECT_THAT(refusal_of(tiny_model().claim(3, 1'000'000'000'000).bytes()),
               HasSubstr("1000000000000 key-value"));
-  EXPECT_THAT(refusal_of(GgufBuilder()
-                             .pair("a", kGgufString, raw(std::uint64_t{1} << 60))
-                             .bytes()),
+  EXPECT_THAT(refusal_of(GgufBuilder().pair("a", kGgufString, raw(std::uint64_t{1} << 60)).bytes()),
               HasSubstr("cut off"));
-  EXPECT_THAT(refusal_of(GgufBuilder()
-                             .pair("a", kGgufArray, raw(kGgufU64) + raw(~std::uint64_t{0}))
-                             .bytes()),
-              HasSubstr("cut off"));
+  EXPECT_THAT(
+      refusal_of(
+          GgufBuilder().pair("a", kGgufArray, raw(kGgufU64) + raw(~std::uint64_t{0})).bytes()),
+      HasSubstr("cut off"));
   EXPECT_THAT(refusal_of(GgufBuilder().pair("a", 99, "x").bytes()), HasSubstr("unknown type 99"));
   EXPECT_THAT(refusal_of(GgufBuilder()
                              .pair("a", kGgufArray, raw(std::uint32_t{99}) + raw(std::uint64_t{1}))
@@ -132,11 +131,9 @@ TEST_F(GgufFileTest, NamesMustBeUtf8AndDistinct) {
   EXPECT_THAT(refusal_of(GgufBuilder().tensor("", {32}, 0, 0).bytes(128)), HasSubstr("empty"));
   EXPECT_THAT(refusal_of(GgufBuilder().number("twice", 1).number("twice", 2).bytes()),
               HasSubstr("twice stands twice"));
-  EXPECT_THAT(refusal_of(GgufBuilder()
-                             .tensor("same", {8}, 0, 0)
-                             .tensor("same", {8}, 0, 32)
-                             .bytes(64)),
-              HasSubstr("same stands twice"));
+  EXPECT_THAT(
+      refusal_of(GgufBuilder().tensor("same", {8}, 0, 0).tensor("same", {8}, 0, 32).bytes(64)),
+      HasSubstr("same stands twice"));
   EXPECT_THAT(refusal_of(GgufBuilder().tensor(std::string(5000, 'x'), {8}, 0, 0).bytes(64)),
               HasSubstr("5000 bytes long"));
 }
@@ -156,16 +153,11 @@ TEST_F(GgufFileTest, TensorsMustBeWholeApartAndInsideTheFile) {
   EXPECT_THAT(one({8}, 0, ~std::uint64_t{31}), HasSubstr("ends beyond"));
   EXPECT_THAT(one({std::uint64_t{1} << 39, std::uint64_t{1} << 39}, 0, 0),
               HasSubstr("absurdly large"));
-  EXPECT_THAT(refusal_of(GgufBuilder()
-                             .tensor("a", {16}, 0, 0)
-                             .tensor("b", {8}, 0, 32)
-                             .bytes(4096)),
+  EXPECT_THAT(refusal_of(GgufBuilder().tensor("a", {16}, 0, 0).tensor("b", {8}, 0, 32).bytes(4096)),
               HasSubstr("a and b overlap"));
-  EXPECT_THAT(refusal_of(GgufBuilder()
-                             .number("general.alignment", 24)
-                             .tensor("a", {16}, 0, 0)
-                             .bytes(4096)),
-              HasSubstr("power of two"));
+  EXPECT_THAT(
+      refusal_of(GgufBuilder().number("general.alignment", 24).tensor("a", {16}, 0, 0).bytes(4096)),
+      HasSubstr("power of two"));
 }
 
 TEST_F(GgufFileTest, AccessorsNameKeysOfAnotherType) {
