@@ -14,6 +14,7 @@
 //   sync                 spin futex openmp openmp_passive
 //   type                 weight type: f32 bf16 f16 q8_0 q4_0;   kv_type: f32 f16
 //   model                catalogue name with quantisation, qwen3-4b:q4_0
+//   from_pu, to_pu       OS indices of a pair;  rest_percent: of a reader's time (loaded_latency)
 //   threads, threads_per_core, rows, positions, prompt_tokens, context_tokens, layers
 //   working_set_bytes    bytes one thread goes over;  total_bytes: over all threads
 #pragma once

@@ -126,6 +126,79 @@ ProbePlan attention_kv(const CandidateContext& context) {
   return plan;
 }
 
+ProbePlan cache_latency(const CandidateContext& context) {
+  ProbePlan plan{"cache_latency", {}, 0.04, 0.3, {}};
+  const Machine& machine = context.machine;
+  // One thread sees one instance of the last level.
+  const std::int64_t cache = machine.cache_bytes(3).value_or(machine.cache_bytes(2).value_or(kMiB));
+  const std::int64_t last = std::clamp(4 * cache, 64 * kMiB, 512 * kMiB);
+  for (std::int64_t bytes = 16 * kKiB; bytes <= last; bytes *= 2) {
+    for (const std::int64_t size : {bytes, bytes + bytes / 2}) {
+      if (size > bytes && (size < kMiB || size > last)) continue;
+      const bool end = bytes == 16 * kKiB || bytes * 2 > last;
+      plan.candidates.push_back(
+          {Parameters{
+               {"operation", "load"}, {"page", "thp"}, {"threads", 1}, {"working_set_bytes", size}},
+           1, 0.02,
+           end            ? 30
+           : size > bytes ? 10
+                          : 20});
+    }
+  }
+  for (const std::int64_t size : {kMiB, last}) {
+    plan.candidates.push_back(
+        {Parameters{
+             {"operation", "load"}, {"page", "4k"}, {"threads", 1}, {"working_set_bytes", size}},
+         1, 0.02, 15});
+  }
+  return plan;
+}
+
+ProbePlan loaded_latency(const CandidateContext& context) {
+  ProbePlan plan{"loaded_latency", {}, 0.03, 0.5, {}};
+  for (const int threads : context.threads) {
+    for (const int rest : {0, 50, 80}) {
+      if (rest > 0 && (threads == 1 || !is_end(context, threads))) continue;
+      plan.candidates.push_back({Parameters{{"operation", "load"},
+                                            {"page", "thp"},
+                                            {"rest_percent", rest},
+                                            {"threads", threads}},
+                                 1, 0.1, context.importance_of(threads) - rest / 10});
+    }
+  }
+  return plan;
+}
+
+// Pairs of usable PUs: all up to 32 PUs, above that those of the first PU and every neighbour.
+ProbePlan core_to_core(const CandidateContext& context, std::vector<Missing>& missing) {
+  ProbePlan plan{"core_to_core", {}, 0.015, 0.1, {}};
+  constexpr std::size_t kAllPairsUpTo = 32;
+  if (context.machine.limits.effective_cpus < 2) {
+    missing.push_back(
+        {"hand-off latency between CPUs", "one CPU has no other to hand to", "allow two CPUs"});
+    return plan;
+  }
+  std::vector<int> pus;
+  for (const Pu& pu : context.machine.pus) {
+    if (pu.usable) pus.push_back(pu.os_index);
+  }
+  for (std::size_t from = 0; from < pus.size(); ++from) {
+    for (std::size_t to = from + 1; to < pus.size(); ++to) {
+      const bool first = from == 0, neighbour = to == from + 1;
+      if (pus.size() > kAllPairsUpTo && !first && !neighbour) continue;
+      plan.candidates.push_back({Parameters{{"operation", "handoff"},
+                                            {"from_pu", pus[from]},
+                                            {"to_pu", pus[to]},
+                                            {"threads", 2}},
+                                 1, 0.01,
+                                 first       ? 30
+                                 : neighbour ? 20
+                                             : 10});
+    }
+  }
+  return plan;
+}
+
 ProbePlan dispatch_overhead(const CandidateContext& context, bool passive) {
   ProbePlan plan{"dispatch_overhead", {}, passive ? 0.015 : 0.05, 0.3, {}};
   if (passive)
@@ -218,12 +291,15 @@ std::vector<ProbePlan> candidate_plans(const CandidateContext& context,
                                        std::vector<Missing>& missing) {
   return {stream_bandwidth(context),
           matmul_throughput(context),
+          cache_latency(context),
           attention_kv(context),
           dispatch_overhead(context, /*passive=*/false),
           dispatch_overhead(context, true),
           steps(context, /*prefill=*/false),
           steps(context, /*prefill=*/true),
           smt_interference(context, missing),
+          core_to_core(context, missing),
+          loaded_latency(context),
           shm_bandwidth(context, missing)};
 }
 

@@ -93,8 +93,9 @@ double Plan::seconds() const {
 
 const std::vector<std::string>& planned_probes() {
   static const std::vector<std::string> names{
-      "stream_bandwidth", "matmul_throughput", "attention_kv",     "dispatch_overhead",
-      "decode_scaling",   "prefill_scaling",   "smt_interference", "shm_bandwidth"};
+      "stream_bandwidth",  "matmul_throughput", "cache_latency",   "attention_kv",
+      "dispatch_overhead", "decode_scaling",    "prefill_scaling", "smt_interference",
+      "core_to_core",      "loaded_latency",    "shm_bandwidth"};
   return names;
 }
 

@@ -44,8 +44,7 @@ int take_better(Results& document, const Results& again) {
     const auto first = std::find_if(document.points.begin(), document.points.end(),
                                     [&](const Point& point) { return point.name == second.name; });
     if (first == document.points.end() || spoilt(second)) continue;
-    const Reason why =
-        first->verdict.reasons.empty() ? Reason{} : first->verdict.reasons.front();
+    const Reason why = first->verdict.reasons.empty() ? Reason{} : first->verdict.reasons.front();
     *first = second;
     first->notes["second_try"] = "the first was " + why.code + ": " + why.detail;
     ++replaced;

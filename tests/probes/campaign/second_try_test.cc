@@ -61,7 +61,8 @@ TEST(SecondTries, AreNotForWhatWasNeverMeasured) {
 
 TEST(TakeBetter, ReplacesAPointOnlyByABetterOne) {
   Results document, again;
-  document.points = {measured(1, Validity::kInvalid, "spread"), measured(2, Validity::kInvalid, "")};
+  document.points = {measured(1, Validity::kInvalid, "spread"),
+                     measured(2, Validity::kInvalid, "")};
   again.points = {measured(1, Validity::kNoisy, "steal", 2), measured(2, Validity::kInvalid, "", 2),
                   measured(64, Validity::kValid, "", 2)};
   EXPECT_EQ(take_better(document, again), 1);

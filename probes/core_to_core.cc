@@ -1,0 +1,81 @@
+// Hand-off latency: seconds until a line that one PU wrote is seen by another. Two threads answer
+// each other's number on one line; a round trip is two hand-offs. Siblings of a core, cores of one
+// L3, other L3 domains and other sockets stand apart in the matrix of pairs.
+#include <fmt/format.h>
+
+#include <atomic>
+
+#include "data/error.h"
+#include "probes/core/probe.h"
+
+namespace mb {
+namespace {
+
+class HandoffCase final : public Case {
+ public:
+  explicit HandoffCase(PinnedTeam& team) : team_(team) {}
+
+  double seconds(std::uint64_t iterations) override {
+    const std::uint64_t first = said_, last = said_ + iterations;
+    said_ = last;
+    // A round trip is two hand-offs, one iteration is one of them.
+    const double taken = team_.timed([&](int rank) {
+      if (rank == 0) {
+        for (std::uint64_t i = first; i < last; ++i) {
+          ball_.word.store(2 * i + 1, std::memory_order_release);
+          await(2 * i + 2);
+        }
+      } else {
+        for (std::uint64_t i = first; i < last; ++i) {
+          await(2 * i + 1);
+          ball_.word.store(2 * i + 2, std::memory_order_release);
+        }
+      }
+    });
+    return taken / 2;
+  }
+
+  void check() override {
+    if (ball_.word.load() == 2 * said_) return;
+    throw Error(ErrorCode::kFailure, "the two threads lost count of their hand-offs");
+  }
+
+ private:
+  struct alignas(128) Ball {
+    std::atomic<std::uint64_t> word{0};
+  };
+  // Bounded: a partner that lost its CPU ends in an error, never in a hang.
+  void await(std::uint64_t value) const {
+    constexpr std::uint64_t kMostLooks = 10'000'000'000;  // half a minute and more
+    for (std::uint64_t look = 0; look < kMostLooks; ++look) {
+      if (ball_.word.load(std::memory_order_acquire) == value) return;
+    }
+    throw Error(ErrorCode::kNotAvailable,
+                "the other thread did not answer; run again with both CPUs free");
+  }
+
+  PinnedTeam& team_;
+  Ball ball_;
+  std::uint64_t said_ = 0;
+};
+
+std::unique_ptr<Case> prepare(const PlannedPoint& point, Kit& kit) {
+  const Parameters& parameters = point.parameters;
+  const auto from = parameters.number("from_pu"), to = parameters.number("to_pu");
+  if (parameters.text_or("operation", "handoff") != "handoff" || !from || !to || *from == *to) {
+    throw Error(ErrorCode::kUsage, "expected operation handoff with two different PUs, from_pu and "
+                                   "to_pu (OS indices)");
+  }
+  return std::make_unique<HandoffCase>(
+      kit.team({static_cast<int>(*from), static_cast<int>(*to)}, Sync::kSpin));
+}
+
+}  // namespace
+}  // namespace mb
+
+int main(int argc, char** argv) {
+  return mb::probe_main(
+      argc, argv,
+      {"core_to_core", "Seconds until a line written on one PU is seen on another, by pairs.",
+       mb::prepare});
+}
