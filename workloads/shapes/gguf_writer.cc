@@ -114,7 +114,9 @@ void write_hyperparameters(const ModelShape& shape, HeaderWriter& out) {
     return fmt::format("{}.{}", shape.architecture, name);
   };
   out.text_pair("general.architecture", shape.architecture);
-  out.text_pair("general.name", fmt::format("{} of random weights", shape.title));
+  // Not the model's name: llama.cpp wants certain tokens of models that are called after some.
+  out.text_pair("general.name", "random weights");
+  out.text_pair("general.description", fmt::format("the shape of {}", shape.title));
   out.text_pair("general.type", "model");
   out.number_pair("general.quantization_version", 2);
   out.number_pair("general.file_type", find_quantisation(shape.label()).file_type);
