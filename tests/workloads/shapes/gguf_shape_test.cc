@@ -106,8 +106,8 @@ TEST_F(GgufShapeTest, ATableAloneIsEnough) {
 
 TEST_F(GgufShapeTest, TheLabelIsAClaimTheTableTheTruth) {
   GgufBuilder builder = tiny_pairs();  // claims q4_0
-  builder.tensor("token_embd.weight", {64, 10}, 0, 0).tensor("blk.0.ffn_up.weight", {64, 96}, 8,
-                                                              2560);
+  builder.tensor("token_embd.weight", {64, 10}, 0, 0)
+      .tensor("blk.0.ffn_up.weight", {64, 96}, 8, 2560);
   const ModelShape shape = shape_of(builder, 2560 + 96 * 68);
   EXPECT_EQ(shape.claimed_label, "q4_0");
   EXPECT_EQ(shape.label(), "q8_0");
@@ -152,8 +152,8 @@ TEST_F(GgufShapeTest, LayersWithTheirOwnKvHeadsAreSummed) {
       .pair("nemotron.attention.head_count_kv", kGgufArray,
             raw(kGgufU32) + raw(std::uint64_t{3}) + raw(std::uint32_t{4}) + raw(std::uint32_t{0}) +
                 raw(std::uint32_t{2}));
-  builder.tensor("token_embd.weight", {64, 10}, 0, 0).tensor("blk.0.attn_q.weight", {64, 64}, 0,
-                                                              2560);
+  builder.tensor("token_embd.weight", {64, 10}, 0, 0)
+      .tensor("blk.0.attn_q.weight", {64, 64}, 0, 2560);
   const ModelShape shape = shape_of(builder, 2560 + 16384);
   EXPECT_EQ(shape.kv_bytes_per_position(), (4 + 0 + 2) * 2 * 16 * 2);  // f16 keys and values
   EXPECT_EQ(shape.kv_bytes_per_position_per_layer(), 4 * 2 * 16 * 2);
@@ -181,7 +181,8 @@ TEST_F(GgufShapeTest, FiguresOutOfRangeAreNamed) {
     }
     return builder.tensor("token_embd.weight", {2, 10}, 0, 0);
   };
-  EXPECT_THAT(refusal(with("block_count", 4'000'000'000)), HasSubstr("x.block_count is 4000000000"));
+  EXPECT_THAT(refusal(with("block_count", 4'000'000'000)),
+              HasSubstr("x.block_count is 4000000000"));
   EXPECT_THAT(refusal(with("block_count", 0)), HasSubstr("x.block_count"));
   EXPECT_THAT(refusal(with("embedding_length", 4'000'000'000)), HasSubstr("x.embedding_length"));
   EXPECT_THAT(refusal(with("attention.head_count", 0)), HasSubstr("x.attention.head_count"));
