@@ -28,7 +28,7 @@ for (const file of files) {
     const context = await model.createContext({contextSize: 64, threads: 2});
     const sequence = context.getSequence();
     const tokens = [];
-    for await (const token of sequence.evaluate(model.tokenize("Hello, world"), {temperature: 0})) {
+    for await (const token of sequence.evaluate(model.tokenize("Hello, world"), {temperature: 0, yieldEogToken: true})) {
       tokens.push(token);
       if (tokens.length === 4) break;
     }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "data/system/files.h"
 #include "tests/e2e/programs.h"
@@ -23,8 +24,8 @@ TEST(CommandLine, HelpNamesEveryCommandAndGivesExamples) {
 }
 
 TEST(CommandLine, EveryCommandHasHelp) {
-  for (const char* command : {"run", "shm", "probe", "inspect", "predict", "recommend", "report",
-                              "topology", "sweep", "fit"}) {
+  for (const char* command : {"run", "shm", "probe", "inspect", "synthesize", "predict",
+                              "recommend", "report", "topology", "sweep", "fit"}) {
     const ChildResult help = run_program({command, "--help"});
     EXPECT_TRUE(help.ok()) << command;
     EXPECT_THAT(help.standard_output, HasSubstr(std::string("memory_benchmark ") + command));
@@ -76,6 +77,16 @@ TEST(CommandLine, WhatIsWrongIsSaidInOneLine) {
       {{"inspect"}, 2, "MODEL"},
       {{"inspect", "qwen3-5b"}, 2, "qwen3-4b"},
       {{"inspect", "qwen3-4b:q9"}, 2, "q9"},
+      {{"inspect", "qwen3-4b", "--context", "-1"}, 2, "--context"},
+      {{"inspect", file("absent.gguf")}, 1, "absent.gguf: cannot open"},
+      {{"inspect", file("cut.json")}, 1, "cut off at byte"},
+      {{"inspect", file("other.json")}, 1, "model_type"},
+      {{"inspect", "9000B"}, 2, "no shape of size"},
+      {{"recommend", file("cut.json"), "--model", "deepseek-v3"}, 4, "latent attention"},
+      {{"synthesize", "qwen3-4b"}, 2, "--out"},
+      {{"synthesize", "deepseek-v3", "--out", file("d.gguf")}, 4, "latent attention"},
+      {{"synthesize", "qwen3-4b", "--out", file("cut.json")}, 2, "exists"},
+      {{"synthesize", "qwen3-4b", "--out", file("none/a.gguf")}, 1, "name a folder"},
       {{"predict", file("missing.json"), "--model", "qwen3-4b"}, 1, "missing.json"},
       {{"predict", file("cut.json")}, 2, "--model"},
       {{"predict", file("cut.json"), "--model", "qwen3-4b"}, 1, "cut.json"},
@@ -161,6 +172,26 @@ TEST(CommandLine, FormatsAreListedWithoutADocument) {
   const ChildResult list = run_program({"recommend", "--format", "list"});
   EXPECT_TRUE(list.ok());
   EXPECT_THAT(list.standard_output, HasSubstr("llama.cpp"));
+}
+
+TEST(CommandLine, InspectOfASynthesisedFileAgreesWithTheModel) {
+  const TemporaryFolder folder;
+  const std::string config = (folder.path() / "config.json").string();
+  const std::string out = (folder.path() / "a.gguf").string();
+  write_file_atomically(config, R"({"model_type": "qwen3", "num_hidden_layers": 2,
+    "hidden_size": 256, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 64,
+    "intermediate_size": 512, "vocab_size": 1000, "max_position_embeddings": 512})");
+  const std::string model = config + ":q4_k_m";
+  ASSERT_TRUE(run_program({"synthesize", model, "--out", out}).ok());
+  const auto of_file =
+      nlohmann::json::parse(run_program({"inspect", out, "--json", "--tensors"}).standard_output);
+  const auto of_model =
+      nlohmann::json::parse(run_program({"inspect", model, "--json", "--tensors"}).standard_output);
+  for (const char* key : {"tensors", "weight_bytes", "weight_bytes_per_token_by_class", "layers",
+                          "kv_bytes_per_position_by_type", "flops_per_token", "memory_bytes"}) {
+    EXPECT_EQ(of_file.at(key), of_model.at(key)) << key;
+  }
+  EXPECT_EQ(of_file.at("claimed_type"), "q4_k_m");
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ namespace {
 // Largest seen in published files: 1,100 tensors (45,000 with experts one by one), 60 pairs, 30 MB
 // of header (vocabularies of 260,000 words with merges).
 constexpr std::uint64_t kMostTensors = 1u << 16, kMostPairs = 4096;
-constexpr std::uint64_t kMostHeaderBytes = 128u << 20;
+constexpr std::uint64_t kMostHeaderBytes = 64u << 20;
 constexpr std::size_t kMostKeyBytes = 256, kMostTextKept = 1024, kMostNumbersKept = 1024;
 constexpr std::int64_t kMostExtent = std::int64_t{1} << 40;
 constexpr int kMostNesting = 4;

@@ -84,7 +84,8 @@ TEST_F(ConfigJsonTest, OfAQwen2MoeCountsTheSharedExpert) {
     "shared_expert_intermediate_size": 5632, "num_attention_heads": 16, "num_key_value_heads": 16,
     "num_experts": 60, "num_experts_per_tok": 4, "decoder_sparse_step": 1, "vocab_size": 151936,
     "max_position_embeddings": 8192, "sliding_window": 32768, "use_sliding_window": false,
-    "tie_word_embeddings": false, "torch_dtype": "bfloat16"})") + ":q8_0");
+    "tie_word_embeddings": false, "torch_dtype": "bfloat16"})") +
+                                      ":q8_0");
   EXPECT_NEAR(static_cast<double>(shape.parameters()) / 14'315'784'192.0, 1, 0.001);
   EXPECT_EQ(shape.weight_bytes_per_token(TensorClass::kSharedExperts),
             24 * (3 * 2048 * 5632 / 32 * 34 + 4 * 2048));
@@ -165,14 +166,16 @@ TEST_F(ConfigJsonTest, WhatIsMissingOrOfAWrongTypeIsNamed) {
   EXPECT_THAT(refusal(with(R"("num_experts": 8)")), HasSubstr("num_experts_per_tok"));
   EXPECT_THAT(refusal(with(R"("num_experts": 8, "num_experts_per_tok": 9)")),
               HasSubstr("num_experts_per_tok"));
-  EXPECT_THAT(refusal(with(R"("num_experts": 8, "num_experts_per_tok": 2, "mlp_only_layers": [0])")),
-              HasSubstr("mlp_only_layers"));
+  EXPECT_THAT(
+      refusal(with(R"("num_experts": 8, "num_experts_per_tok": 2, "mlp_only_layers": [0])")),
+      HasSubstr("mlp_only_layers"));
 }
 
 TEST_F(ConfigJsonTest, AbsurdSizesAreRefused) {
-  EXPECT_THAT(refusal(with(R"("num_hidden_layers": 4096, "hidden_size": 1048576, "num_experts": 60000,
+  EXPECT_THAT(
+      refusal(with(R"("num_hidden_layers": 4096, "hidden_size": 1048576, "num_experts": 60000,
     "num_experts_per_tok": 1, "moe_intermediate_size": 10000000)")),
-              HasSubstr("parameters"));
+      HasSubstr("parameters"));
 }
 
 TEST_F(ConfigJsonTest, WhatIsNoJsonIsRefused) {

@@ -41,9 +41,9 @@ TEST(Size, OfAMoEHasItsActiveParametersToo) {
   double active = 0;
   for (const Tensor& tensor : shape.tensors()) {
     const bool expert = tensor.tensor_class == TensorClass::kExperts;
-    active += static_cast<double>(tensor.parameters()) *
-              (expert ? static_cast<double>(shape.experts_used) / static_cast<double>(shape.experts)
-                      : 1);
+    active +=
+        static_cast<double>(tensor.parameters()) *
+        (expert ? static_cast<double>(shape.experts_used) / static_cast<double>(shape.experts) : 1);
   }
   EXPECT_NEAR(active / 3e9, 1, 0.03);
   EXPECT_THAT(shape.between, ElementsAre("gpt-oss-20b", "qwen3-30b-a3b"));
