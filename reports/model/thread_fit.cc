@@ -1,4 +1,4 @@
-// Levenberg-Marquardt on the curve's coordinates. Residuals are log errors, Huber-weighted,
+// Least squares on the curve's coordinates. Residuals are log errors, Huber-weighted,
 // followed by one row a parameter for its prior. Several starts, with and without a visible
 // ceiling, keep the most likely curve out of poorer minima; draws start from it.
 #include "reports/model/thread_fit.h"
@@ -9,10 +9,10 @@
 #include <limits>
 #include <random>
 
+#include "reports/model/least_squares.h"
+
 namespace mb {
 namespace {
-
-using Matrix = Eigen::Matrix<double, kCurveParameters, kCurveParameters>;
 
 // Chosen, with the interval below, by leaving out whole machines of the published sweeps.
 constexpr double kNoise = 0.012;   // runs of real engines repeat within a per cent or two
@@ -55,61 +55,19 @@ struct Problem {
     r.tail<kCurveParameters>() = (x - prior.mean).cwiseQuotient(prior.deviation);
     return r;
   }
-
-  Eigen::MatrixXd jacobian(const CurveVector& x, const Eigen::VectorXd& at) const {
-    constexpr double kStep = 1e-6;
-    Eigen::MatrixXd j = Eigen::MatrixXd::Zero(rows(), kCurveParameters);
-    for (int k = 0; k < kCurveParameters; ++k) {
-      if (mask[static_cast<std::size_t>(k)]) {
-        j.col(k) = (residuals(x + kStep * CurveVector::Unit(k)) - at) / kStep;
-      } else {
-        j(rows() - kCurveParameters + k, k) = 1 / prior.deviation[k];
-      }
-    }
-    return j;
-  }
 };
 
-struct Minimum {
-  CurveVector x;
-  double cost;
-};
-
-Minimum minimise(const Problem& problem, CurveVector x) {
-  constexpr int kMostIterations = 60;
-  double damping = 1e-2;
-  Eigen::VectorXd r = problem.residuals(x);
-  double cost = r.squaredNorm();
-  for (int i = 0; i < kMostIterations; ++i) {
-    const Eigen::MatrixXd j = problem.jacobian(x, r);
-    const Matrix normal = j.transpose() * j;
-    const CurveVector gradient = j.transpose() * r;
-    bool better = false, settled = false;
-    for (; damping < 1e12 && !better; damping *= better ? 0.1 : 10) {
-      Matrix damped = normal;
-      damped.diagonal() *= 1 + damping;
-      const CurveVector step = -damped.ldlt().solve(gradient);
-      const Eigen::VectorXd next = problem.residuals(x + step);
-      const double next_cost = next.squaredNorm();
-      if (!(next_cost < cost)) continue;  // also when not a number
-      better = true;
-      settled = cost - next_cost < 1e-6 * (1 + cost);
-      x += step;
-      r = next;
-      cost = next_cost;
-    }
-    damping = std::max(damping, 1e-9);
-    if (!better || settled) break;
-  }
-  return {x, cost};
+Minimum<kCurveParameters> minimise(const Problem& problem, const CurveVector& x) {
+  return least_squares<kCurveParameters>(
+      [&](const CurveVector& at) { return problem.residuals(at); }, x, problem.mask);
 }
 
-Minimum most_likely(const Problem& problem) {
-  Minimum best{problem.prior.mean, std::numeric_limits<double>::infinity()};
+Minimum<kCurveParameters> most_likely(const Problem& problem) {
+  Minimum<kCurveParameters> best{problem.prior.mean, std::numeric_limits<double>::infinity()};
   for (const double saturation : {0.0, -1.5, 1.5}) {
     CurveVector start = problem.prior.mean;
     start[kSaturation] += saturation;
-    const Minimum found = minimise(problem, start);
+    const auto found = minimise(problem, start);
     if (found.cost < best.cost) best = found;
   }
   return best;
@@ -136,7 +94,7 @@ CurveFit fit_curve(const std::vector<ThreadPoint>& points, const ThreadLayout& l
   }
   centre_scale(problem);
   CurveFit fit;
-  Minimum best = most_likely(problem);
+  auto best = most_likely(problem);
   for (int round = 0; round < kScaleRounds; ++round) {
     // What this series' own misfit says of its noise; with the new noise the curve moves a little.
     const double cost = best.cost * problem.scale * problem.scale;
