@@ -28,7 +28,8 @@ struct SweepModel {
 
 struct SweepPoint {
   std::optional<int> threads, batch;
-  std::optional<double> prompt_tokens, context_tokens;  // means over prompts may be fractions
+  std::optional<double> prompt_tokens, context_tokens,
+      new_tokens;  // means over prompts may be fractions
   std::optional<std::int64_t> positions, kv_bytes;
   std::optional<double> tokens_per_second, gflops;
   std::vector<double> samples;   // tokens/s of each repeat, where known

@@ -43,6 +43,7 @@ struct Fields<SweepPoint> {
       std::make_tuple(field("threads", &SweepPoint::threads, Rule::kSparse),
                       field("prompt_tokens", &SweepPoint::prompt_tokens, Rule::kSparse),
                       field("context_tokens", &SweepPoint::context_tokens, Rule::kSparse),
+                      field("new_tokens", &SweepPoint::new_tokens, Rule::kSparse),
                       field("batch", &SweepPoint::batch, Rule::kSparse),
                       field("positions", &SweepPoint::positions, Rule::kSparse),
                       field("kv_bytes", &SweepPoint::kv_bytes, Rule::kSparse),
@@ -97,7 +98,7 @@ template <>
 struct Fields<SweepFile> {
   static constexpr auto list = std::make_tuple(
       field("schema_version", &SweepFile::schema_version, Rule::kSparse),
-      field("id", &SweepFile::id), field("kind", &SweepFile::kind, Rule::kSparse),
+      field("id", &SweepFile::id, Rule::kSparse), field("kind", &SweepFile::kind, Rule::kSparse),
       field("source", &SweepFile::source, Rule::kSparse),
       field("machine", &SweepFile::machine, Rule::kSparse),
       field("engine", &SweepFile::engine, Rule::kSparse),

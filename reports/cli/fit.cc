@@ -15,9 +15,16 @@
 namespace mb {
 namespace {
 
+// "prompt" of "prompt_tokens".
+std::string first_word(const std::string& variable) {
+  return variable.substr(0, variable.find('_'));
+}
+
 void print_fit(const SeriesFit& fit) {
   fmt::print("{}{}\n", fit.phase, fit.label.empty() ? "" : fmt::format(" ({})", fit.label));
-  if (fit.recommended_threads > 0) {
+  if (fit.variable != "threads") {
+    fmt::print("  over {}, confidence {}\n", fit.variable, fit.confidence);
+  } else if (fit.recommended_threads > 0) {
     fmt::print("  advice: {}, confidence {}\n",
                format_count(fit.recommended_threads, "thread", "threads"), fit.confidence);
   } else {
@@ -31,11 +38,16 @@ void print_fit(const SeriesFit& fit) {
   for (const auto& [name, value] : fit.edges) {
     fmt::print("  {:<24}{:>10}\n", name, format_number(value));
   }
+  for (const FitLevel& level : fit.levels) {
+    fmt::print("  {:<24}{:>10}\n", format_bytes(static_cast<double>(level.kv_bytes)), level.level);
+  }
   if (fit.predicted.empty()) return;
   fmt::print("  {:<24}{:>9.1f} %\n", "rms error", 100 * fit.rms_log_error);
-  fmt::print("  {:>7}{:>12}{:>12}  {}\n", "threads", "measured", "fitted", "90 % interval");
+  fmt::print("  {:>7}{:>12}{:>12}  {}\n", first_word(fit.variable), "measured", "fitted",
+             "90 % interval");
   for (const FitPrediction& each : fit.predicted) {
-    fmt::print("  {:>7}{:>12}{:>12}  {}\n", each.threads,
+    fmt::print("  {:>7}{:>12}{:>12}  {}\n",
+               format_whole(fit.variable == "threads" ? each.threads : each.at),
                each.measured_tokens_per_second ? format_rate(*each.measured_tokens_per_second) : "",
                format_rate(each.tokens_per_second), format_rate_interval(each.low, each.high));
   }
@@ -72,8 +84,9 @@ int run_fit(const Arguments& arguments) {
   } else {
     for (const SeriesFit& fit : fits) print_fit(fit);
   }
-  if (std::none_of(fits.begin(), fits.end(),
-                   [](const SeriesFit& fit) { return fit.recommended_threads > 0; })) {
+  if (std::none_of(fits.begin(), fits.end(), [](const SeriesFit& fit) {
+        return fit.recommended_threads > 0 || !fit.predicted.empty() || !fit.levels.empty();
+      })) {
     throw Error(ErrorCode::kUntrustworthy,
                 fmt::format("{}: no series has a usable throughput at a thread count, so there is "
                             "no advice; measure one with memory_benchmark sweep",

@@ -111,6 +111,7 @@ void add_predictions(SeriesFit& out, const CurveFit& fit, const ThreadSeries& se
   for (const CountPrediction& each : predicted) {
     const std::string_view limit = limiting_term(curve_terms(figures, series.layout, each.threads));
     FitPrediction made{.threads = each.threads,
+                       .at = 0,
                        .tokens_per_second = std::exp(each.log_rate),
                        .low = std::exp(each.log_low),
                        .high = std::exp(each.log_high),
@@ -218,6 +219,14 @@ SeriesFit fit_series(const Sweep& sweep, const SweepSeries& series, const FitOpt
   out.label = series.label;
   out.prompt_tokens = series.prompt_tokens;
   out.context_tokens = series.context_tokens;
+  if (is_length_kind(sweep.kind)) {
+    fit_lengths(out, sweep.kind, series);
+    return out;
+  }
+  if (sweep.kind == "kv-size") {
+    place_kv_sizes(out, sweep.machine, series);
+    return out;
+  }
   const ThreadSeries threads = thread_series(sweep, series, out, options);
   if (threads.points.empty()) {
     out.reasons.push_back("no valid point with a thread count and a throughput");

@@ -30,7 +30,8 @@ struct FitParameter {
 };
 
 struct FitPrediction {
-  int threads = 0;
+  int threads = 0;  // 0: unknown
+  double at = 0;    // of SeriesFit::variable, where that is not threads
   double tokens_per_second = 0, low = 0, high = 0;   // 90 % interval of a measurement
   std::string regime, limited_by;                    // words as in the recommendation
   std::optional<double> measured_tokens_per_second;  // used in the fit
@@ -44,21 +45,31 @@ struct FitCandidate {
   bool measured = false;
 };
 
+// Where a KV cache of this size lives.
+struct FitLevel {
+  std::int64_t kv_bytes = 0;
+  std::string level;  // L1 L2 L3 DRAM
+  std::optional<double> gflops;
+};
+
 struct SeriesFit {
   std::string phase, label;
+  std::string variable = "threads";  // or prompt_tokens context_tokens new_tokens batch kv_bytes
   std::optional<double> prompt_tokens, context_tokens;
   // Empty, like `predicted`, without a usable point: `reasons` says so.
   std::vector<FitParameter> parameters;
   double rms_log_error = 0;  // of the curve alone
   // saturation_threads: where the ceiling takes over (absent when it never does);
   // core_edge_threads: P; cliff_threads, cliff_loss: the first measured count past P and what is
-  // lost there, where it is more than noise.
+  // lost there, where it is more than noise. Of other variables: dispatch_edge_VARIABLE (fixed work
+  // is paid), decline_VARIABLE (attention is felt), attention_edge_VARIABLE (it takes most).
   std::map<std::string, double> edges;
   // Every count from 1 to the logical CPUs and every count in the series. Measured points above the
   // logical CPUs are left out of the fit, and the reasons say so.
   std::vector<FitPrediction> predicted;
+  std::vector<FitLevel> levels;          // of variable kv_bytes alone
   std::vector<FitCandidate> candidates;  // in order of threads
-  int recommended_threads = 0;           // 0: nothing usable was measured
+  int recommended_threads = 0;           // 0: nothing usable was measured, or no sweep over threads
   double stability = 0;                  // share of resamples in which the advice loses no more
                                          // than the tolerance, at least 2 %
   std::string confidence = "low";        // high | medium | low

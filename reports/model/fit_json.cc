@@ -8,10 +8,15 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json to_json(const FitPrediction& prediction) {
-  Json json = {{"threads", prediction.threads}, {"tokens_per_second", prediction.tokens_per_second},
-               {"low", prediction.low},         {"high", prediction.high},
-               {"regime", prediction.regime},   {"limited_by", prediction.limited_by}};
+Json to_json(const FitPrediction& prediction, const std::string& variable) {
+  Json json = Json::object();
+  if (prediction.threads > 0) json["threads"] = prediction.threads;
+  if (variable != "threads") json[variable] = prediction.at;
+  json["tokens_per_second"] = prediction.tokens_per_second;
+  json["low"] = prediction.low;
+  json["high"] = prediction.high;
+  json["regime"] = prediction.regime;
+  json["limited_by"] = prediction.limited_by;
   if (prediction.measured_tokens_per_second) {
     json["measured_tokens_per_second"] = *prediction.measured_tokens_per_second;
   }
@@ -23,6 +28,7 @@ Json to_json(const SeriesFit& fit) {
   if (!fit.label.empty()) json["label"] = fit.label;
   if (fit.prompt_tokens) json["prompt_tokens"] = *fit.prompt_tokens;
   if (fit.context_tokens) json["context_tokens"] = *fit.context_tokens;
+  json["variable"] = fit.variable;
   json["recommended_threads"] = fit.recommended_threads;
   json["candidates"] = Json::array();
   for (const FitCandidate& each : fit.candidates) {
@@ -46,7 +52,14 @@ Json to_json(const SeriesFit& fit) {
   for (const auto& [name, value] : fit.edges) json["edges"][name] = value;
   json["predicted"] = Json::array();
   for (const FitPrediction& prediction : fit.predicted) {
-    json["predicted"].push_back(to_json(prediction));
+    json["predicted"].push_back(to_json(prediction, fit.variable));
+  }
+  if (!fit.levels.empty()) {
+    json["levels"] = Json::array();
+    for (const FitLevel& level : fit.levels) {
+      json["levels"].push_back({{"kv_bytes", level.kv_bytes}, {"level", level.level}});
+      if (level.gflops) json["levels"].back()["gflops"] = *level.gflops;
+    }
   }
   return json;
 }

@@ -22,6 +22,13 @@ ThreadSeries thread_series(const Sweep& sweep, const SweepSeries& series, Series
 std::string_view regime_name(std::string_view phase, std::optional<double> prompt_tokens,
                              std::string_view limited_by);
 
+// Kinds other than threads: prompt-length, context-length, generation-length, batch-size.
+bool is_length_kind(std::string_view kind);
+void fit_lengths(SeriesFit& out, std::string_view kind, const SweepSeries& series);
+
+// Kind kv-size: the cache level that each size lives in.
+void place_kv_sizes(SeriesFit& out, const SweepMachine& machine, const SweepSeries& series);
+
 // Sets recommended_threads, candidates, stability and their reasons. `predicted` in order of
 // threads, no count above the logical CPUs is advised.
 void advise_threads(SeriesFit& out, const ThreadSeries& series,
