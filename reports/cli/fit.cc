@@ -88,8 +88,8 @@ int run_fit(const Arguments& arguments) {
         return fit.recommended_threads > 0 || !fit.predicted.empty() || !fit.levels.empty();
       })) {
     throw Error(ErrorCode::kUntrustworthy,
-                fmt::format("{}: no series has a usable throughput at a thread count, so there is "
-                            "no advice; measure one with memory_benchmark sweep",
+                fmt::format("{}: no series has enough usable points for its kind (--json lists the "
+                            "reasons); measure one with memory_benchmark sweep",
                             file));
   }
   return 0;

@@ -2,11 +2,12 @@
 //
 //   seconds(x) = smoothmax(overhead, each * x) + attention * x^2 / 2,   rate = x / seconds
 //
-// x is prompt tokens of a prefill (overhead: dispatch, and the weights that few rows read as well as
-// many), sequences of a batch (the weights read once for all), or generated tokens (the prefill
-// before them). Where x lies before the tokens that are counted (decode at a context), a token takes
-// overhead + attention * x. Log errors are fitted with a weak prior on the bend; edges are read off
-// the law. A sweep over KV sizes has no law to fit: its points are placed in the cache levels.
+// x is prompt tokens of a prefill (overhead: dispatch, and the weights that few rows read as well
+// as many), sequences of a batch (the weights read once for all), or generated tokens (the prefill
+// before them). Where x lies before the tokens that are counted (decode at a context), a token
+// takes overhead + attention * x. Log errors are fitted with a weak prior on the bend; edges are
+// read off the law. A sweep over KV sizes has no law to fit: its points are placed in the cache
+// levels.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -44,7 +45,7 @@ struct Law {
     const double overhead = exponential(v[kOverhead]);
     const double attention = exponential(v[kAttention]);
     if (per_token) return {overhead, 0, attention * x, overhead + attention * x};
-    const double each = exponential(v[kEach]) * x, bend = std::clamp(std::exp(v[kBend]), 1.0, 8.0);
+    const double each = exponential(v[kEach]) * x, bend = std::clamp(std::exp(v[kBend]), 0.5, 8.0);
     const double larger = std::max(overhead, each), smaller = std::min(overhead, each);
     const double joined = larger * std::pow(1 + std::pow(smaller / larger, bend), 1 / bend);
     return {overhead, each, attention * x * x / 2, joined + attention * x * x / 2};
@@ -84,8 +85,8 @@ LawVector law_start(const Law& law, const std::vector<LawPoint>& points) {
   if (law.per_token) {
     start << -std::log(first.rate), 0, -std::log(last.rate * last.x) - 1, 0;
   } else {
-    start << std::log(first.x / first.rate) - 0.7, -std::log(best),
-        -std::log(best * last.x) - 1, std::log(1.4);
+    start << std::log(first.x / first.rate) - 0.7, -std::log(best), -std::log(best * last.x) - 1,
+        std::log(1.4);
   }
   return start;
 }
@@ -99,7 +100,7 @@ struct LawFit {
 LawFit fit_law(const Law& law, const std::vector<LawPoint>& points) {
   const LawVector start = law_start(law, points);
   LawVector deviation;
-  deviation << 3, 3, 3, 0.4;  // decades either way; bends from a sum to nearly a maximum
+  deviation << 3, 3, 3, 0.8;  // decades either way; bends from a sum to nearly a maximum
   const auto size = static_cast<Eigen::Index>(points.size());
   const auto residuals = [&](const LawVector& v) {
     Eigen::VectorXd r(size + kLawParameters);
@@ -157,8 +158,8 @@ void add_predictions(SeriesFit& out, const Law& law, const LawFit& fit,
     LawVector gradient;
     const double log_rate = std::log(law.rate(fit.x, point.x));
     for (int k = 0; k < kLawParameters; ++k) {
-      gradient[k] = (std::log(law.rate(fit.x + 1e-5 * LawVector::Unit(k), point.x)) - log_rate) /
-                    1e-5;
+      gradient[k] =
+          (std::log(law.rate(fit.x + 1e-5 * LawVector::Unit(k), point.x)) - log_rate) / 1e-5;
     }
     const double spread = std::max(kNoise, fit.rms_log_error);
     const double reach = reach_of(gradient.dot(fit.covariance * gradient) + spread * spread);
@@ -169,12 +170,16 @@ void add_predictions(SeriesFit& out, const Law& law, const LawFit& fit,
          .tokens_per_second = std::exp(log_rate),
          .low = std::exp(log_rate - reach),
          .high = std::exp(log_rate + reach),
-         .regime = std::string(regime_name(out.phase, law.variable == "prompt_tokens" ? point.x
-                                                                                      : 1e9,
-                                           limit)),
+         .regime = std::string(
+             regime_name(out.phase, law.variable == "prompt_tokens" ? point.x : 1e9, limit)),
          .limited_by = std::string(limit),
          .measured_tokens_per_second = point.rate});
   }
+}
+
+double two_digits(double x) {  // 1714 -> 1700
+  const double unit = std::pow(10, std::floor(std::log10(x)) - 1);
+  return std::round(x / unit) * unit;
 }
 
 // Smallest x in the swept range from which `holds` stays true to its end; absent when never.
@@ -195,7 +200,9 @@ void name_edges(SeriesFit& out, const Law& law, const LawFit& fit,
   const auto name = [&](const std::string& key, std::optional<double> x, const std::string& what) {
     if (!x) return;
     out.edges[key + "_" + law.variable] = *x;
-    out.reasons.push_back(fmt::format("from about {:.2g} {} {}", *x, law.variable, what));
+    std::string words = law.variable;
+    std::ranges::replace(words, '_', ' ');
+    out.reasons.push_back(fmt::format("from about {:.6g} {} {}", two_digits(*x), words, what));
   };
   if (!law.per_token) {
     const auto lost = [&](double x) {  // of the rate that work alone would reach
@@ -211,13 +218,12 @@ void name_edges(SeriesFit& out, const Law& law, const LawFit& fit,
                        100 * kNoticeable));
     }
   }
-  name("decline", first_where(points, [&](double x) {
-         return share(x, &Law::Terms::attention) >= kNoticeable;
-       }),
+  name("decline",
+       first_where(points,
+                   [&](double x) { return share(x, &Law::Terms::attention) >= kNoticeable; }),
        fmt::format("attention takes more than {:.0f} % of the time", 100 * kNoticeable));
-  name("attention_edge", first_where(points, [&](double x) {
-         return share(x, &Law::Terms::attention) >= 0.5;
-       }),
+  name("attention_edge",
+       first_where(points, [&](double x) { return share(x, &Law::Terms::attention) >= 0.5; }),
        "attention takes most of the time");
 }
 
@@ -231,7 +237,7 @@ void judge(SeriesFit& out, std::size_t points) {
   if (few) {
     out.reasons.push_back(fmt::format("{} points: priors fill the gaps", points));
   }
-  out.confidence = out.rms_log_error > kPoor ? "low"
+  out.confidence = out.rms_log_error > kPoor          ? "low"
                    : few || out.rms_log_error > kGood ? "medium"
                                                       : "high";
 }
@@ -241,8 +247,7 @@ Law law_of(std::string_view kind, const SweepSeries& series) {
   if (kind == "generation-length") return {"new_tokens", false};
   const bool by_prompt = std::ranges::any_of(
       series.points, [](const SweepPoint& point) { return point.prompt_tokens.has_value(); });
-  return {by_prompt ? "prompt_tokens" : "context_tokens",
-          series.phase == "decode" || !by_prompt};
+  return {by_prompt ? "prompt_tokens" : "context_tokens", series.phase == "decode" || !by_prompt};
 }
 
 }  // namespace
@@ -279,8 +284,8 @@ void place_kv_sizes(SeriesFit& out, const SweepMachine& machine, const SweepSeri
   for (const SweepPoint& point : series.points) {
     const std::int64_t bytes = point.kv_bytes.value_or(0);
     if (bytes <= 0) continue;
-    const auto held = std::ranges::find_if(
-        levels, [&](const auto& level) { return bytes <= level.second; });
+    const auto held =
+        std::ranges::find_if(levels, [&](const auto& level) { return bytes <= level.second; });
     out.levels.push_back({.kv_bytes = bytes,
                           .level = held == levels.end() ? "DRAM" : held->first,
                           .gflops = point.gflops});
@@ -289,8 +294,9 @@ void place_kv_sizes(SeriesFit& out, const SweepMachine& machine, const SweepSeri
     out.reasons.push_back("no point with kv_bytes");
     return;
   }
-  out.reasons.push_back(fmt::format(
-      "levels by capacity: L1d and L2 of one core, one L3 domain of {:.3g} MB", 1e-6 * static_cast<double>(l3)));
+  out.reasons.push_back(
+      fmt::format("levels by capacity: L1d and L2 of one core, one L3 domain of {:.3g} MB",
+                  1e-6 * static_cast<double>(l3)));
   const auto unknown = std::ranges::find_if(levels, [](const auto& l) { return l.second <= 0; });
   if (unknown != levels.end()) {
     out.reasons.push_back(fmt::format("the size of {} is not in the file", unknown->first));

@@ -185,7 +185,7 @@ TEST(Fit, GoesThroughEveryPublishedSeries) {
         if (fit.predicted.empty()) continue;
         ++fitted;
         error += fit.rms_log_error;
-        EXPECT_GE(fit.recommended_threads, 1);
+        EXPECT_EQ(fit.recommended_threads >= 1, fit.variable == "threads");
       }
     }
   }
