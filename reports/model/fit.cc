@@ -148,6 +148,7 @@ void add_parameters(SeriesFit& out, const CurveFit& fit, const ThreadLayout& lay
   if (mask[kCliff]) {
     add("core_edge_cliff", "1", &CurveFigures::cliff);
     add("core_edge_recovery", "1", &CurveFigures::recovery);
+    add("shared_cores_factor", "1", &CurveFigures::shared_cores_factor);
   }
   if (mask[kSlowCliff]) {
     add("slow_core_cliff", "1", &CurveFigures::slow_cliff);

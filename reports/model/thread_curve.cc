@@ -52,7 +52,7 @@ double effective_threads(const CurveFigures& figures, const ThreadLayout& layout
 CurveMask curve_mask(const ThreadLayout& layout) {
   CurveMask mask;
   mask.fill(true);
-  mask[kCliff] = mask[kRecovery] = layout.logical > layout.cores;
+  mask[kCliff] = mask[kRecovery] = mask[kSharedCores] = layout.logical > layout.cores;
   mask[kSlowCliff] = mask[kSlowRecovery] = layout.fast < layout.cores;
   mask[kAllCpus] = layout.logical > 1;
   mask[kSecondSocket] = layout.socket < layout.cores;
@@ -72,6 +72,7 @@ CurveFigures curve_figures(const CurveVector& x, const ThreadLayout& layout) {
       .recovery = logistic(x[kRecovery], kRecoveryLow, kRecoveryHigh),
       .slow_cliff = logistic(x[kSlowCliff], kCliffLow, kCliffHigh),
       .slow_recovery = logistic(x[kSlowRecovery], kRecoveryLow, kRecoveryHigh),
+      .shared_cores_factor = std::exp(std::min(kLargest, exponential(x[kSharedCores]))),
       .all_cpus_factor = std::exp(std::min(kLargest, exponential(x[kAllCpus] + alone))),
       .second_socket_factor = exponential(x[kSecondSocket])};
   const double at_cores = smooth_max(work / effective_threads(figures, layout, layout.cores),
@@ -90,6 +91,7 @@ CurveTerms curve_terms(const CurveFigures& figures, const ThreadLayout& layout, 
   if (threads > layout.socket && layout.socket < layout.cores) {
     terms.total *= figures.second_socket_factor;
   }
+  if (threads > layout.cores) terms.total *= figures.shared_cores_factor;
   if (threads >= layout.logical && layout.logical > 1) terms.total *= figures.all_cpus_factor;
   return terms;
 }

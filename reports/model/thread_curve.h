@@ -1,7 +1,8 @@
 // The shape of throughput against threads, free of data: DESIGN section 5 as a sweep shows it.
 //
 //   seconds per token(T) = smoothmax(work / T_eff(T), ceiling) + dispatch * (T - 1),
-//                          longer by one factor on a second socket, by another on all CPUs
+//                          longer by one factor each where cores are shared, on a second socket and
+//                          on all CPUs
 //   T_eff(T) = T up to the fast cores F (all cores P where they are alike),
 //              then F * (slow_cliff + slow_recovery * (T - F) / F) up to P,
 //              then T_eff(P) * (cliff + recovery * (T - P) / P)
@@ -30,6 +31,7 @@ enum CurveParameter {
   kRecovery,    // logit within kRecoveryLow .. kRecoveryHigh
   kSlowCliff,   // the same two for a hybrid's slower cores
   kSlowRecovery,
+  kSharedCores,   // ln of the log of the factor by which sharing cores is longer (waiting threads)
   kAllCpus,       // ln of the log of the factor by which using every CPU is longer
   kSecondSocket,  // log of the factor by which more than one socket is longer
   kCurveParameters
@@ -39,8 +41,8 @@ using CurveMask = std::array<bool, kCurveParameters>;
 
 struct CurveFigures {
   double work_seconds, ceiling_seconds, dispatch_seconds;  // per token; dispatch per thread
-  double sharpness, cliff, recovery, slow_cliff, slow_recovery, all_cpus_factor,
-      second_socket_factor;
+  double sharpness, cliff, recovery, slow_cliff, slow_recovery, shared_cores_factor,
+      all_cpus_factor, second_socket_factor;
 };
 
 // Which parameters this layout has a use for.

@@ -73,6 +73,15 @@ Minimum<kCurveParameters> most_likely(const Problem& problem) {
   return best;
 }
 
+// Squared residuals at the usual noise; one that no noise explains counts as a large one, no more.
+double bounded_cost(const Problem& problem, const CurveVector& x) {
+  constexpr double kLarge = 3;
+  return problem.residuals(x)
+      .unaryExpr(
+          [&](double r) { return std::pow(std::min(std::abs(r) * problem.scale, kLarge), 2); })
+      .sum();
+}
+
 // Centres the scale's prior on the points: what one thread needs were the curve otherwise typical.
 void centre_scale(Problem& problem) {
   double shift = 0;
@@ -97,7 +106,7 @@ CurveFit fit_curve(const std::vector<ThreadPoint>& points, const ThreadLayout& l
   auto best = most_likely(problem);
   for (int round = 0; round < kScaleRounds; ++round) {
     // What this series' own misfit says of its noise; with the new noise the curve moves a little.
-    const double cost = best.cost * problem.scale * problem.scale;
+    const double cost = bounded_cost(problem, best.x);
     problem.scale =
         std::sqrt((kUsualPoints + cost) / (kUsualPoints + static_cast<double>(points.size()) - 1));
     best = minimise(problem, best.x);

@@ -15,8 +15,8 @@ namespace {
 constexpr double kScaleDeviation = 3;  // of ln seconds
 
 constexpr std::array<std::string_view, kCurveParameters> kNames = {
-    "work",     "saturation", "dispatch",      "sharpness", "cliff",
-    "recovery", "slow_cliff", "slow_recovery", "all_cpus",  "second_socket"};
+    "work",       "saturation",    "dispatch",     "sharpness", "cliff",        "recovery",
+    "slow_cliff", "slow_recovery", "shared_cores", "all_cpus",  "second_socket"};
 
 ThreadPriors embedded(std::string_view name) {
   for (const EmbeddedFile& file : embedded_priors()) {
