@@ -56,8 +56,11 @@ void print_fit(const SeriesFit& fit) {
 }  // namespace
 
 int run_fit(const Arguments& arguments) {
-  Flags flags("fit", "Fits the thread model to a sweep document and advises a count.", {"SWEEP"},
-              "  memory_benchmark fit sweep.json --points 1,4,8\n");
+  Flags flags(
+      "fit", "Fits the model to a sweep document (threads, prompt, batch ...) and advises a count.",
+      {"SWEEP"},
+      "  memory_benchmark fit sweep.json --points 1,4,8\n"
+      "  memory_benchmark fit sweep.json --tolerance 0 --json\n");
   flags.value("points", "LIST", "use these thread counts only (default: all)")
       .value("tolerance", "SHARE", "loss accepted for fewer threads (default 2%)")
       .value("resamples", "N", "refits behind intervals and confidence (default 200)")
