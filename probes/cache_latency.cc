@@ -1,8 +1,8 @@
 // Load latency: seconds of one dependent load against the working set, by page kind.
 //
 // One thread follows a random cycle through all lines of its buffer (workloads/kernels/
-// pointer_chase.h), far enough before the samples that what fits a cache is in it. On 4 KiB pages large sets also show what
-// translation costs; on huge pages the caches stand out alone.
+// pointer_chase.h), far enough before the samples that what fits a cache is in it. On 4 KiB pages
+// large sets also show what translation costs; on huge pages the caches stand out alone.
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -63,8 +63,9 @@ std::unique_ptr<Case> prepare(const PlannedPoint& point, Kit& kit) {
   const Parameters& parameters = point.parameters;
   const auto from = parameters.number("from_pu"), to = parameters.number("to_pu");
   if (parameters.text_or("operation", "handoff") != "handoff" || !from || !to || *from == *to) {
-    throw Error(ErrorCode::kUsage, "expected operation handoff with two different PUs, from_pu and "
-                                   "to_pu (OS indices)");
+    throw Error(ErrorCode::kUsage,
+                "expected operation handoff with two different PUs, from_pu and "
+                "to_pu (OS indices)");
   }
   return std::make_unique<HandoffCase>(
       kit.team({static_cast<int>(*from), static_cast<int>(*to)}, Sync::kSpin));

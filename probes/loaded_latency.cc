@@ -26,8 +26,7 @@ namespace {
 constexpr std::size_t kChunkWords = 32 * 1024 / sizeof(std::uint64_t);
 
 double now_seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch())
-      .count();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
 class LoadedCase final : public Case {
@@ -64,8 +63,9 @@ class LoadedCase final : public Case {
     bool right = at_->ordinal == steps_ % lines();
     for (const Read& one : read_) right = right && one.sum == one.words;  // every word is 1
     if (!right) {
-      throw Error(ErrorCode::kFailure, "a load gave a wrong value; this CPU or its memory does "
-                                       "not work reliably");
+      throw Error(ErrorCode::kFailure,
+                  "a load gave a wrong value; this CPU or its memory does "
+                  "not work reliably");
     }
   }
 
@@ -117,8 +117,8 @@ std::unique_ptr<Case> prepare(const PlannedPoint& point, Kit& kit) {
   PinnedTeam& team = kit.team(parameters);
   // Past the caches for the chase alone; readers' slices are as large.
   constexpr std::int64_t kTimesLastLevelCache = 4, kLeastBytes = std::int64_t{64} << 20;
-  const std::int64_t bytes = std::max(
-      kTimesLastLevelCache * kit.machine().cache_bytes(3).value_or(0), kLeastBytes);
+  const std::int64_t bytes =
+      std::max(kTimesLastLevelCache * kit.machine().cache_bytes(3).value_or(0), kLeastBytes);
   buffers.prepare(kit, team, static_cast<std::size_t>(bytes),
                   page_kind_from_string(parameters.text_or("page", "thp")));
   auto measured = std::make_unique<LoadedCase>(team, buffers, static_cast<std::size_t>(bytes),

@@ -66,8 +66,8 @@ std::string mutate(std::string text, std::mt19937_64& random) {
         break;
       case 3: {
         const std::string value = raw(kAwkward[below(std::size(kAwkward))]);
-        text.replace(at, std::min<std::size_t>(1u << below(4), text.size() - at), value,
-                     0, std::size_t{1} << below(4));
+        text.replace(at, std::min<std::size_t>(1u << below(4), text.size() - at), value, 0,
+                     std::size_t{1} << below(4));
         break;
       }
       case 4:
