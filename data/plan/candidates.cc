@@ -78,7 +78,10 @@ ProbePlan matmul_throughput(const CandidateContext& context) {
         plan.candidates.push_back(
             {Parameters{
                  {"operation", "matmul"}, {"type", type}, {"rows", rows}, {"threads", threads}},
-             1, 0.08, context.importance_of(threads) + (std::string_view(type) == "q4_0" ? 8 : 2)});
+             1, 0.08,
+             context.importance_of(threads) + (std::string_view(type) == "q4_0" ? 8
+                                               : rows == 128                    ? 5
+                                                                                : 2)});
       }
     }
   }

@@ -79,9 +79,17 @@ class Stepper {
   }
 
  private:
+  // The few f32 weights of a quantised model (routers) must not cost it its prediction where only
+  // quantised rates were measured: up to this share of the bytes, another kind's rate stands in.
+  static constexpr double kMinorShare = 0.05;
+  bool is_minor(const TypedWork& work) const {
+    return work.bytes <= kMinorShare * (work_.dense_bytes() + work_.expert_bytes());
+  }
+
   // Seconds to go once over `bytes` of type `type` by matrix-vector products from the caches.
   Estimate matvec_seconds(const TypedWork& work, double bytes) const {
-    const auto type = curves_.matvec_type(work.type);
+    auto type = curves_.matvec_type(work.type);
+    if (!type && is_minor(work)) type = curves_.matvec_type(WeightType::kQ8_0);
     if (!type) {
       throw Error(ErrorCode::kUntrustworthy,
                   "no usable matrix-vector rate (matmul_throughput/matvec) in the results: "
@@ -93,7 +101,8 @@ class Stepper {
 
   // Seconds for `rows` rows in each product of `flops` in all.
   Estimate matmul_seconds(const TypedWork& work, double flops, double rows) const {
-    const auto type = curves_.matmul_type(work.type);
+    auto type = curves_.matmul_type(work.type);
+    if (!type && is_minor(work)) type = curves_.matmul_type(WeightType::kQ8_0);
     if (!type) {
       throw Error(ErrorCode::kUntrustworthy,
                   "no usable matrix product rate (matmul_throughput/matmul) in the results: "

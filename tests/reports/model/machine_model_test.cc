@@ -180,6 +180,24 @@ TEST(Residency, AModelThatFitsTheCacheIsServedFromIt) {
   EXPECT_NEAR(weights("qwen3-8b") / laws.bandwidth_all, 1, 0.05);
 }
 
+TEST(StandIns, OfAnotherKindServeASmallPartOnly) {
+  const Results all = synthetic::results(Laws());
+  Results quantised = all;
+  std::erase_if(quantised.points, [](const Point& point) {
+    const std::string type = point.parameters.text_or("type", "");
+    return point.probe == "matmul_throughput" && (type == "f32" || type == "bf16");
+  });
+  const auto prefill = [](const Results& results, const char* model) {
+    return MachineModel(results)
+        .predict(find_model(model), find_engine_profile("generic"), {"prefill", 512, 0, "f16"}, 2)
+        .tokens_per_second;
+  };
+  // Its routers alone are f32.
+  EXPECT_NEAR(prefill(quantised, "qwen3-30b-a3b:q4_0") / prefill(all, "qwen3-30b-a3b:q4_0"), 1,
+              0.1);
+  EXPECT_THROW(prefill(quantised, "qwen3-4b:bf16"), Error);
+}
+
 TEST(Validity, AnInvalidPointIsNotUsed) {
   Laws laws;
   Results results = synthetic::results(laws);
