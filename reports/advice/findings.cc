@@ -130,18 +130,22 @@ void memory(const AdviceContext& context, Findings& out) {
                    "Weights should be touched by the threads that read them, or one process run on "
                    "each node (numactl --cpunodebind --membind)."});
   }
+  const auto reported = machine.cache_bytes(3);
+  std::string seen;
+  bool clearly_less = false;
   for (const ModelCurve& curve : context.model.curves()) {
     const auto usable = curve.marks.find("l3_usable_bytes");
-    const auto reported = machine.cache_bytes(3);
     if (usable == curve.marks.end() || !reported) continue;
     constexpr double kClearlyLess = 0.6;
-    const double share = usable->second / static_cast<double>(*reported);
-    if (share >= kClearlyLess) continue;
-    out.push_back(
-        {"info", "Less L3 cache acts than is reported",
-         fmt::format("{:.0f} of {} MiB", usable->second / (1 << 20), *reported >> 20),
-         "None needed: a guest shares the host's cache with neighbours; the measured size "
-         "is used."});
+    clearly_less = clearly_less || usable->second < kClearlyLess * static_cast<double>(*reported);
+    seen += fmt::format("{}{:.0f} MiB by {}", seen.empty() ? "" : ", ", usable->second / (1 << 20),
+                        curve.name == "latency_by_working_set" ? "latency" : "bandwidth");
+  }
+  if (clearly_less) {
+    out.push_back({"info", "Less L3 cache acts than is reported",
+                   fmt::format("{}; {} MiB reported", seen, *reported >> 20),
+                   "None needed: a guest shares the host's cache with neighbours; the measured "
+                   "size is used."});
   }
 }
 

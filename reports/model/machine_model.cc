@@ -207,6 +207,20 @@ ModelCurve working_set_curve(const MeasuredCurves& curves) {
   return curve;
 }
 
+// Seconds again, as the probe measured them.
+ModelCurve latency_curve(const MeasuredCurves& curves) {
+  ModelCurve curve{"latency_by_working_set", "B", "s", {}, {}, {}, {}, {}};
+  for (const CurvePoint& point : curves.load_rate.points()) {
+    add_point(curve, point.x, 1 / point.y, point.spread);
+  }
+  for (const CacheLevel& cache : curves.caches) {
+    if (!cache.usable_bytes_by_latency) continue;
+    curve.marks[fmt::format("l{}_usable_bytes", cache.name.substr(1))] =
+        *cache.usable_bytes_by_latency;
+  }
+  return curve;
+}
+
 }  // namespace
 
 std::vector<ModelCurve> MachineModel::curves() const {
@@ -214,6 +228,7 @@ std::vector<ModelCurve> MachineModel::curves() const {
   const MeasuredCurves& measured = state_->curves;
   if (!measured.dram.empty()) curves.push_back(bandwidth_curve(measured));
   if (!measured.working_set.empty()) curves.push_back(working_set_curve(measured));
+  if (!measured.load_rate.empty()) curves.push_back(latency_curve(measured));
   for (const std::string_view phase : {"prefill", "decode"}) {
     for (const Residual& residual : state_->residuals) {
       if (residual.phase != phase) continue;

@@ -96,8 +96,8 @@ MeasuredCurves::MeasuredCurves(const Results& results)
 
 void MeasuredCurves::take(const Point& point) {
   static const std::set<std::string, std::less<>> needed{
-      "stream_bandwidth", "matmul_throughput", "attention_kv",  "dispatch_overhead",
-      "smt_interference", "prefill_scaling",   "decode_scaling"};
+      "stream_bandwidth",  "matmul_throughput", "cache_latency",   "attention_kv",
+      "dispatch_overhead", "smt_interference",  "prefill_scaling", "decode_scaling"};
   const Parameters& axes = point.parameters;
   const std::string operation = axes.text_or("operation", "");
   if (!needed.contains(point.probe) || axes.has("placement")) return;
@@ -125,6 +125,11 @@ void MeasuredCurves::take(const Point& point) {
   const auto threads = static_cast<double>(axes.number_or("threads", 1));
   if (point.probe == "stream_bandwidth") {
     take_stream(point, d.spread, d.error);
+  } else if (point.probe == "cache_latency") {
+    // On small pages translation would be taken for a cache's end.
+    const auto bytes = axes.number("working_set_bytes");
+    if (!bytes || axes.text_or("page", "") != "thp" || value <= 0) return;
+    load_rate.add({static_cast<double>(*bytes), 1 / value, d.spread, d.error});
   } else if (point.probe == "matmul_throughput" && operation == "matvec") {
     if (threads == 1) matvec[axes.text_or("type", "")] = {1, value, d.spread, d.error};
   } else if (point.probe == "matmul_throughput") {
@@ -275,7 +280,35 @@ Estimate MeasuredCurves::bandwidth(std::string_view page_kind, double threads, d
   return result;
 }
 
+namespace {
+
+// The working set at which a rate leaves the plateau that it has at `inside` for the level beyond
+// (its rate at three times the reported size): behind it a share of the accesses is served by the
+// next level, and the set is no longer this one's. nullopt where no plateau and no fall are seen.
+std::optional<double> plateau_end(const Curve& rates, double inside, double reported,
+                                  double plateau_share) {
+  const auto& points = rates.points();
+  if (points.size() < 4 || points.back().x <= inside) return std::nullopt;
+  const double plateau = rates.at(inside).value, beyond = rates.at(3 * reported).value;
+  // Two plateaus closer than this cannot be told apart.
+  constexpr double kLeastRatio = 1.15;
+  if (plateau <= kLeastRatio * beyond) return std::nullopt;
+  const double edge = std::max(plateau_share * plateau, beyond * std::sqrt(kLeastRatio));
+  const auto left = std::find_if(points.begin(), points.end(), [&](const CurvePoint& point) {
+    return point.x > inside && point.y < edge;
+  });
+  if (left == points.end() || left == points.begin()) return std::nullopt;
+  const CurvePoint &a = *std::prev(left), &b = *left;
+  const double share = std::log(edge / a.y) / std::log(b.y / a.y);
+  return std::min(reported, a.x * std::pow(b.x / a.x, std::clamp(share, 0.0, 1.0)));
+}
+
+}  // namespace
+
 void MeasuredCurves::find_cache_levels() {
+  // Streams hold their rate until misses are many; single loads rise a little all along, as
+  // translation costs more, so they are given more room.
+  constexpr double kStreamShare = 0.85, kLoadShare = 2.0 / 3;
   double nearer = 0;  // bytes of the level before
   for (const Cache& cache : machine.caches) {
     if (cache.bytes <= 0) continue;
@@ -284,30 +317,15 @@ void MeasuredCurves::find_cache_levels() {
       nearer = reported;
       continue;
     }
-    CacheLevel found{fmt::format("L{}", cache.level), reported, false, 1};
+    CacheLevel found{fmt::format("L{}", cache.level), reported, false, {}, 1};
     const int reach = cache.level == 2 ? machine.usable_cores() : machine.usable_l3_domains();
     found.instances = std::clamp(reach, 1, std::max(1, cache.instances));
-    const auto& points = working_set.points();
     const double inside = std::min(3 * std::max(nearer, 32.0 * 1024), reported / 2);
-    if (points.size() >= 4 && points.back().x > inside) {
-      const double plateau = working_set.at(inside).value;
-      const double beyond = working_set.at(3 * reported).value;
-      // Two plateaus closer than this cannot be told apart by bandwidth.
-      constexpr double kLeastRatio = 1.15;
-      // The level ends where its plateau is left, not half-way down: behind that point misses are
-      // served by the next level and a working set no longer is this one's.
-      constexpr double kPlateauShare = 0.85;
-      const double edge = std::max(kPlateauShare * plateau, beyond * std::sqrt(kLeastRatio));
-      const auto left = std::find_if(points.begin(), points.end(), [&](const CurvePoint& point) {
-        return point.x > inside && point.y < edge;
-      });
-      if (plateau > kLeastRatio * beyond && left != points.end() && left != points.begin()) {
-        const CurvePoint &a = *std::prev(left), &b = *left;
-        const double share = std::log(edge / a.y) / std::log(b.y / a.y);
-        found.usable_bytes = std::min(reported, a.x * std::pow(b.x / a.x, share));
-        found.measured = true;
-      }
+    if (const auto end = plateau_end(working_set, inside, reported, kStreamShare)) {
+      found.usable_bytes = *end;
+      found.measured = true;
     }
+    found.usable_bytes_by_latency = plateau_end(load_rate, inside, reported, kLoadShare);
     nearer = reported;
     caches.push_back(found);
   }

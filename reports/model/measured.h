@@ -26,10 +26,11 @@ struct ChainPoint {
 
 // A cache level as reads see it: the reported size, cut to what the working-set sweep shows.
 struct CacheLevel {
-  std::string name;         // L2, L3
-  double usable_bytes = 0;  // of one instance
-  bool measured = false;    // else as the system reports it
-  int instances = 1;        // within reach, when every thread is in use
+  std::string name;                               // L2, L3
+  double usable_bytes = 0;                        // of one instance, as streams of reads see it
+  bool measured = false;                          // else as the system reports it
+  std::optional<double> usable_bytes_by_latency;  // as single loads see it
+  int instances = 1;                              // within reach, when every thread is in use
 };
 
 struct MeasuredCurves {
@@ -43,6 +44,7 @@ struct MeasuredCurves {
   std::map<std::string, Curve, std::less<>> dispatch;  // seconds, "barrier/spin" ...
   std::map<std::string, CurvePoint, std::less<>> matvec;  // weight bytes/s of one thread, by type
   Curve working_set;               // one thread's read bandwidth against bytes
+  Curve load_rate;                 // one thread's dependent loads per second against bytes
   std::optional<double> smt_gain;  // rate of two threads a core over one, compute
   std::vector<CacheLevel> caches;  // nearest first, without L1
   std::vector<ChainPoint> chains;

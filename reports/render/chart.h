@@ -50,7 +50,8 @@ struct ChartAxis {
 };
 
 struct Chart {
-  std::string id;     // bandwidth_threads, working_set, attention, prefill, decode, dispatch, shm
+  std::string id;     // bandwidth_threads, working_set, latency, loaded_latency, attention,
+                      // prefill, decode, dispatch, shm
   std::string model;  // name in the recommendation; empty for charts of the machine
   std::string title;
   std::string answers;  // one sentence: what the chart answers

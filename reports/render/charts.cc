@@ -93,9 +93,9 @@ void sort_series(Chart& chart) {
                    [](const ChartSeries& a, const ChartSeries& b) { return a.colour < b.colour; });
 }
 
-const ModelCurve* curve_with_mark(const Recommendation& recommendation, std::string_view mark) {
+const ModelCurve* find_curve(const Recommendation& recommendation, std::string_view name) {
   for (const ModelCurve& curve : recommendation.curves) {
-    if (curve.marks.contains(std::string(mark))) return &curve;
+    if (curve.name == name) return &curve;
   }
   return nullptr;
 }
@@ -124,13 +124,13 @@ ChartAxis log2_axis(const std::vector<ChartSeries>& series,
 }
 
 // A vertical line for each cache level: where the measurement sees it end, else the reported size.
-void mark_caches(Chart& chart, const Machine& machine, const Recommendation& recommendation) {
+void mark_caches(Chart& chart, const Machine& machine, const ModelCurve* curve) {
   const auto inside = [&chart](double x) { return x > chart.x.min && x < chart.x.max; };
   for (const Cache& cache : machine.caches) {
     const double reported = static_cast<double>(cache.bytes);
     const std::string found = fmt::format("l{}_usable_bytes", cache.level);
-    const ModelCurve* curve = curve_with_mark(recommendation, found);
-    const double seen = curve == nullptr ? reported : curve->marks.at(found);
+    const bool measured = curve != nullptr && curve->marks.contains(found);
+    const double seen = measured ? curve->marks.at(found) : reported;
     if (!inside(seen)) continue;
     // Within a tenth of each other the two sizes are the same to a reader.
     const bool differs = std::fabs(seen / reported - 1) > 0.1;
@@ -195,7 +195,7 @@ Chart bandwidth_threads(const Results& results, const Recommendation& recommenda
   sort_series(chart);
   chart.x = thread_axis(chart.series);
   chart.y.title = unit.name;
-  if (const ModelCurve* curve = curve_with_mark(recommendation, "knee_threads")) {
+  if (const ModelCurve* curve = find_curve(recommendation, "bandwidth_read_dram")) {
     const double knee = curve->marks.at("knee_threads");
     chart.marks.push_back({knee, {}, fmt::format("knee {}", format_whole(knee))});
   }
@@ -228,7 +228,83 @@ Chart working_set(const Results& results, const Recommendation& recommendation) 
   chart.x = log2_axis(chart.series, [](double bytes) { return format_bytes(bytes); });
   chart.x.title = "working set of one thread";
   chart.y.title = unit.name;
-  mark_caches(chart, results.machine, recommendation);
+  mark_caches(chart, results.machine, find_curve(recommendation, "bandwidth_by_working_set"));
+  return chart;
+}
+
+std::string page_label(const std::string& page) {
+  return page == "thp" ? "huge pages" : page == "4k" ? "4 KiB pages" : words_of(page);
+}
+
+Chart latency(const Results& results, const Recommendation& recommendation) {
+  Chart chart{.id = "latency",
+              .model = {},
+              .title = "Load latency by working set",
+              .answers = "How long one load waits for each cache level and for the memory.",
+              .x = {},
+              .y = {},
+              .series = {},
+              .marks = {}};
+  const Points points = select(results, "cache_latency", [](const Point& point) {
+    return point.parameters.has("working_set_bytes");
+  });
+  if (points.empty()) return chart;
+  const DisplayUnit unit = display_unit(Unit::kSeconds, 1e-9);
+  for (const Point* point : points) {
+    const std::string page = point->parameters.text_or("page", "");
+    const double bytes = static_cast<double>(point->parameters.number_or("working_set_bytes", 1));
+    series_named(chart, page_label(page), page == "4k" ? 5 : 0, page == "4k")
+        .points.push_back(
+            chart_point(*point, bytes, unit, page_label(page) + ", " + format_bytes(bytes)));
+  }
+  sort_points(chart);
+  sort_series(chart);
+  chart.x = log2_axis(chart.series, [](double bytes) { return format_bytes(bytes); });
+  chart.x.title = "working set of one thread";
+  chart.y.title = unit.name;
+  chart.y.logarithmic = true;
+  mark_caches(chart, results.machine, find_curve(recommendation, "latency_by_working_set"));
+  return chart;
+}
+
+Chart loaded_latency(const Results& results) {
+  Chart chart{.id = "loaded_latency",
+              .model = {},
+              .title = "Load latency while others read",
+              .answers =
+                  "How much later a load from memory comes back as reading threads use its "
+                  "bandwidth.",
+              .x = {},
+              .y = {},
+              .series = {},
+              .marks = {}};
+  const Points points = select(results, "loaded_latency", [](const Point& point) {
+    return point.facts.contains("load_bytes_per_s");
+  });
+  if (points.empty()) return chart;
+  const DisplayUnit unit = display_unit(Unit::kSeconds, 1e-9);
+  const DisplayUnit load_unit = display_unit(Unit::kBytesPerSecond, 1e9);
+  double most = 0;
+  for (const Point* point : points) {
+    const double load = load_unit(point->facts.at("load_bytes_per_s"));
+    most = std::max(most, load);
+    series_named(chart, "one load", 0, false)
+        .points.push_back(chart_point(
+            *point, load, unit,
+            fmt::format(
+                "{} reading {}", threads_text(threads_of(*point) - 1),
+                format_quantity(point->facts.at("load_bytes_per_s"), Unit::kBytesPerSecond))));
+  }
+  sort_points(chart);
+  chart.x.title = "read by the other threads, " + load_unit.name;
+  chart.x.min = -0.05 * most;
+  chart.x.max = 1.08 * most;
+  if (most <= 0) chart.x.max = 1;
+  for (int tick = 0; tick <= 4; ++tick) {
+    const double at = std::floor(most / 4 * 10 * tick) / 10;
+    chart.x.ticks.push_back({at, format_number(at)});
+  }
+  chart.y.title = unit.name;
   return chart;
 }
 
@@ -278,7 +354,7 @@ Chart attention(const Results& results, const Recommendation& recommendation) {
   }
   chart.x.title = "KV positions";
   chart.y.title = unit.name;
-  mark_caches(chart, results.machine, recommendation);
+  mark_caches(chart, results.machine, find_curve(recommendation, "bandwidth_by_working_set"));
   return chart;
 }
 
@@ -399,7 +475,8 @@ std::vector<Chart> machine_charts(const Results& results, const Recommendation& 
   std::vector<Chart> charts;
   for (Chart& chart : std::vector<Chart>{
            bandwidth_threads(results, recommendation), working_set(results, recommendation),
-           attention(results, recommendation), dispatch(results), shared_memory(results)}) {
+           attention(results, recommendation), dispatch(results), shared_memory(results),
+           latency(results, recommendation), loaded_latency(results)}) {
     if (!chart.series.empty()) charts.push_back(std::move(chart));
   }
   return charts;

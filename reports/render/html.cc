@@ -55,7 +55,8 @@ std::vector<Part> make_parts(const html::Documents& documents) {
        "Filled points are valid, hollow ones noisy, crosses invalid; upright bars and bands are "
        "intervals. The ring is the advised count.",
        html::figures(documents, {"prefill", "decode", "bandwidth_threads"})},
-      {"memory", "Memory and caches", "", html::figures(documents, {"working_set", "shm"})},
+      {"memory", "Memory and caches", "",
+       html::figures(documents, {"working_set", "latency", "loaded_latency", "shm"})},
       {"attention", "Attention", "", html::figures(documents, {"attention"})},
       {"dispatch", "Dispatch", "", html::figures(documents, {"dispatch"})},
       {"smt", "Hardware threads and counters",

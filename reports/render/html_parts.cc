@@ -73,7 +73,7 @@ std::string row_name(const Chart& chart, double x) {
   for (const ChartTick& tick : chart.x.ticks) {
     if (tick.at == x) return tick.label;
   }
-  return chart.id == "working_set" ? format_bytes(x) : format_number(x);
+  return chart.id == "working_set" || chart.id == "latency" ? format_bytes(x) : format_number(x);
 }
 
 std::string figure_cell(const ChartPoint& point) {

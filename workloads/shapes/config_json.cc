@@ -244,7 +244,7 @@ std::int64_t group_size(const Config& scheme) {
 WeightType compressed_type(const Config& scheme) {
   const auto weights = scheme.json().find("config_groups");
   if (weights != scheme.json().end() && weights->is_object() && !weights->empty()) {
-    const Json& group = weights->begin().value();
+    const Json& group = *weights->begin();
     if (group.is_object() && group.contains("weights") && group["weights"].is_object()) {
       const Config first(group["weights"], scheme.origin());
       const std::int64_t bits = first.value_or("num_bits", 64, 0);

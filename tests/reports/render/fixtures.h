@@ -379,7 +379,7 @@ inline Documents documents(const Size& size) {
                       {},
                       {},
                       {{"knee_threads", size.smt > 1 ? 5.0 : 2.0}}});
-  r.curves.push_back({"working_set",
+  r.curves.push_back({"bandwidth_by_working_set",
                       "B",
                       "B/s",
                       {},
