@@ -58,7 +58,7 @@ std::vector<Part> make_parts(const html::Documents& documents) {
       {"memory", "Memory and caches", "",
        html::figures(documents, {"working_set", "latency", "loaded_latency", "shm"})},
       {"attention", "Attention", "", html::figures(documents, {"attention"})},
-      {"dispatch", "Dispatch", "", html::figures(documents, {"dispatch"})},
+      {"dispatch", "Dispatch", "", html::dispatch(documents)},
       {"smt", "Hardware threads and counters",
        "What was compared, and what could not be measured on this machine and why.",
        html::smt_and_counters(documents)},

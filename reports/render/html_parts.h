@@ -45,6 +45,7 @@ int model_index(const Recommendation& recommendation, const std::string& model);
 std::string answer(const Documents& documents);
 std::string machine(const Documents& documents);
 std::string regimes(const Documents& documents);
+std::string dispatch(const Documents& documents);
 std::string smt_and_counters(const Documents& documents);
 std::string rules(const Documents& documents);
 std::string findings(const Documents& documents);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "reports/render/escape.h"
 #include "reports/render/format.h"
@@ -122,6 +123,41 @@ std::string smt_table(const Results& results) {
   return table.empty() ? "" : table.text();
 }
 
+// Of more PUs the page's raw points tell.
+constexpr std::size_t kMostPusOfMatrix = 16;
+
+std::string handoff_table(const Results& results) {
+  std::map<std::pair<std::int64_t, std::int64_t>, const Point*> pairs;
+  std::set<std::int64_t> pus;
+  for (const Point* point : results.of_probe("core_to_core")) {
+    const auto from = point->parameters.number("from_pu"), to = point->parameters.number("to_pu");
+    if (!from || !to || point->summary.count == 0) continue;
+    pairs[{*from, *to}] = point;
+    pus.insert({*from, *to});
+  }
+  if (pairs.empty() || pus.size() > kMostPusOfMatrix) return "";
+  std::vector<std::pair<std::string, Cell>> columns{{"From", Cell::kText}};
+  for (const std::int64_t to : pus) columns.push_back({fmt::format("CPU {}", to), Cell::kNumber});
+  Table table("Time until a line written on one CPU is seen on another", columns);
+  for (const std::int64_t from : pus) {
+    std::vector<std::string> cells{fmt::format("CPU {}", from)};
+    for (const std::int64_t to : pus) {
+      const auto found = pairs.find({from, to});
+      if (found == pairs.end()) {
+        cells.push_back("");
+        continue;
+      }
+      const Point& point = *found->second;
+      cells.push_back(html_escape(format_quantity(point.summary.median, point.unit)));
+      if (point.verdict.validity != Validity::kValid) {
+        cells.back() += " " + verdict_mark(point.verdict);
+      }
+    }
+    table.row(cells);
+  }
+  return table.text();
+}
+
 std::string engine_card(const EngineSettings& settings) {
   std::string markup = fmt::format("<div><h3>{}</h3>", html_escape(settings.title));
   const std::string text = settings_text(settings);
@@ -142,6 +178,10 @@ std::string engine_card(const EngineSettings& settings) {
 }
 
 }  // namespace
+
+std::string dispatch(const Documents& documents) {
+  return figures(documents, {"dispatch"}) + handoff_table(documents.results);
+}
 
 std::string machine(const Documents& documents) {
   const Machine& machine = documents.results.machine;

@@ -159,5 +159,24 @@ TEST(Html, EmptyDocumentsMakeAPage) {
   EXPECT_THAT(page, HasSubstr("</html>"));
 }
 
+TEST(Html, HandOffsBetweenCpusAreAMatrix) {
+  fixture::Documents d = fixture::small_guest();
+  Point point;
+  point.probe = "core_to_core";
+  point.unit = Unit::kSeconds;
+  point.parameters =
+      Parameters{{"operation", "handoff"}, {"from_pu", 3}, {"to_pu", 7}, {"threads", 2}};
+  point.name = point.parameters.name(point.probe);
+  point.samples = {74e-9, 74e-9, 74e-9};
+  point.summary = summarise(point.samples, point.unit);
+  d.results.points.push_back(point);
+  const std::string markup = html::dispatch({d.results, d.recommendation, {}});
+  EXPECT_THAT(markup, HasSubstr("CPU 3"));
+  EXPECT_THAT(markup, HasSubstr("CPU 7"));
+  EXPECT_THAT(markup, HasSubstr("74.0 ns"));
+  d.results.points.pop_back();
+  EXPECT_THAT(html::dispatch({d.results, d.recommendation, {}}), Not(HasSubstr("CPU 3")));
+}
+
 }  // namespace
 }  // namespace mb
