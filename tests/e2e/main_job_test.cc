@@ -206,9 +206,10 @@ TEST_F(MainJob, OnOneCpuTheAdviceIsOneThread) {
 
 TEST_F(MainJob, AnInterruptedRunIsFinishedByResume) {
   const auto cut = out().parent_path() / "interrupted";
+  // --foreground: one signal; a second, to the whole group, would end the run at once.
   const ChildResult stopped =
       run_program({"run", "--budget", "6s", "--model", "qwen3-4b", "--out", cut.string()},
-                  {"timeout", "--preserve-status", "--signal=INT", "2"});
+                  {"timeout", "--foreground", "--preserve-status", "--signal=INT", "2"});
   EXPECT_EQ(stopped.exit_code, 5) << stopped.describe() << stopped.standard_error;
   EXPECT_THAT(stopped.standard_error, HasSubstr("--resume " + cut.string()));
   EXPECT_EQ(results_from_json_text(read_file(cut / "results.json"), "results").state,
