@@ -153,7 +153,7 @@ TEST_P(AFailingProbe, CostsOnlyItsOwnPoints) {
   EXPECT_FALSE(results.of_probe("stream_bandwidth").empty());
   EXPECT_FALSE(results.of_probe("attention_kv").empty());
   EXPECT_TRUE(results.of_probe("matmul_throughput").empty());
-  const StepRecord& record = step_of(results, "matmul_throughput");
+  const StepRecord record = step_of(results, "matmul_throughput");
   EXPECT_EQ(record.verdict.validity, Validity::kInvalid);
   ASSERT_EQ(record.verdict.reasons.size(), 1u);
   EXPECT_EQ(record.verdict.reasons.front().code, "probe_failed");
