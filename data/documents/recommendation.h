@@ -27,6 +27,17 @@ struct Prediction {
   double tokens_per_second = 0, low = 0, high = 0;  // 90 % interval
   std::string regime, limited_by;  // limited_by: weights compute attention dispatch serial
   std::map<std::string, double> seconds_by_term;  // one step: weights compute attention ...
+  // What follows is absent from documents of earlier programs.
+  std::optional<std::int64_t> batch;  // sequences side by side
+  std::string kv_type;
+  std::map<std::string, double> share_by_term;  // of the step's time; they sum to 1
+  std::optional<double> seconds;                // of one step: all terms
+  std::optional<double> ms_per_token;           // 1000 / tokens_per_second
+  // The weights, compute and attention terms at the rates that the probes reached, and how many
+  // times longer the step takes: barriers, serial work, an engine's own inefficiency.
+  std::optional<double> roofline_seconds, overhead_factor;
+  std::string served_from;           // the level that most of the weights come from: L2 L3 dram
+  std::optional<bool> extrapolated;  // above the CPU budget; nothing was measured there
 };
 
 struct Alternative {

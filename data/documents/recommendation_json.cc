@@ -1,20 +1,10 @@
 // The recommendation document as JSON: the list of fields of every struct.
 #include "data/documents/json_fields.h"
+#include "data/documents/prediction_fields.h"
 #include "data/documents/recommendation.h"
 
 namespace mb::json {
 
-template <>
-struct Fields<Prediction> {
-  static constexpr auto list = std::make_tuple(
-      field("phase", &Prediction::phase), field("threads", &Prediction::threads),
-      field("prompt_tokens", &Prediction::prompt_tokens),
-      field("context_tokens", &Prediction::context_tokens),
-      field("tokens_per_second", &Prediction::tokens_per_second), field("low", &Prediction::low),
-      field("high", &Prediction::high), field("regime", &Prediction::regime),
-      field("limited_by", &Prediction::limited_by),
-      field("seconds_by_term", &Prediction::seconds_by_term));
-};
 template <>
 struct Fields<Alternative> {
   static constexpr auto list =

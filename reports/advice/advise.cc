@@ -23,10 +23,18 @@ std::string upper(std::string_view text) {
   return made;
 }
 
+}  // namespace
+
+std::string title_of(const ModelShape& shape) {
+  return fmt::format("{}, {}", shape.title, upper(shape.label()));
+}
+
+namespace {
+
 ModelAdvice facts_of(const AdviceContext& context, const ModelShape& shape) {
   ModelAdvice advice;
   advice.model = shape.spec();
-  advice.title = fmt::format("{}, {}", shape.title, upper(shape.label()));
+  advice.title = title_of(shape);
   advice.weight_bytes = shape.weight_bytes();
   advice.weight_bytes_per_token = shape.weight_bytes_per_token();
   advice.kv_bytes_per_position = shape.kv_bytes_per_position();

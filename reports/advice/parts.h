@@ -58,6 +58,8 @@ std::vector<EngineSettings> engine_settings(const AdviceContext& context,
                                             const ModelAdvice& advice);
 std::vector<Finding> find_findings(const AdviceContext& context);
 
+// "Qwen3 4B, Q4_0"
+std::string title_of(const ModelShape& shape);
 // "0-3,8" of sorted CPU numbers.
 std::string cpu_ranges(const std::vector<int>& cpus);
 // "1 thread", "4 threads".

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -19,6 +20,7 @@ EngineProfile profile_from_file(const EmbeddedFile& file) {
     EngineProfile profile;
     json.at("name").get_to(profile.name);
     json.at("title").get_to(profile.title);
+    json.at("aliases").get_to(profile.aliases);
     json.at("sync").get_to(profile.sync);
     json.at("operation").get_to(profile.operation);
     json.at("regions_per_layer_dense").get_to(profile.regions_per_layer_dense);
@@ -26,6 +28,9 @@ EngineProfile profile_from_file(const EmbeddedFile& file) {
     json.at("regions_fixed").get_to(profile.regions_fixed);
     json.at("ubatch").get_to(profile.ubatch);
     json.at("weights_page").get_to(profile.weights_page);
+    json.at("weights_placement").get_to(profile.weights_placement);
+    json.at("repacked_types").get_to(profile.repacked_types);
+    json.at("compiled_profile").get_to(profile.compiled_profile);
     json.at("matmul_efficiency").get_to(profile.matmul_efficiency);
     json.at("matvec_efficiency").get_to(profile.matvec_efficiency);
     json.at("attention_efficiency").get_to(profile.attention_efficiency);
@@ -55,6 +60,10 @@ const std::map<std::string, EngineProfile, std::less<>>& profiles() {
 EngineProfile find_engine_profile(std::string_view name) {
   const auto found = profiles().find(name);
   if (found != profiles().end()) return found->second;
+  for (const auto& [own_name, profile] : profiles()) {
+    const auto& aliases = profile.aliases;
+    if (std::find(aliases.begin(), aliases.end(), name) != aliases.end()) return profile;
+  }
   throw Error(ErrorCode::kUsage, fmt::format("unknown engine profile \"{}\": one of {}", name,
                                              fmt::join(engine_profiles(), ", ")));
 }

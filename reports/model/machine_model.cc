@@ -91,9 +91,18 @@ Prediction MachineModel::predict(const Workload& work, const EngineProfile& engi
                 fmt::format("unknown phase \"{}\": prefill or decode", query.phase));
   }
   if (threads < 1) throw Error(ErrorCode::kUsage, "threads: at least 1 is needed");
-  const Step step{prefill, prefill ? query.prompt_tokens : 1, query.context_tokens, query.kv_type};
+  const Step step{prefill,
+                  prefill ? query.prompt_tokens : 1,
+                  query.context_tokens,
+                  query.kv_type,
+                  query.batch,
+                  query.instances,
+                  query.all_logits};
   if (step.rows < 1 || step.cached < 0) {
     throw Error(ErrorCode::kUsage, "prompt: at least one token; context: none or more");
+  }
+  if (step.batch < 1 || step.instances < 1) {
+    throw Error(ErrorCode::kUsage, "batch: at least one sequence");
   }
   StepTerms terms = step_terms(state_->curves, work, engine, step, threads);
   const ChosenResidual chosen = choose_residual(state_->residuals, query.phase, work);
@@ -109,7 +118,11 @@ Prediction MachineModel::predict(const Workload& work, const EngineProfile& engi
   prediction.threads = threads;
   prediction.prompt_tokens = query.prompt_tokens;
   prediction.context_tokens = query.context_tokens;
-  prediction.tokens_per_second = static_cast<double>(step.rows) / terms.total();
+  const double total = terms.total();
+  prediction.batch = query.batch;
+  prediction.kv_type = query.kv_type;
+  prediction.tokens_per_second =
+      static_cast<double>(step.rows * step.batch * step.instances) / total;
   prediction.low = prediction.tokens_per_second * std::exp(-kNormal90 * sigma);
   prediction.high = prediction.tokens_per_second * std::exp(kNormal90 * sigma);
   const auto largest = static_cast<Term>(
@@ -119,7 +132,13 @@ Prediction MachineModel::predict(const Workload& work, const EngineProfile& engi
   for (int i = 0; i < kTerms; ++i) {
     const auto term = static_cast<Term>(i);
     prediction.seconds_by_term[std::string(to_string(term))] = terms[term];
+    prediction.share_by_term[std::string(to_string(term))] = terms[term] / total;
   }
+  prediction.seconds = total;
+  prediction.ms_per_token = 1e3 / prediction.tokens_per_second;
+  prediction.roofline_seconds = terms.roofline_seconds;
+  if (terms.roofline_seconds > 0) prediction.overhead_factor = total / terms.roofline_seconds;
+  prediction.served_from = terms.served_from;
   return prediction;
 }
 

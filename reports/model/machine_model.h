@@ -8,6 +8,7 @@
 //   eta(T)        measured step over predicted step, by phase: the residual efficiency
 #pragma once
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,6 +25,7 @@ namespace mb {
 // How an engine works, from data/engines/NAME.json; every number there has its source.
 struct EngineProfile {
   std::string name, title;
+  std::vector<std::string> aliases;   // shorter names that find it too
   std::string sync = "spin";          // spin | futex | openmp | openmp_passive
   std::string operation = "barrier";  // of a dispatch: barrier (running team) | region (fork, join)
   double regions_per_layer_dense = 0, regions_per_layer_moe = 0, regions_fixed = 0;  // R
@@ -31,12 +33,18 @@ struct EngineProfile {
   // Page kind that holds the weights: 4k (mapped file) | thp | hugetlb_2m | hugetlb_1g, or
   // anonymous: thp where the system's mode is always, else 4k.
   std::string weights_page = "thp";
+  // How weights come into memory: mmap (the mapped file itself) | repacked (types of
+  // repacked_types are copied to anonymous memory, others stay mapped) | copied (all anonymous).
+  std::string weights_placement = "copied";
+  std::vector<std::string> repacked_types;
+  std::string compiled_profile;  // the profile that fuses this one's operations; empty: none
   double matmul_efficiency = 1, matvec_efficiency = 1, attention_efficiency = 1;
   double serial_seconds_per_token = 0;
-  bool dynamic_chunks = true;  // else a static split waits for the slowest
-  std::vector<std::string> sources;
+  bool dynamic_chunks = true;                  // else a static split waits for the slowest
+  std::map<std::string, std::string> sources;  // of each field in words, or "not measured ..."
 };
-EngineProfile find_engine_profile(std::string_view name);  // throws Error(kUsage) listing the names
+// By name or alias; throws Error(kUsage) listing the names.
+EngineProfile find_engine_profile(std::string_view name);
 std::vector<std::string> engine_profiles();
 
 struct Query {
@@ -44,6 +52,9 @@ struct Query {
   // New tokens of a prefill; positions that either phase finds in the cache (0: a cold prompt).
   std::int64_t prompt_tokens = 512, context_tokens = 512;
   std::string kv_type = "f16";
+  std::int64_t batch = 1;      // sequences side by side in one step, each with a cache of its own
+  std::int64_t instances = 1;  // equal engines side by side; `threads` are those of one of them
+  bool all_logits = false;     // the head for every row of a prefill, as checking a draft needs
 };
 
 struct Workload;  // a shape's bytes and FLOP, summed once (workload.h)
@@ -54,7 +65,9 @@ class MachineModel {
   ~MachineModel();
   MachineModel(MachineModel&&) noexcept;
 
-  // Throws Error(kUntrustworthy) when a curve that the query needs has no usable point.
+  // Tokens per second are those of all sequences and instances together, seconds those of one step
+  // of one instance. Throws Error(kUntrustworthy) when a curve that the query needs has no usable
+  // point.
   Prediction predict(const ModelShape& shape, const EngineProfile& engine, const Query& query,
                      int threads) const;
   Prediction predict(const Workload& work, const EngineProfile& engine, const Query& query,

@@ -252,8 +252,9 @@ Estimate MeasuredCurves::dispatch_seconds(std::string_view operation, std::strin
   for (const std::string_view name : {operation, other}) {
     const auto found = dispatch.find(fmt::format("{}/{}", name, sync));
     if (found == dispatch.end()) continue;
-    Estimate seconds = found->second.at(threads);
     const double most = found->second.points().back().x;
+    if (threads > 1 && most <= 1) continue;  // one thread waits for nobody: it tells nothing
+    Estimate seconds = found->second.at(threads);
     // More threads than were measured cost more, in proportion; holding the end would flatter them.
     if (threads > most) seconds.value *= threads / most;
     return seconds;
@@ -262,15 +263,18 @@ Estimate MeasuredCurves::dispatch_seconds(std::string_view operation, std::strin
   return {dispatch_prior_seconds(sync, threads), kPriorSpread};
 }
 
+// All from the cache up to its size, none at twice its size: a cyclic read of more than a cache
+// holds evicts its own lines before it comes back to them.
+double MeasuredCurves::share_outside(const CacheLevel& cache, double threads, double bytes) const {
+  const double room = cache.usable_bytes * std::min(threads, static_cast<double>(cache.instances));
+  return std::clamp(std::log2(bytes / room), 0.0, 1.0);
+}
+
 Estimate MeasuredCurves::bandwidth(std::string_view page_kind, double threads, double bytes) const {
   Estimate result = dram.at(page_kind, 0, threads);
   for (auto cache = caches.rbegin(); cache != caches.rend(); ++cache) {  // farthest first
     if (!level.has(cache->name)) continue;
-    const double room =
-        cache->usable_bytes * std::min(threads, static_cast<double>(cache->instances));
-    // All from the cache up to its size, none at twice its size: a cyclic read of more than a cache
-    // holds evicts its own lines before it comes back to them.
-    const double outside = std::clamp(std::log2(bytes / room), 0.0, 1.0);
+    const double outside = share_outside(*cache, threads, bytes);
     if (outside >= 1) continue;
     const Estimate near = level.at(cache->name, 0, threads);
     if (near.value <= result.value) continue;
@@ -278,6 +282,16 @@ Estimate MeasuredCurves::bandwidth(std::string_view page_kind, double threads, d
     result = {1 / seconds_per_byte, std::max(near.spread, result.spread)};
   }
   return result;
+}
+
+std::string_view MeasuredCurves::serving_level(std::string_view page_kind, double threads,
+                                               double bytes) const {
+  const double memory = dram.at(page_kind, 0, threads).value;
+  for (const CacheLevel& cache : caches) {
+    if (!level.has(cache.name) || share_outside(cache, threads, bytes) >= 0.5) continue;
+    if (level.at(cache.name, 0, threads).value > memory) return cache.name;
+  }
+  return "dram";
 }
 
 namespace {

@@ -63,8 +63,13 @@ struct MeasuredCurves {
                             double threads) const;
   // Bytes/s that `threads` read from a working set of `bytes`, all threads together.
   Estimate bandwidth(std::string_view page, double threads, double bytes) const;
+  // The level that serves most of such a working set: "L2", "L3" or "dram". The name lives as long
+  // as these curves.
+  std::string_view serving_level(std::string_view page, double threads, double bytes) const;
 
  private:
+  // Share of a cyclic read of `bytes` that a cache does not hold.
+  double share_outside(const CacheLevel& cache, double threads, double bytes) const;
   void take(const Point& point);
   void take_stream(const Point& point, double spread, double error);
   void take_chain(const Point& point, double spread, double error);

@@ -1,9 +1,12 @@
 // smoothmax(a, b) = (a^p + b^p)^(1/p) with p = 4: memory and compute overlap almost wholly (threads
 // prefetch while others compute), at equality the step takes 19 % more than either alone.
 //
-// A decode step is one row; a prefill step is ceil(S / ubatch) blocks that each read the weights,
-// with the head computed for the last row of the last block only. Matrix rates at few rows run on a
-// log-log line from the matrix-vector rate (one row) to the first measured row count.
+// A decode step is one row a sequence; a prefill step is ceil(S / ubatch) blocks that each read the
+// weights, with the head computed for the last row of each sequence only. Matrix rates at few rows
+// run on a log-log line from the matrix-vector rate (one row) to the first measured row count.
+//
+// Equal engines side by side share what all their threads together get: each curve is read at the
+// count of all threads and divided by the engines; only barriers stay their own.
 //
 // What serves a byte: in decode all that a token touches goes by between two uses of the same byte,
 // so weights and KV together decide; in prefill the weights decide for weights, and one layer's KV
@@ -62,12 +65,19 @@ class Stepper {
         engine_(engine),
         step_(step),
         threads_(threads),
+        batch_(static_cast<double>(step.batch)),
+        instances_(static_cast<double>(step.instances)),
+        all_threads_(threads_ * instances_),
         page_(curves.page(engine.weights_page)),
-        effective_(curves.threads_effective(threads, engine.dynamic_chunks)),
-        kv_bytes_(work.kv_bytes(step.cached + step.rows, step.kv_type)) {
-    const std::int64_t block = engine.ubatch > 0 ? engine.ubatch : step.rows;
-    rows_ = static_cast<double>(std::min(step.rows, block));
-    blocks_ = std::ceil(static_cast<double>(step.rows) / static_cast<double>(block));
+        mapped_page_(curves.page("4k")),
+        effective_(curves.threads_effective(all_threads_, engine.dynamic_chunks) / instances_),
+        kv_bytes_(batch_ * work.kv_bytes(step.cached + step.rows, step.kv_type)) {
+    const std::int64_t all = step.rows * step.batch;
+    const std::int64_t block = engine.ubatch > 0 ? engine.ubatch : all;
+    all_rows_ = static_cast<double>(all);
+    rows_ = static_cast<double>(std::min(all, block));
+    blocks_ = std::ceil(all_rows_ / static_cast<double>(block));
+    head_rows_ = step.all_logits ? all_rows_ : batch_;
   }
 
   StepTerms terms() {
@@ -108,8 +118,8 @@ class Stepper {
                   "no usable matrix product rate (matmul_throughput/matmul) in the results: "
                   "prefill needs it; measure again");
     }
-    const Estimate measured = curves_.matmul.at(*type, rows, threads_);
-    double rate = measured.value * engine_.matmul_efficiency;
+    const Estimate measured = curves_.matmul.at(*type, rows, all_threads_);
+    double rate = measured.value / instances_ * engine_.matmul_efficiency;
     const double least_rows = curves_.matmul.smallest_x(*type);
     const auto one = curves_.matvec_type(work.type);
     if (rows < least_rows && one) {
@@ -121,49 +131,73 @@ class Stepper {
     return {flops / rate, measured.spread};
   }
 
-  void add_compute(double& seconds, Estimate part, Source source) {
-    seconds += part.value;
+  // Seconds of `rows` rows through the matrices of `work`, `rows_each` at a time; one row reads
+  // `bytes`.
+  void add_compute(const TypedWork& work, double bytes, double rows, double rows_each) {
+    const bool one_row = !step_.prefill && rows_each <= 1;
+    const Source source = one_row ? Source::kMatvec : Source::kMatmul;
+    const Estimate part = one_row ? matvec_seconds(work, bytes * rows)
+                                  : matmul_seconds(work, work.flops_per_row * rows, rows_each);
     compute_.push_back({source, part});
+  }
+
+  // Bytes a second of weights of this type: repacked ones lie elsewhere than the mapped file's.
+  Estimate bandwidth(const TypedWork& work, double resident) const {
+    const auto& repacked = engine_.repacked_types;
+    const bool mapped =
+        engine_.weights_placement == "mmap" ||
+        (engine_.weights_placement == "repacked" &&
+         std::find(repacked.begin(), repacked.end(), to_string(work.type)) == repacked.end());
+    return bandwidth(mapped ? mapped_page_ : page_, resident);
+  }
+  // Engines side by side each hold their own `resident` bytes.
+  Estimate bandwidth(const std::string& page, double resident) const {
+    Estimate all = curves_.bandwidth(page, all_threads_, resident * instances_);
+    all.value /= instances_;
+    return all;
   }
 
   void add_weights_and_compute() {
     const Workload& work = work_;
-    const double all_experts = work.expert_bytes();
-    const double touched = all_experts * work.experts_touched(rows_);
-    const double bytes = blocks_ * (work.dense_bytes() + touched) + work.head.bytes;
-    const double resident = work.dense_bytes() + touched + work.head.bytes;
-    const Estimate bandwidth =
-        curves_.bandwidth(page_, threads_, resident + (step_.prefill ? 0 : kv_bytes_));
-    const double streaming = bytes / bandwidth.value;
+    const double share = work.experts_touched(rows_);
+    const double resident = work.dense_bytes() + work.expert_bytes() * share + work.head.bytes +
+                            (step_.prefill ? 0 : kv_bytes_);
+    ledger_.terms.served_from = curves_.serving_level(page_, all_threads_, resident * instances_);
+    const double head_reads = std::min(blocks_, head_rows_);
+    double streaming = 0, spread = 0;
+    const auto stream = [&](const TypedWork& part, double bytes) {
+      const Estimate rate = bandwidth(part, resident);
+      streaming += bytes / rate.value;
+      spread = std::max(spread, rate.spread);
+    };
+    for (const TypedWork& dense : work.dense) stream(dense, blocks_ * dense.bytes);
+    for (const TypedWork& expert : work.experts) stream(expert, blocks_ * share * expert.bytes);
+    stream(work.head, head_reads * work.head.bytes);
 
-    double compute = 0;
     const double experts = static_cast<double>(std::max<std::int64_t>(work.shape.experts, 1));
     const double rows_per_expert =
         std::max(1.0, rows_ * static_cast<double>(work.shape.experts_used) / experts);
-    for (const TypedWork& dense : work.dense) {
-      if (step_.prefill) {
-        add_compute(compute, matmul_seconds(dense, dense.flops_per_row * rows(), rows_),
-                    Source::kMatmul);
-      } else {
-        add_compute(compute, matvec_seconds(dense, dense.bytes), Source::kMatvec);
-      }
-    }
+    for (const TypedWork& dense : work.dense) add_compute(dense, dense.bytes, all_rows_, rows_);
     for (TypedWork expert : work.experts) {
-      const double used = expert.bytes * work.experts_touched(1);
-      if (step_.prefill) {
-        expert.bytes = used;  // of the experts that one row uses, as its FLOP are
-        add_compute(compute, matmul_seconds(expert, expert.flops_per_row * rows(), rows_per_expert),
-                    Source::kMatmul);
-      } else {
-        add_compute(compute, matvec_seconds(expert, used), Source::kMatvec);
-      }
+      expert.bytes *= work.experts_touched(1);  // of those that one row uses, as its FLOP are
+      add_compute(expert, expert.bytes, all_rows_, std::min(rows_, rows_per_expert));
     }
-    add_compute(compute, matvec_seconds(work.head, work.head.bytes), Source::kMatvec);
-
+    if (head_rows_ <= 1) {
+      compute_.push_back({Source::kMatvec, matvec_seconds(work.head, work.head.bytes)});
+    } else {
+      add_compute(work.head, work.head.bytes, head_rows_, std::min(head_rows_, rows_));
+    }
+    double compute = 0, unhindered = 0;  // the latter at our kernels' rates
+    for (const auto& [source, part] : compute_) {
+      compute += part.value;
+      unhindered += part.value * (source == Source::kMatvec ? engine_.matvec_efficiency
+                                                            : engine_.matmul_efficiency);
+    }
     const Joined joined = smoothmax(streaming, compute);
+    ledger_.terms.roofline_seconds += smoothmax(streaming, unhindered).seconds;
     ledger_.terms[Term::kWeights] = joined.seconds * joined.share_a;
     ledger_.terms[Term::kCompute] = joined.seconds * (1 - joined.share_a);
-    ledger_.lean(Source::kBandwidth, ledger_.terms[Term::kWeights], bandwidth.spread);
+    ledger_.lean(Source::kBandwidth, ledger_.terms[Term::kWeights], spread);
     for (const auto& [source, part] : compute_) {
       ledger_.lean(source, ledger_.terms[Term::kCompute] * part.value / compute, part.spread);
     }
@@ -172,26 +206,33 @@ class Stepper {
   void add_attention() {
     const ModelShape& shape = work_.shape;
     // Engines share attention out by heads and rows: more threads than those find no work.
-    const double workers = std::min<double>(threads_, static_cast<double>(shape.heads) * rows_);
+    const double workers = std::min(threads_, static_cast<double>(shape.heads) * rows_);
     double kernel = 0, spread = 0;
     for (const AttentionGroup& group : work_.attention) {
       if (curves_.attention.empty()) break;
-      const double flops = group.layers * group.one.attention_flops(step_.rows, step_.cached);
+      const double flops =
+          batch_ * group.layers * group.one.attention_flops(step_.rows, step_.cached);
+      // A prefill goes through its sequences one by one, a decode step through all at once.
       const auto layer_kv =
+          (step_.prefill ? 1 : batch_) *
           static_cast<double>(group.one.kv_bytes(step_.cached + step_.rows, step_.kv_type));
-      const Estimate rate = curves_.attention.at("", layer_kv, workers);
-      kernel += flops / (rate.value * engine_.attention_efficiency);
+      const Estimate rate = curves_.attention.at("", layer_kv, workers * instances_);
+      kernel += flops * instances_ / (rate.value * engine_.attention_efficiency);
       spread = std::max(spread, rate.spread);
     }
     const double touched = step_.prefill ? kv_bytes_ : kv_bytes_ + work_.weight_bytes_per_token();
-    const Estimate bandwidth = curves_.bandwidth(page_, threads_, touched);
-    const double streaming = kv_bytes_ / bandwidth.value;
+    const Estimate rate = bandwidth(page_, touched);
+    const double streaming = kv_bytes_ / rate.value;
     // In prefill a block's rows share what they read, so bytes bind only without a kernel curve.
-    const Joined joined =
-        step_.prefill && kernel > 0 ? Joined{kernel, 1} : smoothmax(kernel, streaming);
+    const bool bytes_bind = !step_.prefill || kernel <= 0;
+    const auto join = [&](double seconds) {
+      return bytes_bind ? smoothmax(seconds, streaming) : Joined{seconds, 1};
+    };
+    const Joined joined = join(kernel);
+    ledger_.terms.roofline_seconds += join(kernel * engine_.attention_efficiency).seconds;
     ledger_.terms[Term::kAttention] = joined.seconds;
     ledger_.lean(Source::kAttention, joined.seconds * joined.share_a, spread);
-    ledger_.lean(Source::kBandwidth, joined.seconds * (1 - joined.share_a), bandwidth.spread);
+    ledger_.lean(Source::kBandwidth, joined.seconds * (1 - joined.share_a), rate.spread);
   }
 
   void add_dispatch() {
@@ -204,15 +245,15 @@ class Stepper {
     ledger_.lean(Source::kDispatch, ledger_.terms[Term::kDispatch], tau.spread);
   }
 
-  double rows() const { return static_cast<double>(step_.rows); }
-
   const MeasuredCurves& curves_;
   const Workload& work_;
   const EngineProfile& engine_;
   const Step& step_;
-  double threads_;
-  std::string page_;
-  double effective_, kv_bytes_, rows_ = 1, blocks_ = 1;
+  double threads_, batch_, instances_, all_threads_;
+  std::string page_, mapped_page_;
+  double effective_, kv_bytes_;
+  // Rows of the step, of one of its blocks, and those that go through the head.
+  double all_rows_ = 1, rows_ = 1, blocks_ = 1, head_rows_ = 1;
   std::vector<std::pair<Source, Estimate>> compute_;
   Ledger ledger_;
 };

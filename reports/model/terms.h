@@ -21,6 +21,10 @@ inline constexpr int kSources = 5;
 
 struct StepTerms {
   std::array<double, kTerms> seconds{};
+  // What weights, compute and attention would take at the rates of our kernels, an engine's own
+  // efficiencies apart.
+  double roofline_seconds = 0;
+  std::string_view served_from = "dram";  // the level that most of the weights come from
   // d ln(total) / d ln(source), and the source's deviation.
   std::array<double, kSources> weight{}, spread{};
 
@@ -31,9 +35,11 @@ struct StepTerms {
 
 struct Step {
   bool prefill = false;
-  std::int64_t rows = 1;    // new tokens
+  std::int64_t rows = 1;    // new tokens of a sequence
   std::int64_t cached = 0;  // positions before them
   std::string_view kv_type = "f16";
+  std::int64_t batch = 1, instances = 1;
+  bool all_logits = false;
 };
 
 // Throws Error(kUntrustworthy) when bandwidth or matrix rates were not measured at all.

@@ -384,15 +384,26 @@ TEST(Resampling, IsTheSameForTheSameSeedAndMovesWithTheError) {
   EXPECT_NE(decode(model.resampled(3), "qwen3-4b", 8), decode(model.resampled(4), "qwen3-4b", 8));
 }
 
-TEST(EngineProfiles, AreFourAndNameTheirSources) {
-  EXPECT_THAT(engine_profiles(), ::testing::ElementsAre("generic", "llama.cpp-openmp",
-                                                        "llama.cpp-threadpool", "pytorch-eager"));
+TEST(EngineProfiles, NameTheSourceOfEveryField) {
+  EXPECT_THAT(engine_profiles(),
+              ::testing::ElementsAre("generic", "llama.cpp-openmp", "llama.cpp-threadpool",
+                                     "pytorch-compiled", "pytorch-eager", "rayon"));
   for (const std::string& name : engine_profiles()) {
     const EngineProfile profile = find_engine_profile(name);
     EXPECT_GT(profile.regions_per_layer_moe, profile.regions_per_layer_dense) << name;
-    EXPECT_FALSE(profile.sources.empty()) << name;
-    EXPECT_THAT(profile.sources.back(), HasSubstr("not measured")) << name;
+    for (const char* field :
+         {"sync", "operation", "regions_per_layer_dense", "regions_per_layer_moe", "regions_fixed",
+          "ubatch", "weights_placement", "weights_page", "repacked_types", "dynamic_chunks",
+          "matmul_efficiency", "matvec_efficiency", "attention_efficiency",
+          "serial_seconds_per_token"}) {
+      EXPECT_THAT(profile.sources, ::testing::Contains(::testing::Key(field))) << name;
+    }
+    if (!profile.compiled_profile.empty()) {
+      EXPECT_LT(find_engine_profile(profile.compiled_profile).regions_per_layer_dense,
+                profile.regions_per_layer_dense);
+    }
   }
+  EXPECT_EQ(find_engine_profile("llama.cpp").name, "llama.cpp-threadpool");
   EXPECT_THROW(find_engine_profile("nonesuch"), Error);
 }
 
@@ -408,6 +419,128 @@ TEST(Engine, OnSmallPagesReadsAtTheirBandwidth) {
   const double ratio = model.predict(shape, mapped, query, 8).tokens_per_second /
                        model.predict(shape, huge, query, 8).tokens_per_second;
   EXPECT_NEAR(ratio, 0.5, 0.03);
+}
+
+TEST(Engine, ReadsWhatItDoesNotRepackFromTheMappedFile) {
+  Laws laws;
+  laws.pages_4k = 0.5;
+  laws.matvec_one = 200e9;
+  Machine machine = synthetic::machine(laws);
+  machine.thp_mode = "always";  // so that repacked weights get huge pages
+  const MachineModel model(synthetic::results(laws, machine));
+  const EngineProfile mapped = find_engine_profile("llama.cpp-threadpool");
+  EngineProfile copied = mapped;
+  copied.weights_placement = "copied";
+  const Query query{"decode", 512, 0, "f16"};
+  const auto ratio = [&](const char* spec) {
+    return model.predict(find_model(spec), mapped, query, 8).tokens_per_second /
+           model.predict(find_model(spec), copied, query, 8).tokens_per_second;
+  };
+  EXPECT_NEAR(ratio("llama-3.1-8b:q8_0"), 0.5, 0.03);  // nothing of it is repacked
+  EXPECT_GT(ratio("llama-3.1-8b:q4_0"), 0.85);         // the output matrix alone is not
+  EXPECT_LT(ratio("llama-3.1-8b:q4_0"), 0.97);
+}
+
+TEST(Prediction, NamesItsSharesAndItsOverhead) {
+  const MachineModel model(synthetic::results(Laws{}));
+  EngineProfile slow = find_engine_profile("llama.cpp-threadpool");
+  const Query query{"decode", 512, 512, "f16"};
+  const ModelShape shape = find_model("qwen3-4b");
+  const Prediction seen = model.predict(shape, slow, query, 4);
+  double shares = 0;
+  for (const auto& [term, share] : seen.share_by_term) shares += share;
+  EXPECT_NEAR(shares, 1, 1e-9);
+  EXPECT_NEAR(*seen.ms_per_token * seen.tokens_per_second, 1000, 1e-6);
+  EXPECT_NEAR(*seen.seconds / *seen.roofline_seconds, *seen.overhead_factor, 1e-9);
+  EXPECT_GT(*seen.overhead_factor, 1);  // the chain reaches 0.9 of its terms, and barriers are cut
+  // An engine's inefficiency, its barriers and serial work are overhead; the roofline stays.
+  slow.regions_per_layer_dense *= 10;
+  slow.attention_efficiency = 0.5;
+  slow.serial_seconds_per_token = 0.01;
+  const Prediction slower = model.predict(shape, slow, query, 4);
+  EXPECT_NEAR(*slower.roofline_seconds, *seen.roofline_seconds, 1e-9);
+  EXPECT_GT(*slower.overhead_factor, *seen.overhead_factor);
+}
+
+TEST(Prediction, WhatFitsACacheIsServedFromIt) {
+  Laws small, large;
+  small.matvec_one = large.matvec_one = 200e9;
+  large.l3_bytes = 4.0 * (1LL << 30);
+  const MachineModel memory(synthetic::results(small)), cache(synthetic::results(large));
+  const ModelShape shape = find_model("gemma-3-270m");
+  const EngineProfile engine = find_engine_profile("generic");
+  const Query query{"decode", 512, 0, "f16"};
+  const Prediction from_memory = memory.predict(shape, engine, query, 8);
+  const Prediction from_cache = cache.predict(shape, engine, query, 8);
+  EXPECT_EQ(from_memory.served_from, "dram");
+  EXPECT_EQ(from_cache.served_from, "L3");
+  EXPECT_GT(from_cache.tokens_per_second, 1.5 * from_memory.tokens_per_second);
+}
+
+TEST(Batch, SharesOneReadOfTheWeights) {
+  Laws laws;
+  laws.matvec_one = 100e9;
+  laws.matmul_one = 400e9;
+  const MachineModel model(synthetic::results(laws));
+  const EngineProfile engine = find_engine_profile("generic");
+  for (const char* spec : {"llama-3.1-8b", "qwen3-30b-a3b"}) {
+    double last = 0;
+    for (const std::int64_t batch : {1, 2, 4, 8}) {
+      Query query{"decode", 512, 512, "f16"};
+      query.batch = batch;
+      const Prediction seen = model.predict(find_model(spec), engine, query, 8);
+      EXPECT_GT(seen.tokens_per_second, last) << spec << " " << batch;
+      last = seen.tokens_per_second;
+    }
+    const double one = decode(model, spec, 8);
+    EXPECT_LT(last, 8 * one) << spec;
+    // Experts differ from row to row, so a batch of an expert model reads more.
+    if (find_model(spec).is_moe()) {
+      EXPECT_LT(last, 3 * one);
+    } else {
+      EXPECT_GT(last, 5 * one);
+    }
+  }
+}
+
+TEST(Batch, OfPromptsCostsAsMuchAsTheirRows) {
+  const MachineModel model(synthetic::results(Laws{}));
+  const EngineProfile engine = find_engine_profile("generic");
+  Query one{"prefill", 512, 0, "f16"}, four = one;
+  four.batch = 4;
+  const double ratio = model.predict(find_model("qwen3-4b"), engine, four, 8).tokens_per_second /
+                       model.predict(find_model("qwen3-4b"), engine, one, 8).tokens_per_second;
+  EXPECT_NEAR(ratio, 1, 0.02);
+}
+
+TEST(Instances, ShareTheMemoryAndSaveBarriers) {
+  Laws laws;
+  laws.barrier_two = 1e-9;
+  const MachineModel model(synthetic::results(laws));
+  const EngineProfile engine = find_engine_profile("generic");
+  const ModelShape shape = find_model("qwen3-4b");
+  Query one{"decode", 512, 0, "f16"}, two = one;
+  two.instances = 2;
+  const double alone = model.predict(shape, engine, one, 8).tokens_per_second;
+  EXPECT_NEAR(model.predict(shape, engine, two, 4).tokens_per_second / alone, 1, 0.03);
+  laws.barrier_two = 2e-5;  // dear barriers: four threads wait far less than eight
+  const MachineModel dear(synthetic::results(laws));
+  EXPECT_GT(dear.predict(shape, engine, two, 4).tokens_per_second,
+            1.1 * dear.predict(shape, engine, one, 8).tokens_per_second);
+}
+
+TEST(Dispatch, OfOneThreadTellsNothingOfMore) {
+  Laws laws;
+  Results results = synthetic::results(laws);
+  for (Point& point : results.points) {
+    if (point.probe == "dispatch_overhead" && point.parameters.number_or("threads", 1) > 1) {
+      point.verdict.validity = Validity::kInvalid;
+    }
+  }
+  const Prediction seen = MachineModel(results).predict(
+      find_model("qwen3-4b"), find_engine_profile("generic"), {"decode", 512, 0, "f16"}, 2);
+  // The figure of a small guest stands in: 50 ns for each thread beyond the first.
+  EXPECT_GT(seen.seconds_by_term.at("dispatch"), 0.8 * 5e-8 * (12 * 36 + 2));
 }
 
 TEST(Query, ThatMakesNoSenseIsRefused) {
