@@ -47,7 +47,7 @@ struct ScenarioPhase {
 
 // The same phases with other rules for the count.
 struct ScenarioPlan {
-  std::string name;  // per_phase | two_counts | one_count
+  std::string name;                             // per_phase | two_counts | one_count
   int prefill_threads = 0, decode_threads = 0;  // 0 where each phase has its own
   double seconds = 0;
   double loss = 0;  // against per_phase: 0.03 takes 3 % longer

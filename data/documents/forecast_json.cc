@@ -1,6 +1,5 @@
 // Forecasts and scenarios as JSON: the list of fields of every struct.
 #include "data/documents/forecast.h"
-
 #include "data/documents/json_fields.h"
 #include "data/documents/prediction_fields.h"
 
@@ -20,9 +19,9 @@ struct Fields<EndToEnd> {
 };
 template <>
 struct Fields<NearestShape> {
-  static constexpr auto list = std::make_tuple(field("model", &NearestShape::model),
-                                               field("title", &NearestShape::title),
-                                               field("predictions", &NearestShape::predictions));
+  static constexpr auto list =
+      std::make_tuple(field("model", &NearestShape::model), field("title", &NearestShape::title),
+                      field("predictions", &NearestShape::predictions));
 };
 template <>
 struct Fields<Forecast> {
@@ -47,11 +46,10 @@ struct Fields<ScenarioPhase> {
 };
 template <>
 struct Fields<ScenarioPlan> {
-  static constexpr auto list =
-      std::make_tuple(field("name", &ScenarioPlan::name),
-                      field("prefill_threads", &ScenarioPlan::prefill_threads),
-                      field("decode_threads", &ScenarioPlan::decode_threads),
-                      field("seconds", &ScenarioPlan::seconds), field("loss", &ScenarioPlan::loss));
+  static constexpr auto list = std::make_tuple(
+      field("name", &ScenarioPlan::name), field("prefill_threads", &ScenarioPlan::prefill_threads),
+      field("decode_threads", &ScenarioPlan::decode_threads),
+      field("seconds", &ScenarioPlan::seconds), field("loss", &ScenarioPlan::loss));
 };
 template <>
 struct Fields<ModelScenario> {

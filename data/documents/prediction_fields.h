@@ -1,5 +1,5 @@
-// How a prediction stands in JSON: recommendations, forecasts and scenarios all hold some. Private to
-// the .cc files of this folder.
+// How a prediction stands in JSON: recommendations, forecasts and scenarios all hold some. Private
+// to the .cc files of this folder.
 #pragma once
 #include "data/documents/json_fields.h"
 #include "data/documents/recommendation.h"

@@ -29,6 +29,17 @@ std::string title_of(const ModelShape& shape) {
   return fmt::format("{}, {}", shape.title, upper(shape.label()));
 }
 
+Fit fit_in_memory(const AdviceContext& context, const ModelShape& shape, std::int64_t positions) {
+  const Query& query = context.query;
+  const std::int64_t bytes = shape.memory_bytes(positions, query.kv_type) +
+                             (query.batch - 1) * shape.kv_bytes(positions, query.kv_type);
+  const std::int64_t budget = context.results.machine.limits.memory_budget_bytes;
+  if (budget <= 0) {
+    return {true, bytes, fmt::format("needs {}; the memory budget is not known", gib(bytes))};
+  }
+  return {bytes <= budget, bytes, fmt::format("needs {} of {}", gib(bytes), gib(budget))};
+}
+
 namespace {
 
 ModelAdvice facts_of(const AdviceContext& context, const ModelShape& shape) {
@@ -37,20 +48,19 @@ ModelAdvice facts_of(const AdviceContext& context, const ModelShape& shape) {
   advice.title = title_of(shape);
   advice.weight_bytes = shape.weight_bytes();
   advice.weight_bytes_per_token = shape.weight_bytes_per_token();
-  advice.kv_bytes_per_position = shape.kv_bytes_per_position();
-  advice.memory_bytes = shape.memory_bytes(context.prompt_tokens + context.context_tokens);
+  advice.kv_bytes_per_position = shape.kv_bytes_per_position(context.query.kv_type);
   advice.engine_profile = context.engine.name;
-  const std::int64_t budget = context.results.machine.limits.memory_budget_bytes;
-  advice.fits = budget <= 0 || advice.memory_bytes <= budget;
-  advice.fits_reason =
-      budget <= 0
-          ? fmt::format("needs {}; the memory budget is not known", gib(advice.memory_bytes))
-          : fmt::format("needs {} of {}", gib(advice.memory_bytes), gib(budget));
+  const Fit fit =
+      fit_in_memory(context, shape, context.query.prompt_tokens + context.query.context_tokens);
+  advice.memory_bytes = fit.bytes;
+  advice.fits = fit.fits;
+  advice.fits_reason = fit.reason;
   return advice;
 }
 
 ByThreads predict_all(const AdviceContext& context, const Workload& work, const char* phase) {
-  const Query query{phase, context.prompt_tokens, context.context_tokens, "f16"};
+  Query query = context.query;
+  query.phase = phase;
   ByThreads predictions;
   for (int threads = 1; threads <= context.budget; ++threads) {
     predictions.emplace(threads, context.model.predict(work, context.engine, query, threads));
@@ -101,13 +111,11 @@ Recommendation advise(const Results& results, const AdviceRequest& request) {
     shapes.push_back(std::move(shape));
   }
   const MachineModel model(results);
-  const AdviceContext context{results,
-                              model,
-                              engine,
-                              request.tolerance,
-                              request.prompt_tokens,
-                              request.context_tokens,
-                              std::max(1, results.machine.limits.effective_cpus)};
+  Query query{"", request.prompt_tokens, request.context_tokens, request.kv_type};
+  query.batch = request.batch;
+  const AdviceContext context{results, model,
+                              engine,  request.tolerance,
+                              query,   std::max(1, results.machine.limits.effective_cpus)};
   Recommendation made;
   made.created_utc = results.created_utc;
   made.results_file = request.results_file;

@@ -14,7 +14,8 @@ struct AdviceRequest {
   std::vector<std::string> models;  // catalogue specs; empty: every catalogue model that fits
   std::string engine_profile = "llama.cpp-threadpool";
   double tolerance = 0.02;
-  std::int64_t prompt_tokens = 512, context_tokens = 512;
+  std::int64_t prompt_tokens = 512, context_tokens = 512, batch = 1;
+  std::string kv_type = "f16";
   std::string results_file;  // as it shall be named in the document
 };
 

@@ -16,12 +16,17 @@ namespace {
 
 std::string percent(double share) { return fmt::format("{:.0f} %", 100 * std::abs(share)); }
 
-std::string cost_note(int advised, int threads, double loss) {
+// Cores while no two threads share one.
+const char* freed(const AdviceContext& context, int advised) {
+  return advised <= context.results.machine.usable_cores() ? "core" : "thread";
+}
+
+std::string cost_note(const AdviceContext& context, int advised, int threads, double loss) {
   std::string speed = std::abs(loss) < 0.005 ? "as fast"
                       : loss > 0             ? percent(loss) + " slower"
                                              : percent(loss) + " faster";
   if (threads < advised) {
-    return fmt::format("{}, {} free", speed, count_of(advised - threads, "thread"));
+    return fmt::format("{}, {} free", speed, count_of(advised - threads, freed(context, advised)));
   }
   return fmt::format("{} with {} more", speed, count_of(threads - advised, "thread"));
 }
@@ -45,7 +50,8 @@ std::vector<Alternative> alternatives(const AdviceContext& context, const Choice
     const auto found = score.find(threads);
     if (threads == choice.threads || found == score.end()) continue;
     const double loss = 1 - found->second / score.at(choice.threads);
-    made.push_back({threads, found->second, loss, cost_note(choice.threads, threads, loss)});
+    made.push_back(
+        {threads, found->second, loss, cost_note(context, choice.threads, threads, loss)});
   }
   return made;
 }

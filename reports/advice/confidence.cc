@@ -1,8 +1,8 @@
 // How sure a count is: the machine is drawn again 200 times within the errors of its points, and
 // the advised count must stay within twice the tolerance of the best one (the tolerance itself is
-// used up by choosing the smallest count). High: in 95 % of the draws; medium: in 80 %. What rests
-// on noisy points, or on no measured step at all, is medium at most; on a credit-throttled instance
-// it is low whatever was measured.
+// used up by choosing the smallest count), in at least 95 % of the draws; else confidence is low.
+// What rests on noisy points, or on no measured step at all, is medium at most; on a
+// credit-throttled instance it is low whatever was measured.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,7 +13,7 @@ namespace mb {
 namespace {
 
 constexpr int kRedraws = 200;
-constexpr double kHigh = 0.95, kMedium = 0.80;
+constexpr double kStable = 0.95;
 
 // Lowers the word, never raises it.
 void cap(PhaseAdvice& advice, const char* most, std::string reason) {
@@ -24,7 +24,8 @@ void cap(PhaseAdvice& advice, const char* most, std::string reason) {
 
 double stable_share(const AdviceContext& context, const Workload& work, const Choice& choice,
                     const std::string& phase, const std::vector<MachineModel>& redraws) {
-  const Query query{phase, context.prompt_tokens, context.context_tokens, "f16"};
+  Query query = context.query;
+  query.phase = phase;
   int stable = 0;
   for (const MachineModel& machine : redraws) {
     double best = 0, advised = 0;
@@ -67,7 +68,7 @@ void judge_confidence(const AdviceContext& context, const Workload& work, const 
     advice.confidence_reasons = {"there is only one count to choose"};
   } else {
     const double share = stable_share(context, work, choice, advice.phase, redraws);
-    advice.confidence = share >= kHigh ? "high" : share >= kMedium ? "medium" : "low";
+    advice.confidence = share >= kStable ? "high" : "low";
     advice.confidence_reasons = {
         fmt::format("within {:.0f} % of the best count in {:.0f} % of {} redraws of the "
                     "measurements",

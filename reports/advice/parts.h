@@ -23,9 +23,17 @@ struct AdviceContext {
   const MachineModel& model;
   const EngineProfile& engine;
   double tolerance = 0.02;
-  std::int64_t prompt_tokens = 512, context_tokens = 512;
+  Query query;     // its phase is not set
   int budget = 1;  // effective CPUs
 };
+
+// Whether a model with the caches of all sequences fits the memory budget, in words.
+struct Fit {
+  bool fits = true;
+  std::int64_t bytes = 0;
+  std::string reason;
+};
+Fit fit_in_memory(const AdviceContext& context, const ModelShape& shape, std::int64_t positions);
 
 // The smallest count within the tolerance of the best. Counts that were measured are eligible;
 // others only where even the low end of their interval beats the best measured count.

@@ -24,6 +24,7 @@ int run_inspect(const Arguments& arguments);
 int run_synthesize(const Arguments& arguments);
 int run_predict(const Arguments& arguments);
 int run_recommend(const Arguments& arguments);
+int run_scenario(const Arguments& arguments);
 int run_report(const Arguments& arguments);
 int run_sweep_command(const Arguments& arguments);
 int run_fit(const Arguments& arguments);

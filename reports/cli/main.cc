@@ -26,6 +26,8 @@ constexpr std::array kCommands{
     Command{"predict", "RESULTS --model M", "tokens per second by thread count", run_predict},
     Command{"recommend", "RESULTS --model M", "thread counts, or an engine's settings (--format)",
             run_recommend},
+    Command{"scenario", "RESULTS --model M --preset chat", "a conversation, phase by phase",
+            run_scenario},
     Command{"report", "RESULTS", "the page and the picture of a results document", run_report},
     Command{"sweep", "[flags] -- COMMAND", "a real engine over thread counts", run_sweep_command},
     Command{"fit", "SWEEP", "the model fitted to a sweep: parameters, edges, advice", run_fit},

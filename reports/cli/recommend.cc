@@ -8,6 +8,7 @@
 #include "reports/cli/flags.h"
 #include "reports/cli/inputs.h"
 #include "reports/cli/parse.h"
+#include "reports/cli/request.h"
 #include "reports/cli/terminal.h"
 #include "reports/cli/trust.h"
 #include "reports/model/machine_model.h"
@@ -26,18 +27,15 @@ int list_formats() {
 AdviceRequest advice_request(const Flags& flags) {
   AdviceRequest request;
   request.models = canonical_models(flags.all("model"));
-  if (const auto engine = flags.get("engine")) {
-    request.engine_profile = find_engine_profile(*engine).name;
-  }
+  request.engine_profile = engine_of(flags).name;
   if (const auto share = flags.get("tolerance")) {
     request.tolerance = parse_share("--tolerance", *share);
   }
-  if (const auto count = flags.get("prompt")) {
-    request.prompt_tokens = parse_count("--prompt", *count, 1);
-  }
-  if (const auto count = flags.get("context")) {
-    request.context_tokens = parse_count("--context", *count, 0);
-  }
+  const Query query = query_of(flags);
+  request.prompt_tokens = query.prompt_tokens;
+  request.context_tokens = query.context_tokens;
+  request.kv_type = query.kv_type;
+  request.batch = query.batch;
   request.results_file = std::filesystem::path(flags.positional(0)).filename().string();
   return request;
 }
@@ -54,11 +52,9 @@ int run_recommend(const Arguments& arguments) {
               "  memory_benchmark recommend D/results.json --model qwen3-4b --format env\n"
               "  memory_benchmark recommend --format list\n");
   flags.values("model", "MODEL", "a catalogue model, repeatable (default: all that fit)")
-      .value("format", "NAME", "one engine's settings; list names the formats")
-      .value("engine", "PROFILE", "how the engine works (default llama.cpp-threadpool)")
-      .value("prompt", "TOKENS", "prompt length (default 512)")
-      .value("context", "TOKENS", "positions already in the cache (default 512)")
-      .value("tolerance", "SHARE", "loss accepted for fewer threads (default 2%)")
+      .value("format", "NAME", "one engine's settings; list names the formats");
+  add_request_flags(flags);
+  flags.value("tolerance", "SHARE", "loss accepted for fewer threads (default 2%)")
       .flag("json", "the recommendation document");
   if (!flags.parse(arguments)) return 0;
   const auto format = flags.get("format");

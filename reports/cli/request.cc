@@ -52,8 +52,8 @@ EngineProfile engine_of(const Flags& flags) {
 std::string kv_type_of(const Flags& flags) {
   const std::string type = flags.get("kv-type").value_or("f16");
   if (std::find(kKvTypes.begin(), kKvTypes.end(), type) == kKvTypes.end()) {
-    throw Error(ErrorCode::kUsage, fmt::format("--kv-type: '{}' is not one of {}", type,
-                                               fmt::join(kKvTypes, ", ")));
+    throw Error(ErrorCode::kUsage,
+                fmt::format("--kv-type: '{}' is not one of {}", type, fmt::join(kKvTypes, ", ")));
   }
   return type;
 }

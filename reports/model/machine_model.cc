@@ -142,6 +142,10 @@ Prediction MachineModel::predict(const Workload& work, const EngineProfile& engi
   return prediction;
 }
 
+double MachineModel::region_seconds(const EngineProfile& engine, int threads) const {
+  return state_->curves.dispatch_seconds("region", engine.sync, threads).value;
+}
+
 const Machine& MachineModel::machine() const { return state_->curves.machine; }
 
 Verdict MachineModel::verdict() const {

@@ -79,6 +79,9 @@ class MachineModel {
   // Thread counts at which a step of this phase was measured; without any, those of its main curve.
   std::vector<int> measured_threads(std::string_view phase) const;
 
+  // Seconds of one parallel region of this engine, as waking a team of another size takes.
+  double region_seconds(const EngineProfile& engine, int threads) const;
+
   const Machine& machine() const;
   Verdict verdict() const;                 // the worst of the points it rests on
   std::vector<ModelCurve> curves() const;  // for charts: bandwidth knee, cache plateaus, eta

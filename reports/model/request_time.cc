@@ -31,7 +31,8 @@ Seconds decode_time(const MachineModel& model, const Workload& work, const Engin
     return step_time(model.predict(work, engine, query, threads));
   };
   constexpr std::int64_t kStretch = 1024, kMostStretches = 64;
-  const auto stretches = static_cast<double>(std::clamp(steps / kStretch, std::int64_t{1}, kMostStretches));
+  const auto stretches =
+      static_cast<double>(std::clamp(steps / kStretch, std::int64_t{1}, kMostStretches));
   const double width = static_cast<double>(last - first) / stretches;
   const double share = static_cast<double>(steps) / stretches;
   Seconds total, from = at(static_cast<double>(first));
@@ -39,17 +40,16 @@ Seconds decode_time(const MachineModel& model, const Workload& work, const Engin
     const double begin = static_cast<double>(first) + i * width;
     const Seconds middle = at(begin + width / 2), to = at(begin + width);
     const auto mean = [](double a, double m, double b) { return (a + 4 * m + b) / 6; };
-    total += {share * mean(from.value, middle.value, to.value),
-              share * mean(from.low, middle.low, to.low),
-              share * mean(from.high, middle.high, to.high)};
+    total +=
+        {share * mean(from.value, middle.value, to.value),
+         share * mean(from.low, middle.low, to.low), share * mean(from.high, middle.high, to.high)};
     from = to;
   }
   return total;
 }
 
 EndToEnd end_to_end(const MachineModel& model, const Workload& work, const EngineProfile& engine,
-                    Query query, std::int64_t new_tokens, int prefill_threads,
-                    int decode_threads) {
+                    Query query, std::int64_t new_tokens, int prefill_threads, int decode_threads) {
   query.phase = "prefill";
   const Seconds first = step_time(model.predict(work, engine, query, prefill_threads));
   Query answer = query;
@@ -57,9 +57,9 @@ EndToEnd end_to_end(const MachineModel& model, const Workload& work, const Engin
   const Seconds rest = decode_time(model, work, engine, answer, new_tokens - 1, decode_threads);
   Seconds whole = first;
   whole += rest;
-  return {prefill_threads,      decode_threads, query.prompt_tokens, query.context_tokens,
-          new_tokens,           first.value,    rest.value,          whole.value,
-          whole.low,            whole.high};
+  return {prefill_threads, decode_threads, query.prompt_tokens, query.context_tokens,
+          new_tokens,      first.value,    rest.value,          whole.value,
+          whole.low,       whole.high};
 }
 
 }  // namespace mb

@@ -23,7 +23,6 @@ Seconds decode_time(const MachineModel& model, const Workload& work, const Engin
 // A request of query.prompt_tokens on query.context_tokens and new_tokens of answer (at least 1).
 // Errors are taken as shared by both phases, so the ends of their intervals add up.
 EndToEnd end_to_end(const MachineModel& model, const Workload& work, const EngineProfile& engine,
-                    Query query, std::int64_t new_tokens, int prefill_threads,
-                    int decode_threads);
+                    Query query, std::int64_t new_tokens, int prefill_threads, int decode_threads);
 
 }  // namespace mb

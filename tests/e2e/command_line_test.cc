@@ -17,15 +17,15 @@ using ::testing::HasSubstr;
 TEST(CommandLine, HelpNamesEveryCommandAndGivesExamples) {
   const ChildResult help = run_program({"--help"});
   EXPECT_TRUE(help.ok());
-  for (const char* word : {"run", "shm", "probe", "inspect", "predict", "recommend", "report",
-                           "topology", "Examples:", "Exit codes"}) {
+  for (const char* word : {"run", "shm", "probe", "inspect", "predict", "recommend", "scenario",
+                           "report", "topology", "Examples:", "Exit codes"}) {
     EXPECT_THAT(help.standard_output, HasSubstr(word));
   }
 }
 
 TEST(CommandLine, EveryCommandHasHelp) {
   for (const char* command : {"run", "shm", "probe", "inspect", "synthesize", "predict",
-                              "recommend", "report", "topology", "sweep", "fit"}) {
+                              "recommend", "scenario", "report", "topology", "sweep", "fit"}) {
     const ChildResult help = run_program({command, "--help"});
     EXPECT_TRUE(help.ok()) << command;
     EXPECT_THAT(help.standard_output, HasSubstr(std::string("memory_benchmark ") + command));
@@ -90,6 +90,23 @@ TEST(CommandLine, WhatIsWrongIsSaidInOneLine) {
       {{"predict", file("missing.json"), "--model", "qwen3-4b"}, 1, "missing.json"},
       {{"predict", file("cut.json")}, 2, "--model"},
       {{"predict", file("cut.json"), "--model", "qwen3-4b"}, 1, "cut.json"},
+      {{"predict", file("cut.json"), "--model", "qwen3-4b", "--kv-type", "q9"}, 2, "--kv-type"},
+      {{"predict", file("cut.json"), "--model", "qwen3-4b", "--batch", "0"}, 2, "--batch"},
+      {{"predict", file("cut.json"), "--model", "qwen3-4b", "--engine", "x"},
+       2,
+       "llama.cpp-openmp"},
+      {{"predict", file("cut.json"), "--model", "qwen3-4b", "--prompt", "9999999999"},
+       2,
+       "--prompt"},
+      {{"predict", file("cut.json"), "--model", "qwen3-4b", "--new", "none"}, 2, "--new"},
+      {{"scenario", file("cut.json"), "--preset", "chat"}, 2, "--model"},
+      {{"scenario", file("cut.json"), "--model", "qwen3-4b"}, 2, "--phases"},
+      {{"scenario", file("cut.json"), "--model", "qwen3-4b", "--preset", "x"}, 2, "chat, rag"},
+      {{"scenario", file("cut.json"), "--model", "qwen3-4b", "--phases", "decode"}, 2, "'decode'"},
+      {{"scenario", file("cut.json"), "--model", "qwen3-4b", "--phases", "decode:0"},
+       2,
+       "--phases"},
+      {{"scenario", file("cut.json"), "--model", "qwen3-4b", "--preset", "chat"}, 1, "cut.json"},
       {{"predict", folder.path().string(), "--model", "qwen3-4b"}, 2, "is a folder"},
       {{"recommend", file("empty.json")}, 1, "empty.json"},
       {{"recommend", file("newer.json")}, 1, "schema_version is 99"},

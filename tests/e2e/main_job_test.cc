@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "data/documents/recommendation.h"
@@ -123,6 +124,35 @@ TEST_F(MainJob, TheDocumentPredicts) {
   EXPECT_TRUE(json.ok()) << json.standard_error;
   EXPECT_THAT(json.standard_output, HasSubstr("\"predictions\""));
   EXPECT_THAT(json.standard_output, HasSubstr("\"seconds_by_term\""));
+}
+
+TEST_F(MainJob, ASizeIsPredictedBetweenItsNeighbours) {
+  SKIP_WHEN_BUSY(run, out());
+  const ChildResult result =
+      run_program({"predict", document(), "--model", "4B:q4_0", "--threads", "1", "--json"});
+  ASSERT_TRUE(result.ok()) << result.standard_error;
+  const auto json = nlohmann::json::parse(result.standard_output);
+  ASSERT_EQ(json.at("nearest").size(), 2u);
+  const auto rate = [](const nlohmann::json& set) {
+    return set.at("predictions").at(1).at("tokens_per_second").get<double>();
+  };
+  EXPECT_EQ(json.at("predictions").at(1).at("phase"), "decode");
+  EXPECT_GT(rate(json), rate(json.at("nearest").at(1)) * 0.999);
+  EXPECT_LT(rate(json), rate(json.at("nearest").at(0)) * 1.001);
+}
+
+TEST_F(MainJob, TheDocumentPlaysAScenario) {
+  SKIP_WHEN_BUSY(run, out());
+  const ChildResult result =
+      run_program({"scenario", document(), "--model", "qwen3-0.6b", "--model", "qwen3-4b",
+                   "--phases", "prefill:220,decode:30", "--json"});
+  ASSERT_TRUE(result.ok()) << result.standard_error;
+  const auto json = nlohmann::json::parse(result.standard_output);
+  EXPECT_EQ(json.at("fastest"), "qwen3-0.6b:q4_0");
+  EXPECT_EQ(json.at("models").at(1).at("phases").at(1).at("context_tokens"), 220);
+  const ChildResult text =
+      run_program({"scenario", document(), "--model", "qwen3-0.6b", "--preset", "chat"});
+  EXPECT_THAT(text.standard_output, HasSubstr("whole conversation"));
 }
 
 TEST_F(MainJob, APredictionAboveTheBudgetNeedsAWord) {
