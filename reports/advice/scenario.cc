@@ -42,9 +42,9 @@ std::vector<Played> play(const AdviceContext& context, const Workload& work,
     if (!prefill) middle.context_tokens += phase.tokens / 2;
     for (int threads = 1; threads <= context.budget; ++threads) {
       made.step[threads] = context.model.predict(work, context.engine, middle, threads);
-      made.seconds[threads] = prefill ? step_time(made.step[threads])
-                                      : decode_time(context.model, work, context.engine, query,
-                                                    phase.tokens, threads);
+      made.seconds[threads] =
+          prefill ? step_time(made.step[threads])
+                  : decode_time(context.model, work, context.engine, query, phase.tokens, threads);
     }
     cached += phase.tokens;
     played.push_back(std::move(made));
@@ -115,9 +115,10 @@ std::string verdict_of(const ModelScenario& made, const ScenarioPlan& two, const
                        count_of(phases.front().threads, "thread"));
   }
   if (!made.switching_pays) {
-    return fmt::format("One count is enough: {} for all phases take {:.1f} % longer than a count "
-                       "for each, within the tolerance of {:g} %.",
-                       single, std::max(0.0, 100 * one.loss), 100 * tolerance);
+    return fmt::format(
+        "One count is enough: {} for all phases take {:.1f} % longer than a count "
+        "for each, within the tolerance of {:g} %.",
+        single, std::max(0.0, 100 * one.loss), 100 * tolerance);
   }
   const bool pair = two.prefill_threads > 0 && two.loss <= tolerance;
   return fmt::format("Switching pays: {} for all phases take {:.1f} % longer{}.", single,
@@ -174,8 +175,7 @@ ModelScenario play_model(const AdviceContext& context, const ModelShape& shape,
   const std::vector<Played> played = play(context, Workload(shape), phases);
   for (const Played& phase : played) {
     const std::vector<int> measured = context.model.measured_threads(phase.asked.phase);
-    made.phases.push_back(
-        advise_phase(context, phase, choose_for(context, {&phase}, measured)));
+    made.phases.push_back(advise_phase(context, phase, choose_for(context, {&phase}, measured)));
     made.seconds += made.phases.back().seconds;
     made.low += made.phases.back().low;
     made.high += made.phases.back().high;
@@ -243,8 +243,14 @@ Scenario play_scenario(const Results& results, const ScenarioRequest& request) {
   const AdviceContext context{results, model,
                               engine,  request.tolerance,
                               query,   std::max(1, results.machine.limits.effective_cpus)};
-  Scenario made{request.phases, request.batch, request.kv_type, engine.name, request.tolerance,
-                model.verdict(), {}, ""};
+  Scenario made{request.phases,
+                request.batch,
+                request.kv_type,
+                engine.name,
+                request.tolerance,
+                model.verdict(),
+                {},
+                ""};
   double least = 0;
   for (const std::string& name : request.models) {
     made.models.push_back(play_model(context, find_model(name), phases));
