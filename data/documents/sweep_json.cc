@@ -49,6 +49,9 @@ struct Fields<SweepPoint> {
                       field("kv_bytes", &SweepPoint::kv_bytes, Rule::kSparse),
                       field("tokens_per_second", &SweepPoint::tokens_per_second, Rule::kSparse),
                       field("gflops", &SweepPoint::gflops, Rule::kSparse),
+                      field("total_tokens_per_second", &SweepPoint::total_tokens_per_second,
+                            Rule::kSparse),
+                      field("padding_tokens", &SweepPoint::padding_tokens, Rule::kSparse),
                       field("samples", &SweepPoint::samples, Rule::kSparse),
                       field("status", &SweepPoint::status, Rule::kSparse),
                       field("note", &SweepPoint::note, Rule::kSparse));
@@ -61,7 +64,52 @@ struct Fields<SweepSeries> {
       field("threads", &SweepSeries::threads, Rule::kSparse),
       field("prompt_tokens", &SweepSeries::prompt_tokens, Rule::kSparse),
       field("context_tokens", &SweepSeries::context_tokens, Rule::kSparse),
+      field("new_tokens", &SweepSeries::new_tokens, Rule::kSparse),
       field("batch", &SweepSeries::batch, Rule::kSparse), field("points", &SweepSeries::points));
+};
+template <>
+struct Fields<SweepReading> {
+  static constexpr auto list = std::make_tuple(
+      field("phase", &SweepReading::phase),
+      field("prompt_tokens", &SweepReading::prompt_tokens, Rule::kSparse),
+      field("context_tokens", &SweepReading::context_tokens, Rule::kSparse),
+      field("new_tokens", &SweepReading::new_tokens, Rule::kSparse),
+      field("batch", &SweepReading::batch, Rule::kSparse),
+      field("threads", &SweepReading::threads, Rule::kSparse),
+      field("tokens_per_second", &SweepReading::tokens_per_second),
+      field("total_tokens_per_second", &SweepReading::total_tokens_per_second, Rule::kSparse),
+      field("padding_tokens", &SweepReading::padding_tokens, Rule::kSparse));
+};
+template <>
+struct Fields<SweepThread> {
+  static constexpr auto list =
+      std::make_tuple(field("name", &SweepThread::name), field("state", &SweepThread::state),
+                      field("cpu_share", &SweepThread::cpu_share),
+                      field("last_cpu", &SweepThread::last_cpu, Rule::kSparse));
+};
+template <>
+struct Fields<SweepUsage> {
+  static constexpr auto list = std::make_tuple(
+      field("cpu_seconds", &SweepUsage::cpu_seconds, Rule::kSparse),
+      field("peak_rss_bytes", &SweepUsage::peak_rss_bytes, Rule::kSparse),
+      field("voluntary_switches", &SweepUsage::voluntary_switches, Rule::kSparse),
+      field("involuntary_switches", &SweepUsage::involuntary_switches, Rule::kSparse),
+      field("threads_spawned", &SweepUsage::threads_spawned, Rule::kSparse),
+      field("threads_busy", &SweepUsage::threads_busy, Rule::kSparse),
+      field("threads", &SweepUsage::threads, Rule::kSparse),
+      field("counters", &SweepUsage::counters, Rule::kSparse),
+      field("counters_unavailable", &SweepUsage::counters_unavailable, Rule::kSparse));
+};
+template <>
+struct Fields<SweepRun> {
+  static constexpr auto list =
+      std::make_tuple(field("label", &SweepRun::label, Rule::kSparse),
+                      field("threads", &SweepRun::threads, Rule::kSparse),
+                      field("round", &SweepRun::round), field("seconds", &SweepRun::seconds),
+                      field("failure", &SweepRun::failure, Rule::kSparse),
+                      field("remark", &SweepRun::remark, Rule::kSparse),
+                      field("readings", &SweepRun::readings, Rule::kSparse),
+                      field("usage", &SweepRun::usage));
 };
 
 namespace {
@@ -81,7 +129,9 @@ struct SweepFile {
   Engine engine;
   SweepModel model;
   std::vector<SweepSeries> series;
-  std::string caveats;
+  std::string caveats, created_utc;
+  std::vector<std::string> command;
+  std::vector<SweepRun> runs;
 };
 
 }  // namespace
@@ -103,7 +153,10 @@ struct Fields<SweepFile> {
       field("machine", &SweepFile::machine, Rule::kSparse),
       field("engine", &SweepFile::engine, Rule::kSparse),
       field("model", &SweepFile::model, Rule::kSparse), field("series", &SweepFile::series),
-      field("caveats", &SweepFile::caveats, Rule::kSparse));
+      field("caveats", &SweepFile::caveats, Rule::kSparse),
+      field("created_utc", &SweepFile::created_utc, Rule::kSparse),
+      field("command", &SweepFile::command, Rule::kSparse),
+      field("runs", &SweepFile::runs, Rule::kSparse));
 };
 
 }  // namespace mb::json
@@ -147,7 +200,10 @@ std::string to_json_text(const Sweep& sweep) {
                              .engine = {sweep.engine_name},
                              .model = sweep.model,
                              .series = sweep.series,
-                             .caveats = sweep.caveats};
+                             .caveats = sweep.caveats,
+                             .created_utc = sweep.created_utc,
+                             .command = sweep.command,
+                             .runs = sweep.runs};
   return json::dump(json::to_json(file, Place()));
 }
 
@@ -165,7 +221,10 @@ Sweep sweep_from_json_text(std::string_view text, std::string_view origin) {
           .caveats = file.caveats,
           .machine = file.machine,
           .model = file.model,
-          .series = std::move(file.series)};
+          .series = std::move(file.series),
+          .created_utc = file.created_utc,
+          .command = std::move(file.command),
+          .runs = std::move(file.runs)};
 }
 
 }  // namespace mb

@@ -5,13 +5,18 @@
 // ended (waitid with WNOWAIT: the zombie keeps its process group id ours), keeps time and polls the
 // interrupt flag. Whatever ends the loop, also an exception of a callback, the guard's destructor
 // kills the whole group before the leader is reaped: nothing is left behind.
+//
+// What left the group (a daemon) is found where asked: as a "subreaper" we become the parent of
+// orphans below us, and every child of ours that no run_child() started is one.
 #include "data/system/child.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,10 +26,15 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <sstream>
 
 #include "data/error.h"
 #include "data/system/clock.h"
 #include "data/system/descriptor.h"
+#include "data/system/files.h"
 
 extern char** environ;
 
@@ -37,6 +47,10 @@ constexpr int kPollMilliseconds = 100, kPollMillisecondsWithoutPidfd = 20;
 constexpr double kTickSeconds = 0.1;
 // Between SIGTERM and SIGKILL: a probe ends its current sample and writes its document.
 constexpr double kGraceSeconds = 3;
+
+// Children that run_child() started and has not reaped.
+std::mutex leaders_mutex;
+std::set<pid_t> leaders;
 
 std::atomic<int> interrupts{0};
 static_assert(std::atomic<int>::is_always_lock_free);  // touched by a signal handler
@@ -105,14 +119,15 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
 struct Prepared {  // all that the child needs, made before fork
   std::string program;
   std::vector<std::string> arguments, environment;
-  Pipe out, err, exec_error;
+  Pipe out, err, exec_error, go;  // go: the child waits for a byte before it becomes the program
   Descriptor null;
+  std::vector<unsigned long> cpu_mask;  // empty: ours
   pid_t parent = ::getpid();
 };
 
 // In the child: only async-signal-safe calls.
 [[noreturn]] void become(const Prepared& child, char* const* argv, char* const* envp) {
-  ::setpgid(0, 0);
+  ::setsid();
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != child.parent) ::_exit(127);  // the parent died before prctl
   for (const int signal : {SIGPIPE, SIGINT, SIGTERM, SIGHUP}) ::signal(signal, SIG_DFL);
@@ -122,6 +137,13 @@ struct Prepared {  // all that the child needs, made before fork
   ::dup2(child.null.get(), STDIN_FILENO);
   ::dup2(child.out.write.get(), STDOUT_FILENO);
   ::dup2(child.err.write.get(), STDERR_FILENO);
+  if (!child.cpu_mask.empty()) {
+    ::syscall(SYS_sched_setaffinity, 0, child.cpu_mask.size() * sizeof(unsigned long),
+              child.cpu_mask.data());
+  }
+  char byte;
+  while (::read(child.go.read.get(), &byte, 1) < 0 && errno == EINTR) {
+  }
   ::execve(child.program.c_str(), argv, envp);
   const int error = errno;
   [[maybe_unused]] const auto put = ::write(child.exec_error.write.get(), &error, sizeof error);
@@ -149,16 +171,64 @@ class Group {
     if (finished_) return status_;
     finished_ = true;
     send(SIGKILL);
-    while (::waitpid(pid_, &status_, 0) < 0 && errno == EINTR) {
+    ::kill(pid_, SIGKILL);  // it may not lead its group yet
+    siginfo_t info{};
+    while (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOWAIT) < 0 &&
+           errno == EINTR) {
     }
+    const std::scoped_lock lock(leaders_mutex);  // a reaped pid may be another child's at once
+    ::wait4(pid_, &status_, 0, &usage_);
+    leaders.erase(pid_);
     return status_;
   }
+  const rusage& usage() const { return usage_; }  // after finish()
 
  private:
   pid_t pid_;
   int status_ = 0;
+  rusage usage_{};
   bool finished_ = false;
 };
+
+// Field 22 of /proc/PID/stat: ticks from boot to the start of the process.
+std::optional<long long> start_ticks(pid_t pid) {
+  const auto text = HostFiles().read(fmt::format("/proc/{}/stat", pid));
+  if (!text || text->rfind(')') == std::string::npos) return std::nullopt;
+  std::istringstream rest(text->substr(text->rfind(')') + 1));
+  std::string word;
+  for (int field = 3; field <= 22; ++field) rest >> word;
+  return rest ? std::optional(std::atoll(word.c_str())) : std::nullopt;
+}
+
+std::vector<pid_t> our_children() {
+  const HostFiles files;
+  std::vector<pid_t> children;
+  for (const std::string& thread : files.list("/proc/self/task")) {
+    std::istringstream list(
+        files.read(fmt::format("/proc/self/task/{}/children", thread)).value_or(""));
+    for (pid_t pid; list >> pid;) children.push_back(pid);
+  }
+  return children;
+}
+
+// Kills and reaps the orphans that were started at `since` or later. Their own children become
+// ours, so it goes on until there is none; a few rounds more than any program nests.
+void end_orphans(long long since) {
+  constexpr int kMostRounds = 64;
+  for (int round = 0; round < kMostRounds; ++round) {
+    const std::scoped_lock lock(leaders_mutex);
+    bool found = false;
+    for (const pid_t pid : our_children()) {
+      const auto started = start_ticks(pid);
+      if (leaders.contains(pid) || !started || *started < since) continue;
+      found = true;
+      ::kill(pid, SIGKILL);
+      while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+      }
+    }
+    if (!found) return;
+  }
+}
 
 // One captured stream: the tail of everything, and complete lines to a callback.
 class Capture {
@@ -232,7 +302,8 @@ class Watch {
     if (!ending_) {
       result.timed_out = request_.timeout_seconds > 0 && seconds() > request_.timeout_seconds;
       result.interrupted = interrupt_requested();
-      if (result.timed_out || result.interrupted) {
+      result.stopped = request_.stop && request_.stop();
+      if (result.timed_out || result.interrupted || result.stopped) {
         group_.send(SIGTERM);
         group_.send(SIGCONT);  // a stopped process would not see it
         ending_ = true;
@@ -267,16 +338,21 @@ Prepared prepare(const ChildRequest& request) {
   child.out = make_pipe();
   child.err = make_pipe();
   child.exec_error = make_pipe();
+  child.go = make_pipe();
+  constexpr std::size_t kBits = 8 * sizeof(unsigned long);
+  for (const int cpu : request.cpus) {
+    const auto bit = static_cast<std::size_t>(cpu);
+    if (child.cpu_mask.size() <= bit / kBits) child.cpu_mask.resize(bit / kBits + 1);
+    child.cpu_mask[bit / kBits] |= 1ul << bit % kBits;
+  }
   child.null = above_standard(Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC)));
   return child;
 }
 
-}  // namespace
-
-ChildResult run_child(const ChildRequest& request) {
-  Prepared child = prepare(request);
+pid_t start(Prepared& child, const ChildRequest& request) {
   const std::vector<char*> argv = pointers(child.arguments);
   const std::vector<char*> envp = pointers(child.environment);
+  const std::scoped_lock lock(leaders_mutex);
   const pid_t pid = ::fork();
   if (pid == 0) become(child, argv.data(), envp.data());
   if (pid < 0) {
@@ -284,8 +360,51 @@ ChildResult run_child(const ChildRequest& request) {
                 fmt::format("cannot start {}: {}; raise the limit of processes (ulimit -u)",
                             request.argv.front(), std::strerror(errno)));
   }
-  ::setpgid(pid, pid);  // in both: whoever comes first
+  leaders.insert(pid);
+  return pid;
+}
+
+void take_usage(const rusage& usage, ChildResult& result) {
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
+  };
+  result.cpu_seconds = seconds(usage.ru_utime) + seconds(usage.ru_stime);
+  result.peak_rss_bytes = std::int64_t{usage.ru_maxrss} * 1024;
+  result.voluntary_switches = usage.ru_nvcsw;
+  result.involuntary_switches = usage.ru_nivcsw;
+}
+
+// While it lives, orphans below us become our children; at its end they are killed.
+class Orphans {
+ public:
+  explicit Orphans(bool wanted) : wanted_(wanted) {
+    if (wanted_) ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  }
+  void started(pid_t leader) {
+    if (wanted_) since_ = start_ticks(leader).value_or(kUnknown);
+  }
+  ~Orphans() {
+    if (since_ != kUnknown) end_orphans(since_);
+  }
+  Orphans(const Orphans&) = delete;
+  Orphans& operator=(const Orphans&) = delete;
+
+ private:
+  static constexpr long long kUnknown = -1;
+  bool wanted_;
+  long long since_ = kUnknown;
+};
+
+}  // namespace
+
+ChildResult run_child(const ChildRequest& request) {
+  Prepared child = prepare(request);
+  Orphans orphans(request.end_orphans);
+  const pid_t pid = start(child, request);
   Group group(pid);
+  orphans.started(pid);
+  if (request.before_exec) request.before_exec(pid);
+  [[maybe_unused]] const auto put = ::write(child.go.write.get(), "", 1);
   for (Pipe* pipe : {&child.out, &child.err, &child.exec_error}) pipe->write.reset();
 
   ChildResult result;
@@ -311,6 +430,7 @@ ChildResult run_child(const ChildRequest& request) {
   }
   result.seconds = watch.seconds();
   const int status = group.finish();
+  take_usage(group.usage(), result);
   out.drain();
   err.drain();
   result.standard_output = out.finish();
@@ -327,6 +447,7 @@ std::string ChildResult::describe() const {
   if (not_found) return standard_error;
   if (timed_out) return fmt::format("stopped after {:.1f} s: its time was over", seconds);
   if (interrupted) return "interrupted";
+  if (stopped) return "stopped";
   if (signal != 0) {
     const char* name = ::sigabbrev_np(signal);
     return fmt::format("killed by {}{}{}", name ? "SIG" : "signal ",

@@ -1,41 +1,36 @@
-// Runs are recorded by count; the document is built anew from the records after each run, so what
-// is on disk is always a whole document of what is known.
+// Runs are recorded one by one; the document is built anew from the records after each run, so what
+// is on disk is always a whole document of what is known, and a sweep goes on from it.
 #include "probes/sweep/sweep.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <atomic>
 #include <map>
+#include <random>
+#include <thread>
 
 #include "data/documents/results.h"
 #include "data/error.h"
 #include "data/plan/plan.h"
 #include "data/system/child.h"
+#include "data/system/clock.h"
 #include "data/system/files.h"
 #include "probes/core/describe_machine.h"
+#include "probes/sweep/child_counters.h"
+#include "probes/sweep/series.h"
+#include "probes/sweep/variants.h"
+#include "probes/sweep/watch.h"
 
 namespace mb {
 namespace {
 
-// What a series of the document is told apart by.
-struct SeriesKey {
-  std::string phase;
-  std::optional<double> prompt_tokens, context_tokens;
-  bool operator==(const SeriesKey&) const = default;
-};
-
-struct Record {  // of one thread count
-  std::vector<std::pair<SeriesKey, std::vector<double>>> samples;
-  std::string failure;  // of the run that failed; empty: none did
-
-  std::vector<double>& of(const SeriesKey& key) {
-    const auto found = std::ranges::find_if(samples, [&](const auto& s) { return s.first == key; });
-    return found == samples.end() ? samples.emplace_back(key, std::vector<double>()).second
-                                  : found->second;
-  }
-};
-using Records = std::map<int, Record>;
+// Of a run's time: looking at hundreds of threads must not slow them down.
+constexpr double kWatchShare = 0.01;
+// A neighbour shall be at work before the engine starts.
+constexpr double kNeighbourStartSeconds = 0.3;
+constexpr std::size_t kMostResultBytes = 16u << 20;  // of a file that the engine writes
 
 std::string last_line(const std::string& text) {
   const auto end = text.find_last_not_of(" \t\r\n");
@@ -44,55 +39,6 @@ std::string last_line(const std::string& text) {
   constexpr std::size_t kMost = 200;  // enough to know the error again
   return text.substr(start == std::string::npos ? 0 : start + 1,
                      std::min(kMost, end - (start == std::string::npos ? 0 : start + 1) + 1));
-}
-
-ChildRequest child_request(const SweepRequest& request, int threads) {
-  const std::string count = std::to_string(threads);
-  ChildRequest child;
-  for (std::string argument : request.command) {
-    constexpr std::string_view kPlace = "{threads}";
-    for (auto at = argument.find(kPlace); at != std::string::npos;
-         at = argument.find(kPlace, at + count.size())) {
-      argument.replace(at, kPlace.size(), count);
-    }
-    child.argv.push_back(std::move(argument));
-  }
-  if (!request.set_flag.empty()) {
-    child.argv.push_back(request.set_flag);
-    child.argv.push_back(count);
-  }
-  if (!request.set_env.empty()) child.environment[request.set_env] = count;
-  child.timeout_seconds = request.timeout_seconds;
-  return child;
-}
-
-void check(const SweepRequest& request) {
-  if (request.command.empty()) {
-    throw Error(ErrorCode::kUsage,
-                "sweep: no command; give it after --, as in "
-                "sweep --set-flag -t -- llama-bench -m model.gguf -o json");
-  }
-  const bool placed = std::ranges::any_of(request.command, [](const std::string& argument) {
-    return argument.find("{threads}") != std::string::npos;
-  });
-  if (!placed && request.set_env.empty() && request.set_flag.empty()) {
-    throw Error(ErrorCode::kUsage,
-                "sweep: nothing tells the command its thread count; use {threads} in an argument, "
-                "--set-flag -t or --set-env OMP_NUM_THREADS");
-  }
-  if (request.set_env.find('=') != std::string::npos) {
-    throw Error(ErrorCode::kUsage,
-                fmt::format("--set-env {}: expected a name alone", request.set_env));
-  }
-  for (const int threads : request.threads) {
-    if (threads < 1) {
-      throw Error(ErrorCode::kUsage, fmt::format("--threads {}: expected at least 1", threads));
-    }
-  }
-  if (request.repeats < 1) {
-    throw Error(ErrorCode::kUsage,
-                fmt::format("--repeats {}: expected at least 1", request.repeats));
-  }
 }
 
 SweepMachine sweep_machine(const Machine& machine) {
@@ -122,113 +68,249 @@ SweepMachine sweep_machine(const Machine& machine) {
   return out;
 }
 
-std::vector<SeriesKey> series_keys(const Records& records) {
-  std::vector<SeriesKey> keys;
-  for (const auto& [threads, record] : records) {
-    for (const auto& [key, samples] : record.samples) {
-      if (std::ranges::find(keys, key) == keys.end()) keys.push_back(key);
+// Another program that runs beside the engine for as long as this lives.
+class Neighbour {
+ public:
+  explicit Neighbour(const std::vector<std::string>& command) {
+    if (command.empty()) return;
+    thread_ = std::jthread([this, command] {
+      ChildRequest request{.argv = command, .max_output_bytes = 1u << 12};
+      request.stop = [this] { return stop_.load(); };
+      const ChildResult result = run_child(request);
+      if (!result.stopped && !result.interrupted) {
+        const std::string said = last_line(result.standard_error);
+        end_ = result.describe() +
+               (said.empty() || result.not_found ? "" : ": " + said);  // read after join alone
+      }
+    });
+    monotonic_clock().sleep_seconds(kNeighbourStartSeconds);
+  }
+
+  // Ends it; how it had ended by itself, or nothing.
+  std::string finish() {
+    stop_ = true;
+    if (thread_.joinable()) thread_.join();
+    return end_;
+  }
+  ~Neighbour() { finish(); }
+  Neighbour(const Neighbour&) = delete;
+  Neighbour& operator=(const Neighbour&) = delete;
+
+ private:
+  std::atomic<bool> stop_ = false;
+  std::string end_;
+  std::jthread thread_;
+};
+
+struct Point {  // to be measured
+  const SweepVariant* variant;
+  std::optional<int> threads;
+  int round;
+};
+
+class Sweeper {
+ public:
+  explicit Sweeper(const SweepRequest& request)
+      : request_(request),
+        machine_(request.machine ? *request.machine : describe_machine()),
+        variants_(sweep_variants(request)),
+        created_utc_(utc_now()),
+        runs_(request.known_runs) {
+    for (const int threads : request.threads) counts_.emplace_back(threads);
+    if (request.threads.empty()) {
+      if (tells_threads(request)) {
+        for (const int threads : thread_counts(machine_)) counts_.emplace_back(threads);
+      }
+      const bool placed = std::ranges::any_of(request.command, [](const std::string& argument) {
+        return argument.find("{threads}") != std::string::npos;
+      });
+      if (!placed) counts_.emplace_back();  // the engine's own default, which comes first
+    }
+    std::ranges::sort(counts_);
+    counts_.erase(std::ranges::unique(counts_).begin(), counts_.end());
+  }
+
+  Sweep sweep() {
+    for (const Point& point : points()) {
+      if (known(point)) continue;
+      SweepRun run = run_once(point);
+      if (interrupt_requested()) break;
+      const std::string line = line_of(run);
+      runs_.push_back(std::move(run));
+      const Sweep so_far = document();
+      if (!request_.output.empty()) write_file_atomically(request_.output, to_json_text(so_far));
+      if (request_.on_progress) request_.on_progress(line, so_far);
+    }
+    return document();
+  }
+
+ private:
+  std::vector<Point> points() const {
+    std::vector<Point> points;
+    for (const SweepVariant& variant : variants_) {
+      for (int i = 0; i < request_.warmups; ++i) points.push_back({&variant, counts_.front(), 0});
+    }
+    std::mt19937_64 random(request_.seed);
+    for (int round = 1; round <= request_.repeats; ++round) {
+      std::vector<Point> of_round;
+      for (const SweepVariant& variant : variants_) {
+        for (const auto& threads : counts_) of_round.push_back({&variant, threads, round});
+      }
+      if (request_.order == SweepOrder::kDescending) std::ranges::reverse(of_round);
+      if (request_.order == SweepOrder::kRandom) {
+        // Fisher-Yates by hand: std::shuffle differs between libraries, a seed must not.
+        for (std::size_t i = of_round.size(); i > 1; --i) {
+          std::swap(of_round[i - 1], of_round[random() % i]);
+        }
+      }
+      points.insert(points.end(), of_round.begin(), of_round.end());
+    }
+    return points;
+  }
+
+  // Made already, in an earlier sweep that goes on; or its point failed.
+  bool known(const Point& point) {
+    const auto same = [&](const SweepRun& run) {
+      return run.label == point.variant->label && run.threads == point.threads;
+    };
+    if (point.round == 0) {  // several warm-ups have the same name
+      const auto made = std::ranges::count_if(
+          request_.known_runs, [&](const SweepRun& run) { return same(run) && run.round == 0; });
+      return ++warmups_[point.variant->label] <= made;
+    }
+    return std::ranges::any_of(runs_, [&](const SweepRun& run) {
+      return same(run) && (run.round == point.round || (!run.failure.empty() && run.round > 0));
+    });
+  }
+
+  SweepRun run_once(const Point& point) {
+    SweepRun run{.label = point.variant->label, .threads = point.threads, .round = point.round};
+    ChildRequest child = child_of_point(request_, *point.variant, point.threads, machine_);
+    child.end_orphans = true;
+    ThreadWatch watch(HostFiles(), clock_ticks_per_second());
+    Clock& clock = monotonic_clock();
+    double start = clock.now_seconds(), next_look = 0;
+    child.on_tick = [&](int pid) {
+      const double now = clock.now_seconds();
+      if (now < next_look) return;
+      watch.look(pid, now - start);
+      next_look = now + (clock.now_seconds() - now) / kWatchShare;
+    };
+    ChildCounters counters;
+    child.before_exec = [&](int pid) { counters.open(pid); };
+    Neighbour neighbour(point.variant->beside ? request_.beside : std::vector<std::string>());
+    start = clock.now_seconds();
+    const ChildResult result = run_child(child);
+    const std::string neighbour_end = neighbour.finish();
+    if (result.not_found && runs_.empty()) {
+      throw Error(ErrorCode::kFailure,
+                  result.standard_error + "; name a program that exists and may be run");
+    }
+    run.seconds = result.seconds;
+    if (!result.not_found) {
+      run.usage.cpu_seconds = result.cpu_seconds;
+      run.usage.peak_rss_bytes = result.peak_rss_bytes;
+      run.usage.voluntary_switches = result.voluntary_switches;
+      run.usage.involuntary_switches = result.involuntary_switches;
+      watch.report(run.usage);
+      counters.report(run.usage);
+    }
+    if (!neighbour_end.empty()) run.remark = "the neighbour ended by itself: " + neighbour_end;
+    read_result(point, result, run);
+    return run;
+  }
+
+  void read_result(const Point& point, const ChildResult& result, SweepRun& run) const {
+    if (!result.ok()) {
+      const std::string said = last_line(result.standard_error);
+      run.failure = result.describe();
+      if (!said.empty() && !result.not_found) run.failure += ": " + said;
+      if (result.timed_out) run.failure += "; --timeout gives more";
+      return;
+    }
+    std::string output = result.standard_output + "\n" + result.standard_error;
+    if (!request_.result_file.empty()) {
+      const std::string file = filled(request_.result_file, *point.variant, point.threads);
+      try {
+        output += "\n" + read_file(file, kMostResultBytes);
+      } catch (const Error& error) {
+        run.failure = error.what();
+        return;
+      }
+    }
+    Parsed parsed = parse_output(request_.rules, output);
+    const std::string refused = fmt::format("{}", fmt::join(parsed.refused, ", "));
+    if (parsed.readings.empty()) {
+      run.failure = refused.empty() ? "no figure found in its output; see --parse"
+                                    : "no usable figure: it printed " + refused;
+      return;
+    }
+    run.readings = std::move(parsed.readings);
+    if (!refused.empty()) {
+      run.remark += (run.remark.empty() ? "" : "; ") + ("passed over: " + refused);
     }
   }
-  // Every count failed: one series holds the failures.
-  if (keys.empty() && !records.empty()) keys.push_back({"mixed", {}, {}});
-  return keys;
-}
 
-SweepPoint make_point(int threads, const std::vector<double>& samples, const std::string& failure,
-                      int budget) {
-  SweepPoint point;
-  point.threads = threads;
-  point.samples = samples;
-  std::vector<std::string> notes;
-  if (samples.empty()) {
-    point.status = "invalid";
-    notes.push_back(failure.empty() ? "no figure of this series in the output" : failure);
-  } else {
-    point.tokens_per_second = summarise(samples, Unit::kRatio).median;
-    if (!failure.empty()) notes.push_back("a later run failed: " + failure);
-  }
-  if (threads > budget) notes.push_back(fmt::format("above the CPU budget of {}", budget));
-  point.note = fmt::format("{}", fmt::join(notes, "; "));
-  return point;
-}
-
-Sweep make_document(const SweepRequest& request, const Machine& machine, const Records& records) {
-  Sweep sweep;
-  sweep.id = request.output.empty() ? "sweep" : request.output.stem().string();
-  sweep.source_title = fmt::format("memory_benchmark sweep: {}", fmt::join(request.command, " "));
-  sweep.engine_name = std::filesystem::path(request.command.front()).filename().string();
-  sweep.machine = sweep_machine(machine);
-  sweep.model.name = request.model;
-  for (const SeriesKey& key : series_keys(records)) {
-    SweepSeries series{.phase = key.phase};
-    series.prompt_tokens = key.prompt_tokens;
-    series.context_tokens = key.context_tokens;
-    for (const auto& [threads, record] : records) {
-      Record copy = record;
-      series.points.push_back(
-          make_point(threads, copy.of(key), record.failure, machine.limits.effective_cpus));
+  std::string line_of(const SweepRun& run) const {
+    std::string what = run.label.empty() ? "" : run.label + ", ";
+    what += run.threads ? fmt::format("{} threads", *run.threads) : "engine's default";
+    what += run.round == 0 ? ", warm-up" : fmt::format(", run {} of {}", run.round, request_.repeats);
+    if (!run.failure.empty()) return what + ": " + run.failure;
+    std::vector<std::string> shown;
+    for (const SweepReading& reading : run.readings) {
+      shown.push_back(fmt::format("{} {:.4g}", reading.phase,
+                                  summarise(reading.tokens_per_second, Unit::kRatio).median));
     }
-    sweep.series.push_back(std::move(series));
+    return fmt::format("{}: {} tokens/s", what, fmt::join(shown, ", "));
   }
-  return sweep;
-}
 
-// One run; the line that says how it went.
-std::string run_once(const SweepRequest& request, int threads, Record& record) {
-  const ChildResult child = run_child(child_request(request, threads));
-  if (child.not_found) {
-    throw Error(ErrorCode::kFailure,
-                child.standard_error + "; name a program that exists and may be run");
+  // Over what the document goes: a length, where one is varied and threads are not.
+  std::string length_kind() const {
+    std::string kind;
+    int lengths = 0;
+    for (const SweepAxis& axis : request_.axes) {
+      const std::string of_axis = kind_of_axis(axis.name);
+      if (of_axis.empty()) continue;
+      kind = of_axis;
+      ++lengths;
+    }
+    return lengths == 1 && counts_.size() <= 1 ? kind : "";
   }
-  if (!child.ok()) {
-    const std::string said = last_line(child.standard_error);
-    record.failure = child.describe() + (said.empty() ? "" : ": " + said);
-    return record.failure;
+
+  Sweep document() const {
+    Sweep sweep;
+    sweep.id = request_.output.empty() ? "sweep" : request_.output.stem().string();
+    sweep.source_title =
+        fmt::format("memory_benchmark sweep: {}", fmt::join(request_.command, " "));
+    sweep.engine_name = std::filesystem::path(request_.command.front()).filename().string();
+    sweep.machine = sweep_machine(machine_);
+    sweep.model.name = request_.model;
+    sweep.created_utc = created_utc_;
+    sweep.command = request_.command;
+    const std::string kind = length_kind();
+    if (!kind.empty()) sweep.kind = kind;
+    sweep.series = make_series(runs_, {machine_.limits.effective_cpus, kind});
+    sweep.runs = runs_;
+    if (request_.order == SweepOrder::kRandom) {
+      sweep.caveats = fmt::format("Points in random order, seed {}.", request_.seed);
+    }
+    return sweep;
   }
-  const auto rates = find_rates(request.rules, child.standard_output + "\n" + child.standard_error);
-  if (rates.empty()) {
-    record.failure = "no figure found in its output; see --parse";
-    return record.failure;
-  }
-  std::vector<std::string> shown;
-  for (const Rate& rate : rates) {
-    auto& samples = record.of({rate.phase, rate.prompt_tokens, rate.context_tokens});
-    samples.insert(samples.end(), rate.tokens_per_second.begin(), rate.tokens_per_second.end());
-    shown.push_back(fmt::format("{} {:.4g}", rate.phase,
-                                summarise(rate.tokens_per_second, Unit::kRatio).median));
-  }
-  return fmt::format("{} tokens/s", fmt::join(shown, ", "));
-}
+
+  const SweepRequest& request_;
+  Machine machine_;
+  std::vector<SweepVariant> variants_;
+  std::vector<std::optional<int>> counts_;
+  std::string created_utc_;
+  std::vector<SweepRun> runs_;
+  std::map<std::string, int> warmups_;
+};
 
 }  // namespace
 
 Sweep run_sweep(const SweepRequest& request) {
-  check(request);
-  const Machine machine = request.machine ? *request.machine : describe_machine();
-  std::vector<int> counts = request.threads.empty() ? thread_counts(machine) : request.threads;
-  std::ranges::sort(counts);
-  counts.erase(std::ranges::unique(counts).begin(), counts.end());
-
-  Records records;
-  for (int round = 1; round <= request.repeats; ++round) {
-    for (const int threads : counts) {
-      const auto known = records.find(threads);
-      Record record = known == records.end() ? Record() : known->second;
-      if (!record.failure.empty()) continue;
-      const std::string line = run_once(request, threads, record);
-      if (interrupt_requested()) return make_document(request, machine, records);
-      if (request.on_progress) {
-        request.on_progress(
-            fmt::format("{} threads, run {} of {}: {}", threads, round, request.repeats, line));
-      }
-      records[threads] = std::move(record);
-      if (!request.output.empty()) {
-        write_file_atomically(request.output,
-                              to_json_text(make_document(request, machine, records)));
-      }
-    }
-  }
-  return make_document(request, machine, records);
+  check_sweep(request);
+  return Sweeper(request).sweep();
 }
 
 }  // namespace mb

@@ -194,7 +194,33 @@ inline Sweep sample_sweep() {
   SweepPoint failed{.status = "invalid", .note = "exit 1"};
   failed.threads = 8;
   series.points.push_back(failed);
+  series.new_tokens = 64;
+  series.points.front().total_tokens_per_second = 20;
+  series.points.front().padding_tokens = 3;
   sweep.series = {series};
+  sweep.created_utc = "2026-01-31T12:00:00Z";
+  sweep.command = {"engine", "-t", "{threads}"};
+  SweepRun run{.label = "run 1", .threads = 1, .round = 1, .seconds = 2.5, .remark = "a remark"};
+  run.readings = {{.phase = "decode",
+                   .prompt_tokens = 135.9,
+                   .context_tokens = 200,
+                   .new_tokens = 64,
+                   .batch = 1,
+                   .threads = 1,
+                   .tokens_per_second = {5.4},
+                   .total_tokens_per_second = 20,
+                   .padding_tokens = 3}};
+  run.usage = {.cpu_seconds = 2.4,
+               .peak_rss_bytes = 2'000'000'000,
+               .voluntary_switches = 7,
+               .involuntary_switches = 9,
+               .threads_spawned = 2,
+               .threads_busy = 1,
+               .threads = {{"engine", "R", 0.96, 1}},
+               .counters = {{"instructions", 12'000'000'000}}};
+  SweepRun dead{.threads = 8, .round = 1, .seconds = 0.1, .failure = "exit 1"};
+  dead.usage.counters_unavailable = "no PMU";
+  sweep.runs = {run, dead};
   return sweep;
 }
 

@@ -146,6 +146,61 @@ TEST(Child, KeepsNoDescriptorOpen) {
   EXPECT_EQ(open_descriptors(), before);
 }
 
+TEST(Child, HasNoTerminalThatCouldStopIt) {
+  EXPECT_EQ(run_child(shell("exec 3</dev/tty && echo opened")).standard_output, "");
+}
+
+TEST(Child, RunsOnTheCpusGiven) {
+  ChildRequest request = shell("grep Cpus_allowed_list /proc/self/status");
+  cpu_set_t ours;
+  CPU_ZERO(&ours);
+  ASSERT_EQ(::sched_getaffinity(0, sizeof ours, &ours), 0);
+  int last = 0;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &ours)) last = cpu;
+  }
+  request.cpus = {last};
+  EXPECT_EQ(run_child(request).standard_output,
+            "Cpus_allowed_list:\t" + std::to_string(last) + "\n");
+}
+
+TEST(Child, IsKnownBeforeItBecomesTheProgram) {
+  ChildRequest request = shell("echo $$");
+  int seen = 0;
+  request.before_exec = [&](int pid) { seen = pid; };
+  const ChildResult result = run_child(request);
+  EXPECT_EQ(result.standard_output, std::to_string(seen) + "\n");
+  request.before_exec = [](int) { throw std::runtime_error("no"); };
+  EXPECT_THROW(run_child(request), std::runtime_error);  // and does not hang
+}
+
+TEST(Child, TellsWhatItUsed) {
+  const ChildResult result = run_child(shell("i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done"));
+  EXPECT_GT(result.cpu_seconds, 0.01);
+  EXPECT_GT(result.peak_rss_bytes, 100'000);
+  EXPECT_GT(result.voluntary_switches + result.involuntary_switches, 0);
+}
+
+TEST(Child, EndsWhenAsked) {
+  ChildRequest request = shell("sleep 1000");
+  request.stop = [] { return true; };
+  const ChildResult result = run_child(request);
+  EXPECT_TRUE(result.stopped);
+  EXPECT_FALSE(result.ok());
+  EXPECT_EQ(result.describe(), "stopped");
+}
+
+TEST(Child, LeavesNoDaemonBehindWhereAsked) {
+  const TemporaryFolder folder;
+  const std::string pid_file = (folder.path() / "pid").string();
+  ChildRequest request = shell("setsid sh -c 'echo $$ > " + pid_file +
+                               "; exec sleep 1000' & while ! [ -s " + pid_file +
+                               " ]; do sleep 0.01; done");
+  request.end_orphans = true;
+  EXPECT_TRUE(run_child(request).ok());
+  EXPECT_FALSE(runs(std::stoi(read_file(pid_file))));
+}
+
 // In processes of their own (death tests), because the flag stays set.
 TEST(InterruptDeathTest, FirstSignalStopsTheChildAndIsReported) {
   const auto interrupted_run = [] {
