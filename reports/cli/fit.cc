@@ -8,6 +8,7 @@
 #include "data/error.h"
 #include "data/system/files.h"
 #include "reports/cli/command.h"
+#include "reports/cli/fit_text.h"
 #include "reports/cli/flags.h"
 #include "reports/cli/parse.h"
 #include "reports/render/format.h"
@@ -19,6 +20,8 @@ namespace {
 std::string first_word(const std::string& variable) {
   return variable.substr(0, variable.find('_'));
 }
+
+}  // namespace
 
 void print_fit(const SeriesFit& fit) {
   fmt::print("{}{}\n", fit.phase, fit.label.empty() ? "" : fmt::format(" ({})", fit.label));
@@ -52,8 +55,6 @@ void print_fit(const SeriesFit& fit) {
                format_rate(each.tokens_per_second), format_rate_interval(each.low, each.high));
   }
 }
-
-}  // namespace
 
 int run_fit(const Arguments& arguments) {
   Flags flags(
