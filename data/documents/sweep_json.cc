@@ -39,22 +39,21 @@ struct Fields<SweepModel> {
 };
 template <>
 struct Fields<SweepPoint> {
-  static constexpr auto list =
-      std::make_tuple(field("threads", &SweepPoint::threads, Rule::kSparse),
-                      field("prompt_tokens", &SweepPoint::prompt_tokens, Rule::kSparse),
-                      field("context_tokens", &SweepPoint::context_tokens, Rule::kSparse),
-                      field("new_tokens", &SweepPoint::new_tokens, Rule::kSparse),
-                      field("batch", &SweepPoint::batch, Rule::kSparse),
-                      field("positions", &SweepPoint::positions, Rule::kSparse),
-                      field("kv_bytes", &SweepPoint::kv_bytes, Rule::kSparse),
-                      field("tokens_per_second", &SweepPoint::tokens_per_second, Rule::kSparse),
-                      field("gflops", &SweepPoint::gflops, Rule::kSparse),
-                      field("total_tokens_per_second", &SweepPoint::total_tokens_per_second,
-                            Rule::kSparse),
-                      field("padding_tokens", &SweepPoint::padding_tokens, Rule::kSparse),
-                      field("samples", &SweepPoint::samples, Rule::kSparse),
-                      field("status", &SweepPoint::status, Rule::kSparse),
-                      field("note", &SweepPoint::note, Rule::kSparse));
+  static constexpr auto list = std::make_tuple(
+      field("threads", &SweepPoint::threads, Rule::kSparse),
+      field("prompt_tokens", &SweepPoint::prompt_tokens, Rule::kSparse),
+      field("context_tokens", &SweepPoint::context_tokens, Rule::kSparse),
+      field("new_tokens", &SweepPoint::new_tokens, Rule::kSparse),
+      field("batch", &SweepPoint::batch, Rule::kSparse),
+      field("positions", &SweepPoint::positions, Rule::kSparse),
+      field("kv_bytes", &SweepPoint::kv_bytes, Rule::kSparse),
+      field("tokens_per_second", &SweepPoint::tokens_per_second, Rule::kSparse),
+      field("gflops", &SweepPoint::gflops, Rule::kSparse),
+      field("total_tokens_per_second", &SweepPoint::total_tokens_per_second, Rule::kSparse),
+      field("padding_tokens", &SweepPoint::padding_tokens, Rule::kSparse),
+      field("samples", &SweepPoint::samples, Rule::kSparse),
+      field("status", &SweepPoint::status, Rule::kSparse),
+      field("note", &SweepPoint::note, Rule::kSparse));
 };
 template <>
 struct Fields<SweepSeries> {
@@ -102,14 +101,12 @@ struct Fields<SweepUsage> {
 };
 template <>
 struct Fields<SweepRun> {
-  static constexpr auto list =
-      std::make_tuple(field("label", &SweepRun::label, Rule::kSparse),
-                      field("threads", &SweepRun::threads, Rule::kSparse),
-                      field("round", &SweepRun::round), field("seconds", &SweepRun::seconds),
-                      field("failure", &SweepRun::failure, Rule::kSparse),
-                      field("remark", &SweepRun::remark, Rule::kSparse),
-                      field("readings", &SweepRun::readings, Rule::kSparse),
-                      field("usage", &SweepRun::usage));
+  static constexpr auto list = std::make_tuple(
+      field("label", &SweepRun::label, Rule::kSparse),
+      field("threads", &SweepRun::threads, Rule::kSparse), field("round", &SweepRun::round),
+      field("seconds", &SweepRun::seconds), field("failure", &SweepRun::failure, Rule::kSparse),
+      field("remark", &SweepRun::remark, Rule::kSparse),
+      field("readings", &SweepRun::readings, Rule::kSparse), field("usage", &SweepRun::usage));
 };
 
 namespace {

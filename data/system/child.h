@@ -41,9 +41,7 @@ struct ChildResult {
   std::int64_t peak_rss_bytes = 0;  // of the largest of them
   std::int64_t voluntary_switches = 0, involuntary_switches = 0;
   std::string standard_output, standard_error;
-  bool ok() const {
-    return exit_code == 0 && signal == 0 && !timed_out && !not_found && !stopped;
-  }
+  bool ok() const { return exit_code == 0 && signal == 0 && !timed_out && !not_found && !stopped; }
   std::string describe() const;  // "exit 1", "killed by SIGKILL (out of memory?)", "timed out ..."
 };
 

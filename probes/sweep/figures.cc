@@ -19,20 +19,21 @@ struct Named {
   std::string_view name;
   Quantity quantity;
 };
-constexpr std::array<Named, kQuantities> kNames{{{"prefill", Quantity::kPrefillRate},
-                                                 {"decode", Quantity::kDecodeRate},
-                                                 {"mixed", Quantity::kMixedRate},
-                                                 {"total", Quantity::kTotalRate},
-                                                 {"prompt_tokens", Quantity::kPromptTokens},
-                                                 {"context_tokens", Quantity::kContextTokens},
-                                                 {"new_tokens", Quantity::kNewTokens},
-                                                 {"padding_tokens", Quantity::kPaddingTokens},
-                                                 {"requests", Quantity::kRequests},
-                                                 {"batch", Quantity::kBatch},
-                                                 {"prefill_seconds", Quantity::kPrefillSeconds},
-                                                 {"decode_seconds", Quantity::kDecodeSeconds},
-                                                 {"total_seconds", Quantity::kTotalSeconds},
-                                                 {"seconds_per_token", Quantity::kSecondsPerToken}}};
+constexpr std::array<Named, kQuantities> kNames{
+    {{"prefill", Quantity::kPrefillRate},
+     {"decode", Quantity::kDecodeRate},
+     {"mixed", Quantity::kMixedRate},
+     {"total", Quantity::kTotalRate},
+     {"prompt_tokens", Quantity::kPromptTokens},
+     {"context_tokens", Quantity::kContextTokens},
+     {"new_tokens", Quantity::kNewTokens},
+     {"padding_tokens", Quantity::kPaddingTokens},
+     {"requests", Quantity::kRequests},
+     {"batch", Quantity::kBatch},
+     {"prefill_seconds", Quantity::kPrefillSeconds},
+     {"decode_seconds", Quantity::kDecodeSeconds},
+     {"total_seconds", Quantity::kTotalSeconds},
+     {"seconds_per_token", Quantity::kSecondsPerToken}}};
 
 std::string_view name_of(Quantity quantity) {
   for (const Named& named : kNames) {
@@ -85,7 +86,8 @@ class Found {
       reading.tokens_per_second = {*rate};
       readings.push_back(std::move(reading));
     };
-    add("prefill", rate(Quantity::kPrefillRate, Quantity::kPromptTokens, Quantity::kPrefillSeconds));
+    add("prefill",
+        rate(Quantity::kPrefillRate, Quantity::kPromptTokens, Quantity::kPrefillSeconds));
     auto decode = rate(Quantity::kDecodeRate, Quantity::kNewTokens, Quantity::kDecodeSeconds);
     if (const auto each = get(Quantity::kSecondsPerToken); !decode && each) decode = 1 / *each;
     add("decode", decode);

@@ -1,5 +1,6 @@
 // Every format becomes rows of named texts; a row becomes a reading. In csv and sql all fields are
-// quoted; in md the test is a word such as "pp512 @ d1024" or "tg 128" and the rate is "6.17 ± 0.07".
+// quoted; in md the test is a word such as "pp512 @ d1024" or "tg 128" and the rate is "6.17 ±
+// 0.07".
 #include "probes/sweep/llama_bench.h"
 
 #include <charconv>
@@ -123,8 +124,7 @@ std::vector<std::string> cells(std::string_view line) {
 }
 
 void read_markdown(std::string_view output, std::vector<Test>& tests) {
-  static const std::regex kTest(
-      R"((?:pp *([0-9]+))?\+?(?:tg *([0-9]+))?(?: *@ *d *([0-9]+))?)");
+  static const std::regex kTest(R"((?:pp *([0-9]+))?\+?(?:tg *([0-9]+))?(?: *@ *d *([0-9]+))?)");
   std::vector<std::string> header;
   for (const std::string_view raw : split_lines(output)) {
     const std::string_view line = trim(raw);
@@ -145,8 +145,11 @@ void read_markdown(std::string_view output, std::vector<Test>& tests) {
     for (std::size_t i = 0; i < parts.size(); ++i) row[header[i]] = parts[i];
     std::smatch match;
     if (!std::regex_match(row["test"], match, kTest)) continue;
-    Row named{{"n_prompt", match[1]}, {"n_gen", match[2]},     {"n_depth", match[3]},
-              {"avg_ts", row["t/s"]}, {"model_type", row["model"]}};
+    Row named{{"n_prompt", match[1]},
+              {"n_gen", match[2]},
+              {"n_depth", match[3]},
+              {"avg_ts", row["t/s"]},
+              {"model_type", row["model"]}};
     if (row.contains("threads")) named["n_threads"] = row["threads"];
     tests.push_back({std::move(named), {}});
   }

@@ -27,44 +27,43 @@ ParseRule figures(std::string name, std::string summary, std::string source,
 }
 
 ParseRule llama_bench() {
-  return {"llama-bench", "llama-bench -o json, jsonl, csv, md or sql",
-          "llama.cpp tools/llama-bench, README",
-          [](std::string_view output, std::vector<std::string>&) {
-            return read_llama_bench(output);
-          }};
+  return {
+      "llama-bench", "llama-bench -o json, jsonl, csv, md or sql",
+      "llama.cpp tools/llama-bench, README",
+      [](std::string_view output, std::vector<std::string>&) { return read_llama_bench(output); }};
 }
 
 // load, prompt eval, eval and total time of llama.cpp's programs; the server's have no prefix.
 ParseRule llama_perf() {
-  return figures("llama-perf", "llama_perf and llama_print_timings lines, llama-cli's last line",
-                 "llama.cpp src/llama-context.cpp, tools/server, tools/cli",
-                 {{Q::kPrefillSeconds, "prompt eval time", R"(prompt eval time = *{n} ms /)", 1e-3},
-                  {Q::kPromptTokens, "prompt eval time",
-                   R"(prompt eval time = *[0-9.]+ ms / *{n} tokens)"},
-                  {Q::kPrefillRate, "prompt eval time",
-                   R"(prompt eval time = .* ms per token, *{n} tokens per second\))"},
-                  {Q::kDecodeSeconds, " eval time", R"((?:^|[^t]) +eval time = *{n} ms /)", 1e-3},
-                  {Q::kNewTokens, " eval time",
-                   R"((?:^|[^t]) +eval time = *[0-9.]+ ms / *{n} (?:runs|tokens))"},
-                  {Q::kDecodeRate, " eval time",
-                   R"((?:^|[^t]) +eval time = .* ms per token, *{n} tokens per second\))"},
-                  {Q::kPrefillRate, "[ Prompt:", R"(\[ Prompt: {n} t/s \| Generation: )"},
-                  {Q::kDecodeRate, "[ Prompt:", R"(\[ Prompt: \S+ t/s \| Generation: {n} t/s \])"}});
+  return figures(
+      "llama-perf", "llama_perf and llama_print_timings lines, llama-cli's last line",
+      "llama.cpp src/llama-context.cpp, tools/server, tools/cli",
+      {{Q::kPrefillSeconds, "prompt eval time", R"(prompt eval time = *{n} ms /)", 1e-3},
+       {Q::kPromptTokens, "prompt eval time", R"(prompt eval time = *[0-9.]+ ms / *{n} tokens)"},
+       {Q::kPrefillRate, "prompt eval time",
+        R"(prompt eval time = .* ms per token, *{n} tokens per second\))"},
+       {Q::kDecodeSeconds, " eval time", R"((?:^|[^t]) +eval time = *{n} ms /)", 1e-3},
+       {Q::kNewTokens, " eval time",
+        R"((?:^|[^t]) +eval time = *[0-9.]+ ms / *{n} (?:runs|tokens))"},
+       {Q::kDecodeRate, " eval time",
+        R"((?:^|[^t]) +eval time = .* ms per token, *{n} tokens per second\))"},
+       {Q::kPrefillRate, "[ Prompt:", R"(\[ Prompt: {n} t/s \| Generation: )"},
+       {Q::kDecodeRate, "[ Prompt:", R"(\[ Prompt: \S+ t/s \| Generation: {n} t/s \])"}});
 }
 
 ParseRule ollama() {
-  return figures(
-      "ollama", "ollama run --verbose; durations of its API", "ollama cmd/cmd.go, docs/api.md",
-      {{Q::kPromptTokens, "prompt eval count:", R"(prompt eval count: +{n} token)"},
-       {Q::kPrefillSeconds, "prompt eval duration:", R"(prompt eval duration: +(\S+)$)"},
-       {Q::kPrefillRate, "prompt eval rate:", R"(prompt eval rate: +{n} tokens/s)"},
-       {Q::kNewTokens, "eval count:", R"(^[- ]*eval count: +{n} token)"},
-       {Q::kDecodeSeconds, "eval duration:", R"(^[- ]*eval duration: +(\S+)$)"},
-       {Q::kDecodeRate, "eval rate:", R"(^[- ]*eval rate: +{n} tokens/s)"}},
-      {{Q::kPromptTokens, "prompt_eval_count"},
-       {Q::kPrefillSeconds, "prompt_eval_duration", 1e-9},
-       {Q::kNewTokens, "eval_count"},
-       {Q::kDecodeSeconds, "eval_duration", 1e-9}});
+  return figures("ollama", "ollama run --verbose; durations of its API",
+                 "ollama cmd/cmd.go, docs/api.md",
+                 {{Q::kPromptTokens, "prompt eval count:", R"(prompt eval count: +{n} token)"},
+                  {Q::kPrefillSeconds, "prompt eval duration:", R"(prompt eval duration: +(\S+)$)"},
+                  {Q::kPrefillRate, "prompt eval rate:", R"(prompt eval rate: +{n} tokens/s)"},
+                  {Q::kNewTokens, "eval count:", R"(^[- ]*eval count: +{n} token)"},
+                  {Q::kDecodeSeconds, "eval duration:", R"(^[- ]*eval duration: +(\S+)$)"},
+                  {Q::kDecodeRate, "eval rate:", R"(^[- ]*eval rate: +{n} tokens/s)"}},
+                 {{Q::kPromptTokens, "prompt_eval_count"},
+                  {Q::kPrefillSeconds, "prompt_eval_duration", 1e-9},
+                  {Q::kNewTokens, "eval_count"},
+                  {Q::kDecodeSeconds, "eval_duration", 1e-9}});
 }
 
 ParseRule pytorch_text_generation() {
@@ -89,10 +88,10 @@ ParseRule serving_benchmark() {
        {Q::kTotalSeconds, "Benchmark duration (s):", R"(^Benchmark duration \(s\): +{n} *$)"},
        {Q::kPromptTokens, "Total input tokens:", R"(^Total input tokens: +{n} *$)"},
        {Q::kNewTokens, "Total generated tokens:", R"(^Total generated tokens: +{n} *$)"},
-       {Q::kMixedRate, "Output token throughput (tok/s):",
-        R"(^Output token throughput \(tok/s\): +{n} *$)"},
-       {Q::kTotalRate, "oken throughput (tok/s):",
-        R"(^Total [Tt]oken throughput \(tok/s\): +{n} *$)"}});
+       {Q::kMixedRate,
+        "Output token throughput (tok/s):", R"(^Output token throughput \(tok/s\): +{n} *$)"},
+       {Q::kTotalRate,
+        "oken throughput (tok/s):", R"(^Total [Tt]oken throughput \(tok/s\): +{n} *$)"}});
 }
 
 ParseRule vllm_throughput() {
@@ -108,8 +107,8 @@ ParseRule sglang_one_batch() {
   return figures(
       "sglang-one-batch", "sglang.bench_one_batch", "sglang python/sglang/bench_one_batch.py",
       {{Q::kPrefillSeconds, "Prefill. latency:", R"(Prefill\. latency: +{n} s, throughput:)"},
-       {Q::kPrefillRate, "Prefill. latency:",
-        R"(Prefill\. latency: +\S+ s, throughput: +{n} token/s)"},
+       {Q::kPrefillRate,
+        "Prefill. latency:", R"(Prefill\. latency: +\S+ s, throughput: +{n} token/s)"},
        {Q::kDecodeRate, "Decode.  median latency:",
         R"(Decode\.  median latency: +\S+ s, median throughput: +{n} token/s)"},
        {Q::kBatch, "Batch size:", R"(Decode [0-9]+\. Batch size: {n}, latency:)"}});
@@ -135,8 +134,7 @@ ParseRule ec2_notes() {
 
 ParseRule llama_timings() {
   return figures("llama-timings", "timings of llama-server and of llama.cpp's bindings",
-                 "llama.cpp tools/server README (timings), llama-crab performance recipe",
-                 {},
+                 "llama.cpp tools/server README (timings), llama-crab performance recipe", {},
                  {{Q::kPromptTokens, "prompt_n"},
                   {Q::kContextTokens, "cache_n"},
                   {Q::kPrefillSeconds, "prompt_ms", 1e-3},
@@ -189,9 +187,17 @@ LineFigure figure_from_text(const std::string& text) {
 
 const std::vector<ParseRule>& parse_rules() {
   static const std::vector<ParseRule> rules = {
-      llama_bench(),     llama_perf(),       ollama(),   pytorch_text_generation(),
-      serving_benchmark(), vllm_throughput(), sglang_one_batch(), openvino(),
-      ec2_notes(),       llama_timings(),    rayon(),
+      llama_bench(),
+      llama_perf(),
+      ollama(),
+      pytorch_text_generation(),
+      serving_benchmark(),
+      vllm_throughput(),
+      sglang_one_batch(),
+      openvino(),
+      ec2_notes(),
+      llama_timings(),
+      rayon(),
   };
   return rules;
 }

@@ -17,7 +17,8 @@ namespace mb {
 struct ParseRule {
   std::string name, summary;
   std::string source;  // where the format is from
-  std::function<std::vector<SweepReading>(std::string_view output, std::vector<std::string>& refused)>
+  std::function<std::vector<SweepReading>(std::string_view output,
+                                          std::vector<std::string>& refused)>
       parse;
 };
 

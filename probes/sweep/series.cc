@@ -243,13 +243,14 @@ class Builder {
       return;
     }
     if (!facts_.kind.empty()) return;  // it is what was varied, or goes with it
-    const T most = std::ranges::max_element(counts, {}, [](const auto& c) { return c.second; })->first;
+    const T most =
+        std::ranges::max_element(counts, {}, [](const auto& c) { return c.second; })->first;
     for (SweepPoint& point : series.points) {
       const auto& value = point.*of_point;
       if (!value || *value == most) continue;
-      point.note += fmt::format("{}not comparable: {:g} {}, others {:g}",
-                                point.note.empty() ? "" : "; ", static_cast<double>(*value), what,
-                                static_cast<double>(most));
+      point.note +=
+          fmt::format("{}not comparable: {:g} {}, others {:g}", point.note.empty() ? "" : "; ",
+                      static_cast<double>(*value), what, static_cast<double>(most));
     }
   }
 

@@ -254,7 +254,8 @@ class Sweeper {
   std::string line_of(const SweepRun& run) const {
     std::string what = run.label.empty() ? "" : run.label + ", ";
     what += run.threads ? fmt::format("{} threads", *run.threads) : "engine's default";
-    what += run.round == 0 ? ", warm-up" : fmt::format(", run {} of {}", run.round, request_.repeats);
+    what +=
+        run.round == 0 ? ", warm-up" : fmt::format(", run {} of {}", run.round, request_.repeats);
     if (!run.failure.empty()) return what + ": " + run.failure;
     std::vector<std::string> shown;
     for (const SweepReading& reading : run.readings) {

@@ -32,8 +32,8 @@ struct SweepAxis {
 enum class SweepOrder { kAscending, kDescending, kRandom };
 
 struct SweepRequest {
-  std::vector<std::string> command;  // without a shell; {threads} in an argument is the count
-  std::vector<std::string> set_env;  // names of environment variables set to the count
+  std::vector<std::string> command;   // without a shell; {threads} in an argument is the count
+  std::vector<std::string> set_env;   // names of environment variables set to the count
   std::vector<std::string> set_flag;  // "-t": appended with the count
   // Empty: the counts that the plan would measure and the engine's own default; or the default
   // alone, where only axes are varied.

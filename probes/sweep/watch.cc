@@ -13,10 +13,10 @@
 namespace mb {
 namespace {
 
-constexpr int kMostDepth = 16;                // wrappers of wrappers
-constexpr std::size_t kMostThreads = 4096;    // remembered; a machine's CPUs many times over
-constexpr std::size_t kMostReported = 64;     // in the document
-constexpr double kBusyShare = 1.0 / 5;        // of the busiest thread's CPU time
+constexpr int kMostDepth = 16;              // wrappers of wrappers
+constexpr std::size_t kMostThreads = 4096;  // remembered; a machine's CPUs many times over
+constexpr std::size_t kMostReported = 64;   // in the document
+constexpr double kBusyShare = 1.0 / 5;      // of the busiest thread's CPU time
 
 // Fields of /proc/PID/stat behind the name: state is the first, field 3 of proc(5).
 constexpr std::size_t kState = 3 - 3, kUserTicks = 14 - 3, kSystemTicks = 15 - 3, kLastCpu = 39 - 3;

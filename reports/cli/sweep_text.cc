@@ -54,8 +54,7 @@ const SweepPoint* best_of(const SweepSeries& series) {
 }
 
 const SweepPoint* at(const SweepSeries& series, int threads) {
-  const auto found =
-      std::ranges::find(series.points, std::optional(threads), &SweepPoint::threads);
+  const auto found = std::ranges::find(series.points, std::optional(threads), &SweepPoint::threads);
   return found != series.points.end() && found->tokens_per_second ? &*found : nullptr;
 }
 
@@ -117,26 +116,27 @@ std::vector<std::string> condition_lines(const Sweep& sweep, const std::vector<S
       if (base.phase != series.phase || base.label != condition->base || advised < 1) continue;
       const SweepPoint* alone = at(base, advised);
       const SweepPoint* here = at(series, advised);
-      std::string line = fmt::format("{}{}, {}: ", series.phase,
-                                     base.label.empty() ? "" : " (" + base.label + ")",
-                                     condition->name);
+      std::string line =
+          fmt::format("{}{}, {}: ", series.phase, base.label.empty() ? "" : " (" + base.label + ")",
+                      condition->name);
       if (condition->name == "engine's default") {
         if (alone == nullptr) continue;
-        line += fmt::format("{}, {} tokens/s, {} than the advised {}", threads_of(*best->threads),
-                            format_rate(*best->tokens_per_second),
-                            percent_less(*best->tokens_per_second, *alone->tokens_per_second),
-                            advised);
+        line +=
+            fmt::format("{}, {} tokens/s, {} than the advised {}", threads_of(*best->threads),
+                        format_rate(*best->tokens_per_second),
+                        percent_less(*best->tokens_per_second, *alone->tokens_per_second), advised);
       } else if (alone == nullptr || here == nullptr) {
-        line += fmt::format("best {} with {} tokens/s; the advised {} was not measured there",
-                            threads_of(*best->threads), format_rate(*best->tokens_per_second),
-                            advised);
+        line +=
+            fmt::format("best {} with {} tokens/s; the advised {} was not measured there",
+                        threads_of(*best->threads), format_rate(*best->tokens_per_second), advised);
       } else {
         line += fmt::format(
             "the advised {} give {} tokens/s, {} than without; best there {}, {} more",
             threads_of(advised), format_rate(*here->tokens_per_second),
             percent_less(*here->tokens_per_second, *alone->tokens_per_second),
             threads_of(*best->threads),
-            fmt::format("{:.1f} %", 100 * (*best->tokens_per_second / *here->tokens_per_second - 1)));
+            fmt::format("{:.1f} %",
+                        100 * (*best->tokens_per_second / *here->tokens_per_second - 1)));
       }
       lines.push_back(std::move(line));
     }

@@ -305,19 +305,22 @@ std::optional<Missing> gnuplot_png(const std::vector<const Chart*>& charts,
       "set origin 0,0\nset size 1,1\nunset border\nunset tics\nunset key\nset xrange [0:1]\n"
       "set yrange [0:1]\nplot -10 notitle\n" +
       style();
-  constexpr int kColumns = 3, kRows = 2;
+  constexpr int kMostColumns = 3, kMostRows = 2;
   constexpr double kTop = 0.835;
+  const int shown = std::min(static_cast<int>(charts.size()), kMostColumns * kMostRows);
+  const int columns = std::clamp(shown, 1, kMostColumns);
+  const int rows = std::max(1, (shown + columns - 1) / columns);
   int index = 0;
   for (const Chart* chart : charts) {
-    if (index == kColumns * kRows) break;
-    const double left = static_cast<double>(index % kColumns) / kColumns;
-    const double bottom = kTop * (1 - static_cast<double>(index / kColumns + 1) / kRows);
+    if (index == shown) break;
+    const double left = static_cast<double>(index % columns) / columns;
+    const double bottom = kTop * (1 - static_cast<double>(index / columns + 1) / rows);
     script += fmt::format(
         "set origin {},{}\nset size {},{}\n"
         "set lmargin 8\nset rmargin 3\nset tmargin 3.4\nset bmargin 6.4\n"
         "set key bmargin left Left reverse horizontal samplen 1.2 width -1 tc rgb '{}' font "
         "',11'\n",
-        left, bottom, 1.0 / kColumns, kTop / kRows, kInk);
+        left, bottom, 1.0 / columns, kTop / rows, kInk);
     script += gnuplot_commands(*chart, folder.path(), fmt::format("c{}", index), true);
     ++index;
   }

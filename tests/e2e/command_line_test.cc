@@ -173,14 +173,14 @@ TEST(CommandLine, ASweepIsMeasuredAndFitted) {
   const TemporaryFolder folder;
   const std::string file = (folder.path() / "sweep.json").string();
   const ChildResult sweep =
-      run_program({"sweep", "--threads", "1-3", "--repeats", "1", "--set-env", "COUNT", "--parse",
+      run_program({"sweep", "--threads", "1-3", "--repeat", "1", "--set-env", "COUNT", "--parse",
                    "decode=rate ([0-9.]+)", "--out", file, "--", "echo", "rate 12.5"});
   EXPECT_TRUE(sweep.ok()) << sweep.standard_error;
   EXPECT_THAT(sweep.standard_output, HasSubstr("12.5"));
   const ChildResult fit = run_program({"fit", file, "--json"});
   EXPECT_TRUE(fit.ok()) << fit.standard_error;
   EXPECT_THAT(fit.standard_output, HasSubstr("\"recommended_threads\": 1"));
-  const ChildResult silent = run_program({"sweep", "--threads", "1", "--repeats", "1", "--set-env",
+  const ChildResult silent = run_program({"sweep", "--threads", "1", "--repeat", "1", "--set-env",
                                           "COUNT", "--out", file + "2", "--", "true"});
   EXPECT_EQ(silent.exit_code, 7) << silent.standard_error;
 }

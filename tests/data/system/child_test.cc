@@ -193,9 +193,9 @@ TEST(Child, EndsWhenAsked) {
 TEST(Child, LeavesNoDaemonBehindWhereAsked) {
   const TemporaryFolder folder;
   const std::string pid_file = (folder.path() / "pid").string();
-  ChildRequest request = shell("setsid sh -c 'echo $$ > " + pid_file +
-                               "; exec sleep 1000' & while ! [ -s " + pid_file +
-                               " ]; do sleep 0.01; done");
+  ChildRequest request =
+      shell("setsid sh -c 'echo $$ > " + pid_file + "; exec sleep 1000' & while ! [ -s " +
+            pid_file + " ]; do sleep 0.01; done");
   request.end_orphans = true;
   EXPECT_TRUE(run_child(request).ok());
   EXPECT_FALSE(runs(std::stoi(read_file(pid_file))));

@@ -53,7 +53,8 @@ struct Stored {
 const std::vector<Stored>& stored_outputs() {
   static const std::vector<std::string> kBench = {"prefill 40 41 prompt=512 threads=8",
                                                   "decode 9.5 new=128 cached=4096 threads=8"};
-  static const std::vector<std::string> kBenchMeans = {"prefill 40.5 prompt=512 threads=8", kBench[1]};
+  static const std::vector<std::string> kBenchMeans = {"prefill 40.5 prompt=512 threads=8",
+                                                       kBench[1]};
   static const std::vector<std::string> kPerf = {"prefill 12.55 prompt=9",
                                                  "decode 6.61 prompt=9 new=63"};
   static const std::vector<Stored> all = {
@@ -65,39 +66,68 @@ const std::vector<Stored>& stored_outputs() {
        "llama-bench",
        {"prefill 32.29 prompt=64 threads=8", "decode 16.71 new=16 cached=512 threads=8",
         "mixed 27.1 prompt=64 new=16 threads=8 total=27.1"},
-       "t/s", "s/t"},
+       "t/s",
+       "s/t"},
       {"llama-perf", "llama-perf", kPerf, "tokens per second", "second per tokens"},
       {"llama-perf-timings", "llama-perf", kPerf, "eval time", "time eval"},
       {"llama-perf-server", "llama-perf", kPerf, "eval time", "time eval"},
       {"llama-perf-cli", "llama-perf", {"prefill 58", "decode 44"}, "Prompt:", "Prompt"},
-      {"ollama", "ollama", {"prefill 15.6 prompt=21", "decode 2.08 prompt=21 new=160"}, "eval rate",
+      {"ollama",
+       "ollama",
+       {"prefill 15.6 prompt=21", "decode 2.08 prompt=21 new=160"},
+       "eval rate",
        "rate eval"},
       {"ollama-api",
        "ollama",
        {"prefill 15.6014 prompt=21", "decode 2.08402 prompt=21 new=160"},
        "prompt_eval_duration",
        "prompt_duration_eval"},
-      {"pytorch", "pytorch", {"prefill 834.48 prompt=55", "decode 45.23 prompt=55 new=65"},
-       "Tokens per second", "per second Tokens"},
-      {"pytorch-compile", "pytorch", {"prefill 133.52", "decode 11.33 new=65"}, "Tokens per second",
+      {"pytorch",
+       "pytorch",
+       {"prefill 834.48 prompt=55", "decode 45.23 prompt=55 new=65"},
+       "Tokens per second",
        "per second Tokens"},
-      {"serving-vllm", "serving", {"mixed 2241.42 prompt=1024 new=388 total=8147.03"},
-       "Output token", "Token output"},
-      {"serving-sglang", "serving", {"mixed 1163.42 prompt=506 new=263 total=3400.32"},
-       "Output token", "Token output"},
-      {"vllm-throughput", "vllm-throughput", {"mixed 708.33 total=3262.58"}, "output tokens/s",
+      {"pytorch-compile",
+       "pytorch",
+       {"prefill 133.52", "decode 11.33 new=65"},
+       "Tokens per second",
+       "per second Tokens"},
+      {"serving-vllm",
+       "serving",
+       {"mixed 2241.42 prompt=1024 new=388 total=8147.03"},
+       "Output token",
+       "Token output"},
+      {"serving-sglang",
+       "serving",
+       {"mixed 1163.42 prompt=506 new=263 total=3400.32"},
+       "Output token",
+       "Token output"},
+      {"vllm-throughput",
+       "vllm-throughput",
+       {"mixed 708.33 total=3262.58"},
+       "output tokens/s",
        "tokens/s output"},
-      {"sglang-one-batch", "sglang-one-batch", {"prefill 3355.6 batch=1", "decode 145.1 batch=1"},
-       "median throughput", "throughput median"},
+      {"sglang-one-batch",
+       "sglang-one-batch",
+       {"prefill 3355.6 batch=1", "decode 145.1 batch=1"},
+       "median throughput",
+       "throughput median"},
       {"openvino", "openvino", {"mixed 51.49"}, "Throughput:", "Throughput"},
-      {"hf-cpu-benchmark", "hf-cpu-benchmark", {"mixed 16.5165 prompt=10856 new=12000 total=31.4584"},
-       "n_output_tokens", "output_n_tokens"},
+      {"hf-cpu-benchmark",
+       "hf-cpu-benchmark",
+       {"mixed 16.5165 prompt=10856 new=12000 total=31.4584"},
+       "n_output_tokens",
+       "output_n_tokens"},
       {"llama-timings",
        "llama-timings",
        {"prefill 39.02 prompt=20 cached=236", "decode 9.56 prompt=20 new=35 cached=236"},
-       "predicted_per_second", "per_second_predicted"},
-      {"llama-timings-binding", "llama-timings",
-       {"prefill 40 prompt=512", "decode 8 prompt=512 new=128"}, "predicted_sec", "sec_predicted"},
+       "predicted_per_second",
+       "per_second_predicted"},
+      {"llama-timings-binding",
+       "llama-timings",
+       {"prefill 40 prompt=512", "decode 8 prompt=512 new=128"},
+       "predicted_sec",
+       "sec_predicted"},
       {"rayon", "rayon", {"decode 25.4"}, "tok/s", "s/tok"},
   };
   return all;
@@ -109,7 +139,8 @@ TEST(ParseRules, EachFindsTheFiguresOfItsEngineByItself) {
     EXPECT_EQ(parsed.rule, stored.rule) << stored.file;
     EXPECT_EQ(texts_of(parsed), stored.readings) << stored.file;
     EXPECT_THAT(parsed.refused, IsEmpty()) << stored.file;
-    const Parsed asked = parse_output(parse_rules_from_texts({stored.rule}), output_of(stored.file));
+    const Parsed asked =
+        parse_output(parse_rules_from_texts({stored.rule}), output_of(stored.file));
     EXPECT_EQ(texts_of(asked), stored.readings) << stored.file;
   }
 }
@@ -201,15 +232,15 @@ TEST(ParseRules, TakeLittleTimeForWhatOnlyLooksLikeOutput) {
 }
 
 TEST(GivenRule, ReadsItsGroup) {
-  const Parsed parsed =
-      parse_output(parse_rules_from_texts({"decode=Decode: ([0-9.]+) tok/s"}),
-                   "load 3 s\nDecode: 12.5 tok/s");
+  const Parsed parsed = parse_output(parse_rules_from_texts({"decode=Decode: ([0-9.]+) tok/s"}),
+                                     "load 3 s\nDecode: 12.5 tok/s");
   EXPECT_THAT(texts_of(parsed), ElementsAre("decode 12.5"));
 }
 
 TEST(GivenRule, MakesARateOfTokensAndSeconds) {
   const auto rules = parse_rules_from_texts({"new_tokens=made (\\d+)", "decode_seconds=in (\\S+)"});
-  EXPECT_THAT(texts_of(parse_output(rules, "made 30\nin 1500ms\n")), ElementsAre("decode 20 new=30"));
+  EXPECT_THAT(texts_of(parse_output(rules, "made 30\nin 1500ms\n")),
+              ElementsAre("decode 20 new=30"));
 }
 
 TEST(GivenRule, PassesOverWhatIsNoPositiveFigure) {

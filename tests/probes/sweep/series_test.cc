@@ -34,8 +34,7 @@ TEST(Series, LengthsTellApartWhatOneRunGivesOfAPhase) {
 
 TEST(Series, PointsOfOtherTokenCountsAreMarked) {
   const auto made = [](int threads, double tokens) {
-    return run_of(threads,
-                  {{.phase = "decode", .new_tokens = tokens, .tokens_per_second = {3.0}}});
+    return run_of(threads, {{.phase = "decode", .new_tokens = tokens, .tokens_per_second = {3.0}}});
   };
   const auto series = make_series({made(1, 64), made(2, 64), made(4, 31)}, {8, ""});
   EXPECT_THAT(notes_of(series.at(0)),

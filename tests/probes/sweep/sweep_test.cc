@@ -112,8 +112,8 @@ std::string note_of(const std::string& script) {
 TEST(SweepBadDay, AHangIsEndedWithItsWholeGroup) {
   const TemporaryFolder folder;
   const auto pid_file = folder.path() / "pid";
-  SweepRequest request = engine(
-      "sh -c 'trap \"\" TERM; echo $$ > " + pid_file.string() + "; sleep 1000' & wait", {1});
+  SweepRequest request =
+      engine("sh -c 'trap \"\" TERM; echo $$ > " + pid_file.string() + "; sleep 1000' & wait", {1});
   request.timeout_seconds = 0.5;
   EXPECT_THAT(run_sweep(request).series.at(0).points.at(0).note, HasSubstr("--timeout gives more"));
   EXPECT_FALSE(runs(pid_in(pid_file)));
@@ -123,8 +123,8 @@ TEST(SweepBadDay, ADaemonIsNotLeftBehind) {
   const TemporaryFolder folder;
   const auto pid_file = folder.path() / "pid";
   const std::string file = pid_file.string();
-  EXPECT_EQ(note_of("setsid sh -c 'echo $$ > " + file + "; exec sleep 1000' & while ! [ -s " + file +
-                    " ]; do sleep 0.01; done; " + std::string(kRates)),
+  EXPECT_EQ(note_of("setsid sh -c 'echo $$ > " + file + "; exec sleep 1000' & while ! [ -s " +
+                    file + " ]; do sleep 0.01; done; " + std::string(kRates)),
             "valid: ");
   EXPECT_FALSE(runs(pid_in(pid_file)));
 }
@@ -154,8 +154,7 @@ TEST(SweepBadDay, ADeathBySignalSaysWhich) {
 TEST(SweepBadDay, AFileThatTheEngineDidNotWriteIsNamed) {
   SweepRequest request = engine("true", {1});
   request.result_file = "/no/such/out-{threads}.json";
-  EXPECT_THAT(run_sweep(request).series.at(0).points.at(0).note,
-              HasSubstr("/no/such/out-1.json"));
+  EXPECT_THAT(run_sweep(request).series.at(0).points.at(0).note, HasSubstr("/no/such/out-1.json"));
 }
 
 TEST(Sweep, ReadsTheFileThatTheEngineWrites) {
@@ -172,20 +171,22 @@ TEST(Sweep, ReadsTheFileThatTheEngineWrites) {
 }
 
 TEST(Sweep, AxesMakeLabelledSeries) {
-  SweepRequest request = engine("echo \"Decode Tokens per second: $(($1 * $2 + ${EXTRA:-0}))\"; "
-                                "test \"$3\" != --compile || echo Prefill Tokens per second: 7",
-                                {1, 2});
+  SweepRequest request = engine(
+      "echo \"Decode Tokens per second: $(($1 * $2 + ${EXTRA:-0}))\"; "
+      "test \"$3\" != --compile || echo Prefill Tokens per second: 7",
+      {1, 2});
   request.command.insert(request.command.end(), {"{batch}", "{mode}"});
   request.axes = {{"batch", {"10", "20"}}, {"mode", {"", "--compile"}}, {"EXTRA", {"5"}}};
   const Sweep sweep = run_sweep(request);
   std::vector<std::string> labels;
-  for (const SweepSeries& series : sweep.series) labels.push_back(series.phase + ": " + series.label);
-  EXPECT_THAT(labels, ElementsAre("decode: batch=10, mode=, EXTRA=5",
-                                  "prefill: batch=10, mode=--compile, EXTRA=5",
-                                  "decode: batch=10, mode=--compile, EXTRA=5",
-                                  "decode: batch=20, mode=, EXTRA=5",
-                                  "prefill: batch=20, mode=--compile, EXTRA=5",
-                                  "decode: batch=20, mode=--compile, EXTRA=5"));
+  for (const SweepSeries& series : sweep.series)
+    labels.push_back(series.phase + ": " + series.label);
+  EXPECT_THAT(
+      labels,
+      ElementsAre("decode: batch=10, mode=, EXTRA=5", "prefill: batch=10, mode=--compile, EXTRA=5",
+                  "decode: batch=10, mode=--compile, EXTRA=5", "decode: batch=20, mode=, EXTRA=5",
+                  "prefill: batch=20, mode=--compile, EXTRA=5",
+                  "decode: batch=20, mode=--compile, EXTRA=5"));
   EXPECT_EQ(sweep.series[3].points.at(1).tokens_per_second, 45);
   EXPECT_EQ(sweep.kind, "threads");
 }
@@ -204,10 +205,10 @@ TEST(Sweep, ALengthAloneMakesADocumentOverThatLength) {
 }
 
 TEST(Sweep, WithoutCountsThePlanAndTheDefaultAreRun) {
-  SweepRequest request =
-      engine("echo \"Decode Tokens per second: ${T:-99}\"; echo '{\"n_prompt\": 5, \"n_gen\": 0, "
-             "\"n_threads\": 4, \"avg_ts\": 7}'",
-             {});
+  SweepRequest request = engine(
+      "echo \"Decode Tokens per second: ${T:-99}\"; echo '{\"n_prompt\": 5, \"n_gen\": 0, "
+      "\"n_threads\": 4, \"avg_ts\": 7}'",
+      {});
   request.command.pop_back();
   request.set_env = {"T"};
   request.rules = parse_rules_from_texts({"pytorch", "llama-bench"});
@@ -275,9 +276,10 @@ TEST(Sweep, PinnedRunsOnAsManyCpusAsThreads) {
 TEST(Sweep, ANeighbourRunsMeanwhileAndIsGoneAfterwards) {
   const TemporaryFolder folder;
   const std::string file = (folder.path() / "pid").string();
-  SweepRequest request =
-      engine("if [ -s " + file + " ]; then echo Decode Tokens per second: 5; "
-             "else echo Decode Tokens per second: 9; fi", {1});
+  SweepRequest request = engine("if [ -s " + file +
+                                    " ]; then echo Decode Tokens per second: 5; "
+                                    "else echo Decode Tokens per second: 9; fi",
+                                {1});
   request.beside = {"/bin/sh", "-c", "echo $$ > " + file + "; exec sleep 1000"};
   const Sweep sweep = run_sweep(request);
   ASSERT_EQ(sweep.series.size(), 2u);
