@@ -1,58 +1,61 @@
-// Bandwidth of plain streams: read, write, streaming write, copy, triad; in each cache level and in
-// DRAM, against threads and against the working set.
+// Bandwidth of plain streams: read, write, and STREAM's copy, scale, add and triad; in each cache
+// level and in DRAM, against threads, working set, page kind, placement and NUMA node.
 //
-// Each thread works on its own slice, which it touched first, from front to back. Bytes are counted
-// by STREAM's rule (those that the operation names). DRAM: all slices together are four times the
-// last-level caches. L1, L2: half of one cache, divided among the threads that share it; L3: half
-// of the domain likewise.
+// Each thread works on its own slice, which it touched first (with memory_node: a thread of that
+// node did). Bytes are counted by STREAM's rule (those that the operation names). DRAM: all slices
+// together are four times the last-level caches. L1, L2: half of one cache, divided among the
+// threads that share it; L3: half of what a stream finds of it here, which in a guest may be a
+// part of what is reported (fact usable_l3_bytes).
 //
-// Copy and triad use plain stores where their data fits a cache and streaming stores in DRAM, where
-// a plain store would first read each line that it overwrites (note "store"). `write` is plain
-// everywhere, and `streaming_write` shows the difference.
+// Before the samples a short trial takes the loop that is fastest here (workloads/kernels/
+// traversal.h). `write` has plain stores, `streaming_*` non-temporal ones; copy, scale, add and
+// triad take what the trial finds faster. Note "kernel" says what was taken.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "data/error.h"
+#include "probes/core/plateau.h"
 #include "probes/core/probe.h"
 #include "probes/core/rank_buffers.h"
+#include "probes/core/tune.h"
 #include "workloads/kernels/isa.h"
-#include "workloads/kernels/stream_copy.h"
+#include "workloads/kernels/stream_operation.h"
 #include "workloads/kernels/stream_read.h"
-#include "workloads/kernels/stream_triad.h"
-#include "workloads/kernels/stream_write.h"
 
+namespace mb {
 namespace {
 
-using mb::Error, mb::ErrorCode;
+enum class Stores { kPlain, kStreaming, kFaster };
 
-enum class Operation { kRead, kWrite, kStreamingWrite, kCopy, kTriad };
+struct NamedOperation {
+  std::string_view name;
+  StreamOperation operation;
+  Stores stores;
+};
 
-Operation operation_of(const std::string& name) {
-  static const std::map<std::string, Operation> names{
-      {"read", Operation::kRead},
-      {"write", Operation::kWrite},
-      {"streaming_write", Operation::kStreamingWrite},
-      {"copy", Operation::kCopy},
-      {"triad", Operation::kTriad}};
-  const auto found = names.find(name);
-  if (found != names.end()) return found->second;
-  throw Error(
-      ErrorCode::kUsage,
-      fmt::format("operation '{}': expected read, write, streaming_write, copy or triad", name));
-}
+constexpr NamedOperation kOperations[] = {
+    {"read", StreamOperation::kRead, Stores::kPlain},
+    {"write", StreamOperation::kWrite, Stores::kPlain},
+    {"streaming_write", StreamOperation::kWrite, Stores::kStreaming},
+    {"copy", StreamOperation::kCopy, Stores::kFaster},
+    {"streaming_copy", StreamOperation::kCopy, Stores::kStreaming},
+    {"scale", StreamOperation::kScale, Stores::kFaster},
+    {"add", StreamOperation::kAdd, Stores::kFaster},
+    {"triad", StreamOperation::kTriad, Stores::kFaster},
+    {"streaming_triad", StreamOperation::kTriad, Stores::kStreaming},
+};
 
-std::size_t arrays_of(Operation operation) {
-  switch (operation) {
-    case Operation::kCopy:
-      return 2;
-    case Operation::kTriad:
-      return 3;
-    default:
-      return 1;
+const NamedOperation& operation_of(const std::string& name) {
+  std::string names;
+  for (const NamedOperation& known : kOperations) {
+    if (known.name == name) return known;
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", known.name);
   }
+  throw Error(ErrorCode::kUsage, fmt::format("operation '{}': expected one of {}", name, names));
 }
 
 // Of all slices of a DRAM point against the last-level caches: STREAM's rule.
@@ -65,20 +68,21 @@ constexpr double kLeastOverL2 = 1.5;
 // Whole turns of the unrolled loops, and array starts at whole lines.
 constexpr std::size_t kGrainWords = 64;
 
-constexpr std::uint64_t kWritten = 0x5A5A5A5A5A5A5A5A;
-constexpr double kScale = 3, kAddend = 2;
-constexpr std::size_t kTriadPeriod = 1024;  // small whole numbers: exact with one rounding or two
+// The trial's part of a point's time, and the bytes of one try: 50 us in L1, 1 ms in DRAM, where a
+// try goes over a part that was last touched several tries ago.
+constexpr double kTuneShare = 0.08;
+constexpr std::size_t kTryBytes = std::size_t{8} << 20;
 
 // The most threads of the team that share one cache of `level`.
-int threads_on_one_cache(const mb::Machine& machine, const std::vector<int>& pus, int level) {
+int threads_on_one_cache(const Machine& machine, const std::vector<int>& pus, int level) {
   int pus_per_instance = 1;
-  for (const mb::Cache& cache : machine.caches) {
+  for (const Cache& cache : machine.caches) {
     if (cache.level == level) pus_per_instance = std::max(1, cache.pus_per_instance);
   }
   std::map<int, int> threads;
   int most = 1;
   for (std::size_t index = 0; index < machine.pus.size(); ++index) {
-    const mb::Pu& pu = machine.pus[index];
+    const Pu& pu = machine.pus[index];
     const int instance = level == 1   ? pu.core
                          : level == 3 ? pu.l3_domain
                                       : static_cast<int>(index) / pus_per_instance;
@@ -88,64 +92,113 @@ int threads_on_one_cache(const mb::Machine& machine, const std::vector<int>& pus
   return most;
 }
 
-std::int64_t cache_slice_bytes(const mb::Machine& machine, const std::vector<int>& pus,
-                               const std::string& level) {
+// What one thread's read stream finds of its L3: from twice the L2, which would serve the first
+// sizes, by half octaves to what is reported.
+std::int64_t find_usable_l3(Kit& kit, PinnedTeam& team, std::int64_t l2_bytes,
+                            std::int64_t l3_bytes) {
+  kit.require_memory(l3_bytes);
+  const Buffer buffer(static_cast<std::size_t>(l3_bytes), PageKind::kTransparentHuge);
+  const auto* words = buffer.as<std::uint64_t>();
+  std::vector<SizedRate> rates;
+  for (std::int64_t octave = 2 * l2_bytes; octave <= l3_bytes; octave *= 2) {
+    for (const std::int64_t bytes : {octave, octave + octave / 2}) {
+      if (bytes > l3_bytes) continue;
+      const auto count = static_cast<std::size_t>(bytes) / sizeof(std::uint64_t);
+      double best = 0;
+      constexpr int kTries = 3;
+      for (int attempt = 0; attempt <= kTries; ++attempt) {
+        const double seconds = team.timed([&](int rank) {
+          if (rank != 0) return;
+          if (attempt == 0) std::fill_n(buffer.as<std::uint64_t>(), count, std::uint64_t{1});
+          stream_read(words, count, 1);
+        });
+        if (attempt > 0) best = std::max(best, static_cast<double>(bytes) / seconds);
+      }
+      rates.push_back({bytes, best});
+    }
+  }
+  return plateau_end(rates).value_or(l3_bytes);
+}
+
+// Bytes of one thread's slice in a cache level; facts of how they were found go to `facts`.
+std::int64_t cache_slice_bytes(Kit& kit, PinnedTeam& team, const std::string& level,
+                               std::map<std::string, double>& facts) {
   if (level != "L1" && level != "L2" && level != "L3") {
     throw Error(ErrorCode::kUsage, fmt::format("level '{}': expected L1, L2, L3 or dram", level));
   }
   const int number = level[1] - '0';
-  const auto bytes = machine.cache_bytes(number);
-  if (!bytes) {
+  const Machine& machine = kit.machine();
+  const auto reported = machine.cache_bytes(number);
+  if (!reported) {
     throw Error(ErrorCode::kNotAvailable, fmt::format("the machine shows no {} cache", level));
   }
-  const std::int64_t slice = *bytes / 2 / threads_on_one_cache(machine, pus, number);
-  const auto l2_bytes = static_cast<double>(machine.cache_bytes(2).value_or(0));
-  if (number == 3 && static_cast<double>(slice) < kLeastOverL2 * l2_bytes) {
+  const int sharing = threads_on_one_cache(machine, team.pus(), number);
+  if (number < 3) return *reported / 2 / sharing;
+  const std::int64_t l2_bytes = machine.cache_bytes(2).value_or(0);
+  static std::map<int, std::int64_t> found;  // by PU: once in a process
+  auto [usable, is_new] = found.try_emplace(team.pus()[0], *reported);
+  if (is_new && l2_bytes > 0) usable->second = find_usable_l3(kit, team, l2_bytes, *reported);
+  facts["usable_l3_bytes"] = static_cast<double>(usable->second);
+  const std::int64_t slice = usable->second / 2 / sharing;
+  if (static_cast<double>(slice) < kLeastOverL2 * static_cast<double>(l2_bytes)) {
     throw Error(
         ErrorCode::kNotAvailable,
-        fmt::format("each thread's part of half the L3 is {} KiB, which its L2 of {:.0f} KiB "
-                    "would serve: measure with fewer threads",
+        fmt::format("each thread's part of half the L3 that is found here is {} KiB, which its L2 "
+                    "of {} KiB would serve; measure with fewer threads",
                     slice / 1024, l2_bytes / 1024));
   }
   return slice;
 }
 
-std::int64_t slice_bytes(const mb::Parameters& parameters, const mb::Machine& machine,
-                         const std::vector<int>& pus) {
-  if (const auto bytes = parameters.number("working_set_bytes")) return *bytes;
-  const std::string level = parameters.text_or("level", "dram");
-  if (level != "dram") return cache_slice_bytes(machine, pus, level);
-  const auto threads = static_cast<std::int64_t>(pus.size());
-  const std::int64_t all = kTimesLastLevelCache * machine.last_level_cache_total_bytes();
-  return std::max((all + threads - 1) / threads, kLeastDramSliceBytes);
-}
-
-class StreamCase final : public mb::Case {
+class StreamCase final : public Case {
  public:
-  StreamCase(mb::PinnedTeam& team, const mb::RankBuffers& buffers, Operation operation,
-             std::size_t words, bool streaming)
+  // `pitch`: of one array of one thread, in elements.
+  StreamCase(PinnedTeam& team, const RankBuffers& buffers, const NamedOperation& named,
+             std::size_t pitch)
       : team_(team),
         buffers_(buffers),
-        operation_(operation),
-        words_(words),
-        streaming_(streaming),
+        operation_(named.operation),
+        pitch_(pitch),
         sums_(static_cast<std::size_t>(team.size())) {
     quantity = "bandwidth";
-    unit = mb::Unit::kBytesPerSecond;
-    amount_per_iteration =
-        static_cast<double>(arrays_of(operation) * words_ * sizeof(std::uint64_t)) *
-        static_cast<double>(team.size());
-    team_.run([this](int rank) { fill(rank); });
+    unit = Unit::kBytesPerSecond;
+    const std::size_t bytes = arrays() * pitch * sizeof(std::uint64_t);
+    amount_per_iteration = static_cast<double>(bytes) * static_cast<double>(team.size());
+    facts["working_set_bytes"] = amount_per_iteration;
+    team_.run([this](int rank) { fill(operation_, slices(rank)); });
+  }
+
+  // Chooses the loop; ends about `seconds` later.
+  void tune(Stores stores_wanted, double seconds) {
+    way_.streaming_stores = stores_wanted == Stores::kStreaming;
+    if (stores_wanted == Stores::kFaster) {
+      Traversal streaming = way_;
+      streaming.streaming_stores = true;
+      way_ = choose({way_, streaming}, seconds / 4);
+    }
+    std::vector<Traversal> ways;
+    for (Traversal way : traversals()) {
+      way.streaming_stores = way_.streaming_stores;
+      ways.push_back(way);
+    }
+    way_ = choose(ways, seconds);
+    notes["isa"] = chosen_isa();
+    notes["kernel"] = to_string(way_);
+    if (stores(operation_)) notes["store"] = way_.streaming_stores ? "streaming" : "plain";
   }
 
   double seconds(std::uint64_t iterations) override {
     passes_ += iterations;
-    return team_.timed([this, iterations](int rank) { stream(rank, iterations); });
+    return team_.timed([this, iterations](int rank) {
+      sums_[static_cast<std::size_t>(rank)].value +=
+          run(operation_, slices(rank), iterations, way_);
+    });
   }
 
   void check() override {
     team_.run([this](int rank) {
-      if (is_right(rank)) return;
+      if (is_right(operation_, slices(rank), sums_[static_cast<std::size_t>(rank)].value, passes_))
+        return;
       throw Error(ErrorCode::kFailure,
                   fmt::format("thread {}: the kernel's result is wrong; this CPU or its memory "
                               "does not compute reliably",
@@ -158,113 +211,99 @@ class StreamCase final : public mb::Case {
     std::uint64_t value = 0;
   };
 
-  template <class T>
-  T* array(int rank, std::size_t number) const {
-    return buffers_.as<T>(rank) + number * words_;
+  std::size_t arrays() const { return static_cast<std::size_t>(arrays_of(operation_)); }
+  StreamSlices slices(int rank) const { return {buffers_.data(rank), pitch_, pitch_}; }
+
+  Traversal choose(const std::vector<Traversal>& ways, double seconds) {
+    const std::size_t try_words = kTryBytes / sizeof(std::uint64_t) / arrays();
+    const std::size_t window = std::min(pitch_, try_words / kGrainWords * kGrainWords);
+    const std::uint64_t passes = std::max<std::size_t>(1, try_words / window);
+    std::size_t first = 0;
+    const std::size_t best = fastest_of(ways.size(), seconds, monotonic_clock(), [&](auto index) {
+      if (first + window > pitch_) first = 0;
+      const double taken = team_.timed([&](int rank) {
+        const StreamSlices part{buffers_.data(rank) + first * sizeof(std::uint64_t), pitch_,
+                                window};
+        run(operation_, part, passes, ways[index]);
+      });
+      first += window;
+      return taken;
+    });
+    return ways[best];
   }
 
-  void fill(int rank) {
-    if (operation_ == Operation::kTriad) {
-      for (std::size_t i = 0; i < words_; ++i) {
-        array<double>(rank, 0)[i] = -1;
-        array<double>(rank, 1)[i] = static_cast<double>(i % kTriadPeriod);
-        array<double>(rank, 2)[i] = kAddend;
-      }
-      return;
-    }
-    const bool counts = operation_ == Operation::kRead;
-    for (std::size_t i = 0; i < words_; ++i) {
-      array<std::uint64_t>(rank, 0)[i] = counts ? i : 0;
-      if (operation_ == Operation::kCopy) array<std::uint64_t>(rank, 1)[i] = i;
-    }
-  }
-
-  void stream(int rank, std::uint64_t passes) {
-    auto* words = array<std::uint64_t>(rank, 0);
-    switch (operation_) {
-      case Operation::kRead:
-        sums_[static_cast<std::size_t>(rank)].value += mb::stream_read(words, words_, passes);
-        return;
-      case Operation::kWrite:
-        return mb::stream_write(words, words_, kWritten, passes);
-      case Operation::kStreamingWrite:
-        return mb::stream_write_streaming(words, words_, kWritten, passes);
-      case Operation::kCopy:
-        return (streaming_ ? mb::stream_copy_streaming : mb::stream_copy)(
-            words, array<std::uint64_t>(rank, 1), words_, passes);
-      case Operation::kTriad:
-        return (streaming_ ? mb::stream_triad_streaming : mb::stream_triad)(
-            array<double>(rank, 0), array<double>(rank, 1), array<double>(rank, 2), kScale, words_,
-            passes);
-    }
-  }
-
-  bool is_right(int rank) const {
-    const auto* words = array<std::uint64_t>(rank, 0);
-    const auto* results = array<double>(rank, 0);
-    switch (operation_) {
-      case Operation::kRead:  // 0 + 1 + ... modulo 2^64, once a pass
-        return sums_[static_cast<std::size_t>(rank)].value == passes_ * (words_ / 2 * (words_ - 1));
-      case Operation::kCopy:
-        for (std::size_t i = 0; i < words_; ++i) {
-          if (words[i] != i) return false;
-        }
-        return true;
-      case Operation::kTriad:
-        for (std::size_t i = 0; i < words_; ++i) {
-          if (results[i] != static_cast<double>(i % kTriadPeriod) + kScale * kAddend) return false;
-        }
-        return true;
-      default:
-        return std::all_of(words, words + words_, [](std::uint64_t w) { return w == kWritten; });
-    }
-  }
-
-  mb::PinnedTeam& team_;
-  const mb::RankBuffers& buffers_;
-  const Operation operation_;
-  const std::size_t words_;  // of one array of one thread
-  const bool streaming_;
+  PinnedTeam& team_;
+  const RankBuffers& buffers_;
+  const StreamOperation operation_;
+  const std::size_t pitch_;
+  Traversal way_;
   std::vector<Sum> sums_;
   std::uint64_t passes_ = 0;
 };
 
-std::unique_ptr<mb::Case> prepare(const mb::PlannedPoint& point, mb::Kit& kit) {
-  static mb::RankBuffers buffers;
-  const mb::Parameters& parameters = point.parameters;
-  const Operation operation = operation_of(parameters.text_or("operation", "read"));
-  mb::PinnedTeam& team = kit.team(parameters);
-  const std::int64_t bytes = slice_bytes(parameters, kit.machine(), team.pus());
-  const std::size_t grain_bytes = kGrainWords * sizeof(std::uint64_t) * arrays_of(operation);
+// A team on the PUs of one NUMA node, as many as the point has threads.
+std::vector<int> pus_of_node(const Machine& machine, std::int64_t node, std::size_t threads) {
+  const std::vector<int> pus =
+      place_on_node(machine, static_cast<int>(node), static_cast<int>(threads));
+  if (!pus.empty()) return pus;
+  throw Error(
+      ErrorCode::kNotAvailable,
+      fmt::format("NUMA node {} has no CPU that may be used here; allow one of each node", node));
+}
+
+std::unique_ptr<Case> prepare(const PlannedPoint& point, Kit& kit) {
+  static RankBuffers buffers;
+  const Parameters& parameters = point.parameters;
+  const NamedOperation& named = operation_of(parameters.text_or("operation", "read"));
+  const auto threads = static_cast<std::size_t>(parameters.number_or("threads", 1));
+  const auto cpu_node = parameters.number("cpu_node"),
+             memory_node = parameters.number("memory_node");
+  PinnedTeam& team = cpu_node
+                         ? kit.team(pus_of_node(kit.machine(), *cpu_node, threads), Sync::kSpin)
+                         : kit.team(parameters);
+
+  std::map<std::string, double> facts;
+  const std::string level = parameters.text_or("level", "dram");
+  std::int64_t bytes = 0;
+  if (const auto wanted = parameters.number("working_set_bytes")) {
+    bytes = *wanted;
+  } else if (level == "dram") {
+    const std::int64_t all = kTimesLastLevelCache * kit.machine().last_level_cache_total_bytes();
+    const auto ranks = static_cast<std::int64_t>(team.size());
+    bytes = std::max((all + ranks - 1) / ranks, kLeastDramSliceBytes);
+  } else {
+    bytes = cache_slice_bytes(kit, team, level, facts);
+  }
+  const std::size_t grain_bytes =
+      kGrainWords * sizeof(std::uint64_t) * static_cast<std::size_t>(arrays_of(named.operation));
   if (bytes < static_cast<std::int64_t>(grain_bytes)) {
     throw Error(ErrorCode::kUsage,
-                fmt::format("working_set_bytes {}: expected at least {} for this "
-                            "operation",
-                            bytes, grain_bytes));
+                fmt::format("working_set_bytes {}: expected at least {} for this operation", bytes,
+                            grain_bytes));
   }
-  const std::size_t words = static_cast<std::size_t>(bytes) / grain_bytes * kGrainWords;
-  const mb::PageKind kind = mb::page_kind_from_string(parameters.text_or("page", "thp"));
-  buffers.prepare(kit, team, static_cast<std::size_t>(bytes), kind);
+  const PageKind kind = page_kind_from_string(parameters.text_or("page", "thp"));
+  PinnedTeam& owner =
+      memory_node
+          ? kit.team(pus_of_node(kit.machine(), *memory_node, team.pus().size()), Sync::kSpin)
+          : team;
+  buffers.prepare(kit, owner, static_cast<std::size_t>(bytes), kind);
 
-  const bool in_dram =
-      !parameters.has("working_set_bytes") && parameters.text_or("level", "dram") == "dram";
-  const bool streaming =
-      operation == Operation::kStreamingWrite || (in_dram && arrays_of(operation) > 1);
-  auto measured = std::make_unique<StreamCase>(team, buffers, operation, words, streaming);
+  const std::size_t words = static_cast<std::size_t>(bytes) / grain_bytes * kGrainWords;
+  auto measured = std::make_unique<StreamCase>(team, buffers, named, words);
+  measured->tune(named.stores, kTuneShare * point.seconds);
+  measured->facts.merge(facts);
   buffers.describe(*measured);
-  measured->notes["isa"] = mb::chosen_isa();
-  if (operation != Operation::kRead) measured->notes["store"] = streaming ? "streaming" : "plain";
-  measured->facts["working_set_bytes"] = measured->amount_per_iteration;
   return measured;
 }
 
 }  // namespace
+}  // namespace mb
 
 int main(int argc, char** argv) {
   return mb::probe_main(
       argc, argv,
       {"stream_bandwidth",
-       "Bytes per second of read, write, streaming write, copy and triad, by cache level, working "
-       "set, page kind and threads.",
-       prepare});
+       "Bytes per second of read, write, copy, scale, add and triad, with plain and streaming "
+       "stores, by cache level, working set, page kind, placement and threads.",
+       mb::prepare});
 }

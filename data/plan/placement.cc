@@ -82,6 +82,28 @@ std::vector<int> spread_pus(const Machine& machine) {
   return pus;
 }
 
+// Usable PUs in spread order of those cores only that `is_inside` accepts.
+template <class IsInside>
+std::vector<int> spread_pus_inside(const Machine& machine, IsInside is_inside) {
+  Machine part = machine;
+  for (Pu& pu : part.pus) pu.usable = pu.usable && is_inside(pu);
+  return spread_pus(part);
+}
+
+// The group with the most usable cores, the first of equals.
+template <class GroupOf>
+std::vector<int> spread_pus_of_largest(const Machine& machine, GroupOf group_of) {
+  std::map<int, std::set<int>> cores;
+  for (const Pu& pu : machine.pus) {
+    if (pu.usable) cores[group_of(pu)].insert(pu.core);
+  }
+  if (cores.empty()) return {};
+  const auto largest = std::max_element(
+      cores.begin(), cores.end(),
+      [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); });
+  return spread_pus_inside(machine, [&](const Pu& pu) { return group_of(pu) == largest->first; });
+}
+
 std::vector<int> compact_pus(const Machine& machine) {
   std::vector<Core> cores = usable_cores_in_order(machine);
   std::stable_sort(cores.begin(), cores.end(), [](const Core& a, const Core& b) {
@@ -95,24 +117,61 @@ std::vector<int> compact_pus(const Machine& machine) {
 
 }  // namespace
 
-std::string_view to_string(Placement placement) {
-  return placement == Placement::kSpread ? "spread" : "compact";
+namespace {
+
+constexpr std::pair<Placement, std::string_view> kPlacements[] = {
+    {Placement::kSpread, "spread"},
+    {Placement::kCompact, "compact"},
+    {Placement::kL3Domain, "l3_domain"},
+    {Placement::kNumaNode, "numa_node"}};
+
+std::vector<int> pus_in_order(const Machine& machine, Placement placement) {
+  switch (placement) {
+    case Placement::kSpread:
+      return spread_pus(machine);
+    case Placement::kCompact:
+      return compact_pus(machine);
+    case Placement::kL3Domain:
+      return spread_pus_of_largest(machine, [](const Pu& pu) { return pu.l3_domain; });
+    case Placement::kNumaNode:
+      return spread_pus_of_largest(machine, [](const Pu& pu) { return pu.numa_node; });
+  }
+  return {};
 }
 
-Placement placement_from_string(std::string_view text) {
-  if (text == "spread") return Placement::kSpread;
-  if (text == "compact") return Placement::kCompact;
-  throw Error(ErrorCode::kUsage,
-              "placement '" + std::string(text) + "' is unknown: use spread or compact");
-}
-
-std::vector<int> place(const Machine& machine, int threads, Placement placement) {
-  const std::vector<int> pus =
-      placement == Placement::kSpread ? spread_pus(machine) : compact_pus(machine);
+std::vector<int> first_of(const std::vector<int>& pus, int threads) {
   std::vector<int> placed;
   if (pus.empty()) return placed;
   for (int i = 0; i < threads; ++i) placed.push_back(pus[static_cast<std::size_t>(i) % pus.size()]);
   return placed;
+}
+
+}  // namespace
+
+std::string_view to_string(Placement placement) {
+  for (const auto& [known, name] : kPlacements) {
+    if (known == placement) return name;
+  }
+  return "spread";
+}
+
+Placement placement_from_string(std::string_view text) {
+  std::string names;
+  for (const auto& [known, name] : kPlacements) {
+    if (name == text) return known;
+    names += std::string(names.empty() ? "" : ", ") + std::string(name);
+  }
+  throw Error(ErrorCode::kUsage,
+              "placement '" + std::string(text) + "' is unknown: use one of " + names);
+}
+
+std::vector<int> place(const Machine& machine, int threads, Placement placement) {
+  return first_of(pus_in_order(machine, placement), threads);
+}
+
+std::vector<int> place_on_node(const Machine& machine, int node, int threads) {
+  return first_of(spread_pus_inside(machine, [node](const Pu& pu) { return pu.numa_node == node; }),
+                  threads);
 }
 
 std::vector<int> place_on_cores(const Machine& machine, int cores, int threads_per_core) {

@@ -6,16 +6,14 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "workloads/kernels/traversal.h"
+
 namespace mb {
 
-// The slices do not overlap. Any alignment of whole words. Targets with a fused multiply-add round
-// once where others round twice.
+// The slices do not overlap. Any alignment of whole words. Streaming stores are fenced before it
+// returns. Targets with a fused multiply-add round once where others round twice.
 void stream_triad(double* to, const double* a, const double* b, double scale, std::size_t count,
-                  std::uint64_t passes);
-
-// The same by non-temporal stores, fenced before it returns.
-void stream_triad_streaming(double* to, const double* a, const double* b, double scale,
-                            std::size_t count, std::uint64_t passes);
+                  std::uint64_t passes, const Traversal& way = {});
 
 void stream_triad_scalar(double* to, const double* a, const double* b, double scale,
                          std::size_t count, std::uint64_t passes);
