@@ -10,7 +10,8 @@ ratio to the best peer is at least 0.98 and the interval reaches 1.00.
 
 Like with like: bytes are those that the operation names (STREAM's rule) for all. likwid's stream_mem_*
 is the streaming triad of 24 bytes an element. sysbench reads and writes words of 8 bytes and mbw calls
-memcpy once a buffer: the only way they have. Peers get huge pages by glibc's malloc tunable; stress-ng
+memcpy once a buffer: the only way they have. Peers get huge pages by glibc's malloc tunable, likwid-bench
+by a preloaded posix_memalign (peers_huge_pages.c); the first round looks whether they have them. stress-ng
 maps its own memory and is compared on 4 KiB pages. Everybody is pinned: ours by the probe, likwid by
 itself, the others by taskset to as many CPUs as threads.
 """
@@ -24,16 +25,43 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 HUGE = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 MIB = 1 << 20
 BAR_MEDIAN, BAR_REACH = 0.98, 1.00
 
 
-def run(argv, environment=None):
-    done = subprocess.run(argv, env={**os.environ, **(environment or {})}, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-    return done.stdout if done.returncode == 0 else ""
+class Runner:
+    """Runs a peer; in the watched round it also looks how much of its memory is on huge pages."""
+
+    def __init__(self):
+        self.watched = False
+        self.huge_mib = {}  # by program
+
+    def __call__(self, argv, environment=None):
+        with tempfile.TemporaryFile("w+") as output:
+            child = subprocess.Popen(argv, env={**os.environ, **(environment or {})}, stdout=output,
+                                     stderr=subprocess.STDOUT)
+            while self.watched and child.poll() is None:
+                self.look(child.pid, argv)
+                time.sleep(0.05)
+            if child.wait() != 0:
+                return ""
+            output.seek(0)
+            return output.read()
+
+    def look(self, pid, argv):
+        program = next(word for word in argv if word not in ("taskset", "-c") and not word[0].isdigit())
+        try:
+            text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+        except OSError:  # it has just ended
+            return
+        mib = (number(r"AnonHugePages:\s+(\d+)", text) or 0) / 1024
+        self.huge_mib[program] = max(mib, self.huge_mib.get(program, 0))
+
+
+run = Runner()
 
 
 def number(pattern, text):
@@ -65,7 +93,7 @@ class Likwid:
     def bytes_per_s(self, case, options):
         passes = max(3, int(options.seconds * case.last_rate / case.bytes))
         text = run(["likwid-bench", "-t", self.kernel(case), "-i", str(passes), "-w",
-                    f"N:{case.bytes}B:{case.threads}"], HUGE)
+                    f"N:{case.bytes}B:{case.threads}"], {"LD_PRELOAD": str(options.huge_pages)})
         rate = number(r"MByte/s:\s+([\d.]+)", text)
         return rate and rate * 1e6
 
@@ -267,10 +295,15 @@ def main():
     if not (options.build / "bin" / "stream_bandwidth").exists():
         parser.error(f"{options.build}/bin/stream_bandwidth is missing; cmake --preset release && "
                      "cmake --build --preset release")
+    folder = tempfile.TemporaryDirectory()
+    options.huge_pages = pathlib.Path(folder.name, "huge_pages.so")
+    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", options.huge_pages,
+                    pathlib.Path(__file__).with_name("peers_huge_pages.c")], check=True)
     samples = []
     if options.samples and options.samples.exists():
         samples = json.loads(options.samples.read_text())
     for options.round in range(options.rounds):
+        run.watched = options.round == 0
         one_round(cases, options, samples)
         if options.samples:
             options.samples.write_text(json.dumps(samples, indent=1))
@@ -281,6 +314,8 @@ def main():
         line = row(case, samples) if case.name in measured else None
         if line:
             print(line)
+    print("\nHuge pages seen in the first round, MiB: " +
+          ", ".join(f"{name} {mib:.0f}" for name, mib in sorted(run.huge_mib.items())))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,22 @@
+// Scale on every instruction set and traversal against the scalar twin.
+#include "workloads/kernels/stream_scale.h"
+
+#include "tests/workloads/kernels/stream_cases.h"
+
+namespace mb {
+namespace {
+
+class StreamScale : public StreamKernelTest {};
+INSTANTIATE_TEST_SUITE_P(EveryIsa, StreamScale, every_isa(), isa_of);
+
+TEST_P(StreamScale, GivesTheTwinsResultAndTouchesNothingElse) {
+  using T = double;
+  expect_same_as_twin<T>(
+      []([[maybe_unused]] T* to, [[maybe_unused]] const T* a, [[maybe_unused]] const T* b,
+         std::size_t count, const Traversal& way) { stream_scale(to, a, 3, count, 2, way); },
+      []([[maybe_unused]] T* to, [[maybe_unused]] const T* a, [[maybe_unused]] const T* b,
+         std::size_t count) { stream_scale_scalar(to, a, 3, count, 2); });
+}
+
+}  // namespace
+}  // namespace mb
