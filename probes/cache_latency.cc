@@ -2,7 +2,8 @@
 //
 // One thread follows a random cycle through all lines of its buffer (workloads/kernels/
 // pointer_chase.h), far enough before the samples that what fits a cache is in it. On 4 KiB pages
-// large sets also show what translation costs; on huge pages the caches stand out alone.
+// large sets also show what translation costs; on huge pages the caches stand out alone. With
+// cpu_node and memory_node the thread is of one NUMA node and the memory of another.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -60,9 +61,9 @@ std::unique_ptr<Case> prepare(const PlannedPoint& point, Kit& kit) {
     throw Error(ErrorCode::kUsage,
                 fmt::format("working_set_bytes {}: expected at least two lines", bytes));
   }
-  PinnedTeam& team = kit.team(parameters);
-  buffers.prepare(kit, team, static_cast<std::size_t>(bytes),
-                  page_kind_from_string(parameters.text_or("page", "thp")));
+  PinnedTeam& team = kit.team_of_node(parameters, "cpu_node");
+  buffers.prepare(kit, kit.team_of_node(parameters, "memory_node"), static_cast<std::size_t>(bytes),
+                  parameters);
   auto measured = std::make_unique<LatencyCase>(
       team, buffers.as<ChaseLine>(0), static_cast<std::size_t>(bytes) / sizeof(ChaseLine));
   buffers.describe(*measured);
@@ -75,6 +76,6 @@ std::unique_ptr<Case> prepare(const PlannedPoint& point, Kit& kit) {
 int main(int argc, char** argv) {
   return mb::probe_main(
       argc, argv,
-      {"cache_latency", "Seconds of one dependent load, by working set and page kind.",
-       mb::prepare});
+      {"cache_latency", "Seconds of one dependent load, by working set and page kind.", mb::prepare,
+       /*in_nanoseconds=*/true});
 }

@@ -64,8 +64,7 @@ class LoadedCase final : public Case {
     for (const Read& one : read_) right = right && one.sum == one.words;  // every word is 1
     if (!right) {
       throw Error(ErrorCode::kFailure,
-                  "a load gave a wrong value; this CPU or its memory does "
-                  "not work reliably");
+                  "a load gave a wrong value; this CPU or its memory does not work reliably");
     }
   }
 
@@ -119,8 +118,7 @@ std::unique_ptr<Case> prepare(const PlannedPoint& point, Kit& kit) {
   constexpr std::int64_t kTimesLastLevelCache = 4, kLeastBytes = std::int64_t{64} << 20;
   const std::int64_t bytes =
       std::max(kTimesLastLevelCache * kit.machine().cache_bytes(3).value_or(0), kLeastBytes);
-  buffers.prepare(kit, team, static_cast<std::size_t>(bytes),
-                  page_kind_from_string(parameters.text_or("page", "thp")));
+  buffers.prepare(kit, team, static_cast<std::size_t>(bytes), parameters);
   auto measured = std::make_unique<LoadedCase>(team, buffers, static_cast<std::size_t>(bytes),
                                                static_cast<double>(rest) / 100);
   buffers.describe(*measured);
@@ -134,5 +132,5 @@ int main(int argc, char** argv) {
   return mb::probe_main(
       argc, argv,
       {"loaded_latency", "Seconds of one dependent load from DRAM while other threads read.",
-       mb::prepare});
+       mb::prepare, /*in_nanoseconds=*/true});
 }

@@ -1,6 +1,8 @@
 // Bandwidth of /dev/shm, where engines and their workers share buffers: writing new pages, reading,
 // reading the same file again; through system calls (path read: read() and write() in blocks of
-// 1 MiB) and through a mapping (path mmap); serial and parallel.
+// 1 MiB) and through a mapping (path mmap); serial and parallel. Beside it, for comparison: private
+// memory (path anonymous), and a file of an ordinary file system in the page cache, as weights are
+// (paths file_mmap and file_read; reading only, since writing would time the disk).
 //
 // As in the published script the data are eight parts. An iteration of `write` renews one part, of
 // `read` reads one part, always the next, so that a part comes back only after all others; every
@@ -38,8 +40,31 @@ constexpr std::int64_t kTimesLastLevelCache = 4;
 
 enum class Operation { kWrite, kRead, kRepeatRead };
 
+enum class Store { kShm, kAnonymous, kFile };
+
+struct Path {
+  std::string_view name;
+  Store store;
+  bool mapped;
+};
+constexpr Path kPaths[] = {{"read", Store::kShm, false},
+                           {"mmap", Store::kShm, true},
+                           {"anonymous", Store::kAnonymous, true},
+                           {"file_read", Store::kFile, false},
+                           {"file_mmap", Store::kFile, true}};
+
+Path path_of(const std::string& name) {
+  for (const Path& path : kPaths) {
+    if (path.name == name) return path;
+  }
+  throw Error(
+      ErrorCode::kUsage,
+      fmt::format("path '{}': expected read, mmap, anonymous, file_read or file_mmap", name));
+}
+
 struct Request {
   Operation operation = Operation::kRead;
+  Store store = Store::kShm;
   bool mapped = false;
   std::size_t part_bytes = 0;  // of one thread: its share of a part (repeat_read: the whole part)
   std::size_t threads = 1;
@@ -48,7 +73,7 @@ struct Request {
 Request request_of(const mb::Parameters& parameters) {
   Request request;
   const std::string operation = parameters.text_or("operation", "read");
-  const std::string path = parameters.text_or("path", "read");
+  const Path path = path_of(parameters.text_or("path", "read"));
   if (operation == "write") {
     request.operation = Operation::kWrite;
   } else if (operation == "repeat_read") {
@@ -57,10 +82,12 @@ Request request_of(const mb::Parameters& parameters) {
     throw Error(ErrorCode::kUsage,
                 fmt::format("operation '{}': expected write, read or repeat_read", operation));
   }
-  if (path != "read" && path != "mmap") {
-    throw Error(ErrorCode::kUsage, fmt::format("path '{}': expected read or mmap", path));
+  if (path.store == Store::kFile && request.operation == Operation::kWrite) {
+    throw Error(ErrorCode::kUsage,
+                fmt::format("path {} is only read: writing would time the disk", path.name));
   }
-  request.mapped = path == "mmap";
+  request.store = path.store;
+  request.mapped = path.mapped;
   request.threads = static_cast<std::size_t>(parameters.number_or("threads", 1));
   const std::int64_t total = parameters.number_or("total_bytes", 0);
   const bool repeat = request.operation == Operation::kRepeatRead;
@@ -89,17 +116,12 @@ class Files {
     const std::size_t bytes = request.part_bytes * (repeat ? 1 : kParts);
     kit.require_memory(static_cast<std::int64_t>(bytes * count + kBlockBytes * request.threads));
     // Other threads are other owners, whose first touch puts pages on their own NUMA nodes.
-    if (files_.size() == count && files_[0].size() == bytes && pus_ == team.pus()) return;
-    discard();
-    const std::int64_t room = mb::shm_free_bytes();
-    if (static_cast<std::int64_t>(bytes * count) > room) {
-      throw Error(ErrorCode::kNoResource,
-                  fmt::format("needs {} MiB in /dev/shm, {} MiB are free: enlarge it (Docker: "
-                              "--shm-size) or plan with a smaller total_bytes",
-                              bytes * count >> 20, room >> 20));
+    if (files_.size() == count && files_[0].size() == bytes && pus_ == team.pus() &&
+        store_ == request.store) {
+      return;
     }
-    std::vector<mb::ShmBuffer> files;
-    for (std::size_t i = 0; i < count; ++i) files.emplace_back(bytes);
+    discard();
+    std::vector<mb::ShmBuffer> files = make(request.store, count, bytes);
     team.run([&](int rank) {
       const auto index = static_cast<std::size_t>(rank);
       if (index >= count) return;
@@ -108,6 +130,7 @@ class Files {
     });
     files_ = std::move(files);
     pus_ = team.pus();
+    store_ = request.store;
   }
 
   void discard() { files_.clear(); }
@@ -117,8 +140,28 @@ class Files {
   }
 
  private:
+  static std::vector<mb::ShmBuffer> make(Store store, std::size_t count, std::size_t bytes) {
+    const std::string folder = store == Store::kFile ? mb::ordinary_folder() : "/dev/shm";
+    if (store != Store::kAnonymous) {
+      const std::int64_t room = mb::shm_free_bytes(folder);
+      if (static_cast<std::int64_t>(bytes * count) > room) {
+        throw Error(ErrorCode::kNoResource,
+                    fmt::format("needs {} MiB in {}, {} MiB are free: enlarge it (Docker: "
+                                "--shm-size) or plan with a smaller total_bytes",
+                                bytes * count >> 20, folder, room >> 20));
+      }
+    }
+    std::vector<mb::ShmBuffer> files;
+    for (std::size_t i = 0; i < count; ++i) {
+      files.push_back(store == Store::kAnonymous ? mb::ShmBuffer::anonymous(bytes)
+                                                 : mb::ShmBuffer(bytes, folder));
+    }
+    return files;
+  }
+
   std::vector<mb::ShmBuffer> files_;
   std::vector<int> pus_;
+  Store store_ = Store::kShm;
 };
 
 void require(bool good) {
@@ -161,7 +204,7 @@ class ShmCase final : public mb::Case {
     team_.run([this](int rank) {
       if (read_right(rank) && holds_content(rank)) return;
       throw Error(ErrorCode::kFailure,
-                  fmt::format("thread {}: /dev/shm does not give back what was written", rank));
+                  fmt::format("thread {}: the memory does not give back what was written", rank));
     });
   }
 
@@ -273,6 +316,7 @@ int main(int argc, char** argv) {
   return mb::probe_main(argc, argv,
                         {"shm_bandwidth",
                          "Bytes per second of writing new pages to /dev/shm and of reading them, "
-                         "through system calls and through a mapping.",
+                         "through system calls and through a mapping, beside private memory and a "
+                         "file in the page cache.",
                          prepare});
 }

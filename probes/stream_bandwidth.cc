@@ -241,26 +241,11 @@ class StreamCase final : public Case {
   std::uint64_t passes_ = 0;
 };
 
-// A team on the PUs of one NUMA node, as many as the point has threads.
-std::vector<int> pus_of_node(const Machine& machine, std::int64_t node, std::size_t threads) {
-  const std::vector<int> pus =
-      place_on_node(machine, static_cast<int>(node), static_cast<int>(threads));
-  if (!pus.empty()) return pus;
-  throw Error(
-      ErrorCode::kNotAvailable,
-      fmt::format("NUMA node {} has no CPU that may be used here; allow one of each node", node));
-}
-
 std::unique_ptr<Case> prepare(const PlannedPoint& point, Kit& kit) {
   static RankBuffers buffers;
   const Parameters& parameters = point.parameters;
   const NamedOperation& named = operation_of(parameters.text_or("operation", "read"));
-  const auto threads = static_cast<std::size_t>(parameters.number_or("threads", 1));
-  const auto cpu_node = parameters.number("cpu_node"),
-             memory_node = parameters.number("memory_node");
-  PinnedTeam& team = cpu_node
-                         ? kit.team(pus_of_node(kit.machine(), *cpu_node, threads), Sync::kSpin)
-                         : kit.team(parameters);
+  PinnedTeam& team = kit.team_of_node(parameters, "cpu_node");
 
   std::map<std::string, double> facts;
   const std::string level = parameters.text_or("level", "dram");
@@ -281,12 +266,8 @@ std::unique_ptr<Case> prepare(const PlannedPoint& point, Kit& kit) {
                 fmt::format("working_set_bytes {}: expected at least {} for this operation", bytes,
                             grain_bytes));
   }
-  const PageKind kind = page_kind_from_string(parameters.text_or("page", "thp"));
-  PinnedTeam& owner =
-      memory_node
-          ? kit.team(pus_of_node(kit.machine(), *memory_node, team.pus().size()), Sync::kSpin)
-          : team;
-  buffers.prepare(kit, owner, static_cast<std::size_t>(bytes), kind);
+  buffers.prepare(kit, kit.team_of_node(parameters, "memory_node"), static_cast<std::size_t>(bytes),
+                  parameters);
 
   const std::size_t words = static_cast<std::size_t>(bytes) / grain_bytes * kGrainWords;
   auto measured = std::make_unique<StreamCase>(team, buffers, named, words);

@@ -7,6 +7,10 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <set>
+#include <string>
+
+#include "data/plan/placement.h"
 
 namespace mb {
 namespace {
@@ -20,7 +24,105 @@ bool is_end(const CandidateContext& context, int threads) {
   return threads == context.threads.front() || threads == context.threads.back();
 }
 
-ProbePlan stream_bandwidth(const CandidateContext& context) {
+std::vector<int> usable_nodes(const Machine& machine) {
+  std::set<int> nodes;
+  for (const Pu& pu : machine.pus) {
+    if (pu.usable) nodes.insert(pu.numa_node);
+  }
+  return {nodes.begin(), nodes.end()};
+}
+
+// The cores of the node with the most, one PU each.
+std::vector<int> usable_pus_of_node(const Machine& machine) {
+  std::set<int> cores;
+  std::vector<int> pus;
+  for (const int os_index : place(machine, machine.usable_pus(), Placement::kNumaNode)) {
+    const auto pu = std::ranges::find(machine.pus, os_index, &Pu::os_index);
+    if (pu != machine.pus.end() && cores.insert(pu->core).second) pus.push_back(os_index);
+  }
+  return pus;
+}
+
+// Threads of one node reading memory of another, every pair of up to eight nodes (more would take
+// minutes of first touch).
+void add_node_matrix(const CandidateContext& context, const Parameters& of_point, int threads,
+                     std::vector<Candidate>& out) {
+  constexpr std::size_t kMostNodes = 8;
+  std::vector<int> nodes = usable_nodes(context.machine);
+  if (nodes.size() < 2) return;
+  nodes.resize(std::min(nodes.size(), kMostNodes));
+  for (const int cpu_node : nodes) {
+    for (const int memory_node : nodes) {
+      Parameters parameters = of_point;
+      parameters.set("cpu_node", cpu_node).set("memory_node", memory_node).set("threads", threads);
+      out.push_back({parameters, 4, 0.2, cpu_node == nodes.front() ? 18 : 12});
+    }
+  }
+}
+
+// Reads with threads kept in one domain or node, from one thread to all of its cores: how many it
+// takes to use up what it has; and compact beside spread.
+void add_placements(const CandidateContext& context, std::vector<Candidate>& out) {
+  const Machine& machine = context.machine;
+  const Parameters read{{"operation", "read"}, {"level", "dram"}, {"page", "thp"}};
+  const auto add = [&](Placement placement, int threads, int importance) {
+    Parameters parameters = read;
+    parameters.set("placement", std::string(to_string(placement))).set("threads", threads);
+    out.push_back({parameters, 4, 0.2, importance});
+  };
+  for (const int threads : context.threads) {
+    if (place(machine, threads, Placement::kCompact) == place(machine, threads, Placement::kSpread))
+      continue;
+    add(Placement::kCompact, threads, 14);
+  }
+  for (const Placement placement : {Placement::kL3Domain, Placement::kNumaNode}) {
+    const bool domain = placement == Placement::kL3Domain;
+    if ((domain ? machine.usable_l3_domains() : machine.usable_numa_nodes()) < 2) continue;
+    std::set<int> pus;  // of the one domain or node: its order repeats after the last
+    for (const int pu : place(machine, machine.usable_pus(), placement)) pus.insert(pu);
+    for (const int threads : context.threads) {
+      if (threads > static_cast<int>(pus.size())) continue;
+      add(placement, threads, threads == 1 ? 13 : domain ? 17 : 15);
+    }
+  }
+}
+
+// Hugetlb pages where enough are free for the buffers; they are a pool that somebody set aside.
+void add_hugetlb(const CandidateContext& context, std::vector<Candidate>& out,
+                 std::vector<Missing>& missing) {
+  const Machine& machine = context.machine;
+  const std::int64_t buffers = 4 * machine.last_level_cache_total_bytes();
+  struct Kind {
+    const char* page;
+    const char* pool;
+    std::int64_t bytes;
+  };
+  for (const Kind& kind :
+       {Kind{"hugetlb_2m", "2048kB", 2 * kMiB}, {"hugetlb_1g", "1048576kB", kGiB}}) {
+    const auto pool = machine.hugetlb_free_pages.find(kind.pool);
+    const std::int64_t free = pool == machine.hugetlb_free_pages.end() ? 0 : pool->second;
+    const std::int64_t threads = context.threads.back();
+    // A buffer a thread, in whole pages.
+    const std::int64_t needed = threads * ((buffers / threads + kind.bytes - 1) / kind.bytes);
+    if (free < needed) {
+      missing.push_back(
+          {std::string("bandwidth on ") + kind.page + " pages",
+           std::to_string(free) + " such pages are free, " + std::to_string(needed) + " are needed",
+           "echo " + std::to_string(needed) + " | sudo tee /sys/kernel/mm/hugepages/hugepages-" +
+               kind.pool + "/nr_hugepages"});
+      continue;
+    }
+    for (const int count : context.threads) {
+      if (!is_end(context, count)) continue;
+      out.push_back(
+          {Parameters{
+               {"operation", "read"}, {"level", "dram"}, {"page", kind.page}, {"threads", count}},
+           4, 0.2, context.importance_of(count) + 3});
+    }
+  }
+}
+
+ProbePlan stream_bandwidth(const CandidateContext& context, std::vector<Missing>& missing) {
   ProbePlan plan{"stream_bandwidth", {}, 0.26, 1.5, {}};
   auto& out = plan.candidates;
   // First touch dominates a short DRAM point, hence its least time.
@@ -49,6 +151,24 @@ ProbePlan stream_bandwidth(const CandidateContext& context) {
              1, 0.05, 24});
       }
     }
+  }
+  if (context.wide) {
+    for (const int threads : context.threads) {
+      if (!is_end(context, threads)) continue;
+      for (const char* operation : {"streaming_copy", "scale", "add", "streaming_triad"}) {
+        out.push_back({Parameters{{"operation", operation},
+                                  {"level", "dram"},
+                                  {"page", "thp"},
+                                  {"threads", threads}},
+                       4, 0.2, 16});
+      }
+    }
+    add_placements(context, out);
+    const int of_node =
+        static_cast<int>(std::max<std::size_t>(1, usable_pus_of_node(context.machine).size()));
+    add_node_matrix(context, {{"operation", "read"}, {"level", "dram"}, {"page", "thp"}},
+                    std::min(of_node, context.threads.back()), out);
+    add_hugetlb(context, out, missing);
   }
   // Working sets by octaves, by half octaves where a level ends: from 4 KiB to past the caches.
   const std::int64_t last = 4 * context.machine.last_level_cache_total_bytes();
@@ -154,6 +274,10 @@ ProbePlan cache_latency(const CandidateContext& context) {
              {"operation", "load"}, {"page", "4k"}, {"threads", 1}, {"working_set_bytes", size}},
          1, 0.02, 15});
   }
+  if (context.wide) {
+    add_node_matrix(context, {{"operation", "load"}, {"page", "thp"}, {"working_set_bytes", last}},
+                    1, plan.candidates);
+  }
   return plan;
 }
 
@@ -202,24 +326,56 @@ ProbePlan core_to_core(const CandidateContext& context, std::vector<Missing>& mi
   return plan;
 }
 
+// A region over few and many rows, dealt in turn, with outputs side by side and apart.
+void add_grain(const CandidateContext& context, const char* sync, std::vector<Candidate>& out) {
+  const int threads = context.threads.back();
+  for (const int rows : {256, 1024, 4096, 16384}) {
+    for (const char* outputs : {"adjacent", "padded"}) {
+      out.push_back({Parameters{{"operation", "grain"},
+                                {"sync", sync},
+                                {"rows", rows},
+                                {"outputs", outputs},
+                                {"threads", threads}},
+                     1, 0.03, 8});
+    }
+  }
+}
+
 ProbePlan dispatch_overhead(const CandidateContext& context, bool passive) {
   ProbePlan plan{"dispatch_overhead", {}, passive ? 0.015 : 0.05, 0.3, {}};
-  if (passive)
-    plan.environment = {{"OMP_WAIT_POLICY", "passive"}};
-  else
-    plan.environment = {{"OMP_WAIT_POLICY", "active"}};
+  auto& out = plan.candidates;
+  plan.environment = {{"OMP_WAIT_POLICY", passive ? "passive" : "active"}};
   const std::vector<const char*> kinds = passive
                                              ? std::vector<const char*>{"openmp_passive"}
                                              : std::vector<const char*>{"spin", "futex", "openmp"};
+  const auto add = [&](const char* operation, const char* sync, int threads, int importance) {
+    out.push_back({Parameters{{"operation", operation}, {"sync", sync}, {"threads", threads}}, 1,
+                   0.03, importance});
+  };
   for (const char* sync : kinds) {
     for (const int threads : context.threads) {
-      for (const char* operation : {"barrier", "region"}) {
-        const bool model_needs = operation[0] == 'b';
-        plan.candidates.push_back(
-            {Parameters{{"operation", operation}, {"sync", sync}, {"threads", threads}}, 1, 0.03,
-             context.importance_of(threads) + (model_needs ? 8 : 2)});
-      }
+      const int base = context.importance_of(threads);
+      add("barrier", sync, threads, base + 8);
+      add("region", sync, threads, base + 2);
     }
+  }
+  const int budget = context.threads.back();
+  if (context.alone && budget == context.machine.limits.effective_cpus) {
+    // Oversubscription, the commonest disaster in containers: one thread too many, and twice.
+    for (const char* sync : kinds) {
+      for (const int threads : {budget + 1, 2 * budget}) add("barrier", sync, threads, 9);
+    }
+  }
+  if (!context.wide || passive) return plan;
+  for (const char* sync : {"thread_create", "work_stealing"}) {
+    for (const int threads : context.threads) {
+      if (threads > 1) add("region", sync, threads, 10);
+    }
+    if (context.alone && budget > 1) add("region", sync, 2 * budget, 9);
+  }
+  if (budget > 1) {
+    add_grain(context, "spin", out);
+    add_grain(context, "openmp", out);
   }
   return plan;
 }
@@ -278,6 +434,19 @@ ProbePlan shm_bandwidth(const CandidateContext& context, std::vector<Missing>& m
                                    1, 0.15, is_end(context, threads) ? 20 : 5});
       }
     }
+    if (!context.wide) continue;
+    // Beside it: private memory, and an ordinary file in the page cache, as weights are mapped.
+    for (const char* path : {"anonymous", "file_mmap", "file_read"}) {
+      for (const char* operation : {"write", "read"}) {
+        const bool file = path[0] == 'f', write = operation[0] == 'w';
+        if (file && write) continue;
+        plan.candidates.push_back({Parameters{{"operation", operation},
+                                              {"path", path},
+                                              {"total_bytes", bytes},
+                                              {"threads", threads}},
+                                   1, 0.15, is_end(context, threads) ? 12 : 4});
+      }
+    }
   }
   return plan;
 }
@@ -292,7 +461,7 @@ int CandidateContext::importance_of(int count) const {
 
 std::vector<ProbePlan> candidate_plans(const CandidateContext& context,
                                        std::vector<Missing>& missing) {
-  return {stream_bandwidth(context),
+  return {stream_bandwidth(context, missing),
           matmul_throughput(context),
           cache_latency(context),
           attention_kv(context),

@@ -17,8 +17,12 @@ struct Candidate {
 
 struct CandidateContext {
   const Machine& machine;
-  std::vector<int> threads;              // counts to sweep
-  std::vector<std::string> models;       // for the step probes, most important first
+  std::vector<int> threads;         // counts to sweep
+  std::vector<std::string> models;  // for the step probes, most important first
+  // Also the axes that no prediction needs (placements, node matrix, grain ...): asked for by
+  // running one probe alone or by a large budget.
+  bool wide = false;
+  bool alone = false;                    // one probe was asked for: it may go past the CPU budget
   int importance_of(int threads) const;  // 32 ends, 30 cores, 20 boundaries, 10 the rest
 };
 

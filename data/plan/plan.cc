@@ -18,6 +18,9 @@ constexpr double kMeasuringShare = 0.88;
 // Start of one probe process: loading, topology, teams. Seen on a 2-vCPU guest: 0.05 to 0.15 s.
 constexpr double kStepStartSeconds = 0.15;
 
+// From here on there is time for the axes that no prediction needs: three times the default.
+constexpr double kWideBudgetSeconds = 180;
+
 constexpr const char* kDefaultModels[] = {"qwen3-4b:q4_0", "qwen3-30b-a3b:q4_0"};
 
 double least_time(const std::vector<Candidate>& candidates, double share_seconds) {
@@ -105,6 +108,8 @@ Plan make_plan(const Machine& machine, const PlanRequest& request) {
   if (context.models.empty()) {
     context.models.assign(std::begin(kDefaultModels), std::end(kDefaultModels));
   }
+  context.alone = request.probes.size() == 1;
+  context.wide = context.alone || request.budget_seconds >= kWideBudgetSeconds;
   Plan plan;
   plan.budget_seconds = request.budget_seconds;
   std::vector<ProbePlan> probes = candidate_plans(context, plan.missing);

@@ -5,6 +5,9 @@
 // points. When a point would get less than its least useful time, points are dropped in the order
 // of the least loss: middle thread counts first, boundaries (1, L3 domain, NUMA node, physical
 // cores, physical + 1, all) last. Set-up cost (first touch) is part of a point's seconds.
+//
+// Placements, the NUMA matrix, hand-made working sets and other axes that no prediction needs are
+// planned when one probe runs alone or the budget is 180 s and more.
 #pragma once
 #include <map>
 #include <string>

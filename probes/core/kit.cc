@@ -29,6 +29,22 @@ PinnedTeam& ProbeKit::team(const std::vector<int>& pus, Sync sync) {
   return *team;
 }
 
+PinnedTeam& ProbeKit::team_of_node(const Parameters& parameters, const char* node) {
+  if (parameters.has("cpu_node") != parameters.has("memory_node")) {
+    throw Error(ErrorCode::kUsage, "cpu_node and memory_node: expected both or neither");
+  }
+  const auto wanted = parameters.number(node);
+  if (!wanted) return team(parameters);
+  const auto threads = static_cast<int>(parameters.number_or("threads", 1));
+  const std::vector<int> pus = place_on_node(machine_, static_cast<int>(*wanted), threads);
+  if (pus.empty()) {
+    throw Error(ErrorCode::kNotAvailable,
+                fmt::format("NUMA node {} has no CPU that may be used here; allow one of each node",
+                            *wanted));
+  }
+  return team(pus, sync_from_string(parameters.text_or("sync", "spin")));
+}
+
 void ProbeKit::require_memory(std::int64_t bytes) {
   const std::int64_t share = machine_.limits.memory_budget_bytes / kMemoryShareDivisor;
   if (bytes > share - required_bytes_) {

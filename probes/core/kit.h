@@ -20,6 +20,7 @@ class ProbeKit final : public Kit {
   const Machine& machine() const override { return machine_; }
   PinnedTeam& team(const Parameters& parameters) override;
   PinnedTeam& team(const std::vector<int>& pus, Sync sync) override;
+  PinnedTeam& team_of_node(const Parameters& parameters, const char* node) override;
   void require_memory(std::int64_t bytes) override;
 
   // A new point: its memory account is empty and it has asked for no team.

@@ -8,7 +8,7 @@
 //   }
 //
 // Flags of every probe besides Google Benchmark's: --machine FILE, --plan FILE (a PlannedStep),
-// --out FILE (a results document with this probe's points), --budget SECONDS, --describe.
+// --out FILE (a results document with this probe's points), --budget TIME, --describe.
 // Without --plan a probe plans for itself from its own machine description.
 #pragma once
 #include <cstdint>
@@ -51,6 +51,10 @@ class Kit {
   // threads (default 1), placement and sync (default spin) of the point's parameters.
   virtual PinnedTeam& team(const Parameters& parameters) = 0;
   virtual PinnedTeam& team(const std::vector<int>& pus, Sync sync) = 0;
+  // The same on the NUMA node that parameter `node` names (an index into Machine::numa_nodes);
+  // without that parameter simply team(parameters). Throws Error(kNotAvailable) for a node without
+  // a usable CPU.
+  virtual PinnedTeam& team_of_node(const Parameters& parameters, const char* node) = 0;
   // Throws Error(kNoResource) "needs X, budget Y" when bytes exceed what is left of the memory
   // budget (one quarter of Limits::memory_budget_bytes: the probes' share).
   virtual void require_memory(std::int64_t bytes) = 0;
@@ -61,6 +65,8 @@ struct Probe {
   // Throws Error(kNotAvailable or kNoResource) when this point cannot be had here: it is listed in
   // the document as missing, with the message.
   std::unique_ptr<Case> (*prepare)(const PlannedPoint& point, Kit& kit);
+  // One operation takes so little that Google Benchmark's rows show nanoseconds.
+  bool in_nanoseconds = false;
 };
 
 int probe_main(int argc, char** argv, const Probe& probe);

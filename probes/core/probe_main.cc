@@ -43,7 +43,9 @@ void show(const Point& point, benchmark::State& state) {
   if (point.unit == Unit::kBytesPerSecond) state.counters["bytes_per_second"] = median;
   if (point.unit == Unit::kFlopsPerSecond) state.counters["flops_per_second"] = median;
   state.counters["samples"] = static_cast<double>(point.summary.count);
-  state.SetLabel(label_of(point.verdict));
+  const auto kernel = point.notes.find("kernel");
+  state.SetLabel(label_of(point.verdict) +
+                 (kernel == point.notes.end() ? "" : "; " + kernel->second));
 }
 
 // Google Benchmark's own words for a filter that fits nothing name no remedy and no exit code
@@ -72,7 +74,7 @@ void check_filter(const Session& session, const std::vector<std::string>& argume
   }
 }
 
-void register_points(Session& session, bool& any_ran) {
+void register_points(Session& session, benchmark::TimeUnit unit, bool& any_ran) {
   for (const PlannedPoint& planned : session.points()) {
     benchmark::RegisterBenchmark(session.name_of(planned).c_str(),
                                  [&session, &any_ran, &planned](benchmark::State& state) {
@@ -88,7 +90,7 @@ void register_points(Session& session, bool& any_ran) {
                                  })
         ->Iterations(1)
         ->UseManualTime()
-        ->Unit(benchmark::kMicrosecond);
+        ->Unit(unit);
   }
 }
 
@@ -134,7 +136,8 @@ int run_probe(int argc, char** argv, const Probe& probe) {
   Session session(probe, options, {argv, argv + argc});
   install_interrupt_handler();
   bool any_ran = false;
-  register_points(session, any_ran);
+  register_points(session, probe.in_nanoseconds ? benchmark::kNanosecond : benchmark::kMicrosecond,
+                  any_ran);
   add_context(session.results());
   check_filter(session, options.benchmark_arguments);
   const std::size_t matched = session.points().empty() ? 0 : benchmark::RunSpecifiedBenchmarks();

@@ -9,11 +9,14 @@
 #include <sstream>
 
 #include "data/error.h"
+#include "data/system/duration.h"
 
 namespace mb {
 namespace {
 
 namespace po = boost::program_options;
+
+constexpr double kMostBudgetSeconds = 86400;
 
 po::options_description own_flags() {
   po::options_description flags("Flags");
@@ -23,8 +26,8 @@ po::options_description own_flags() {
       "step to measure: the points and their seconds (default: planned from the machine)")(
       "out", po::value<std::string>()->value_name("FILE"),
       "results document to write, whole or not at all")(
-      "budget", po::value<double>()->value_name("SECONDS"),
-      "time for all points when there is no plan (default 10)")(
+      "budget", po::value<std::string>()->value_name("TIME"),
+      "for all points when there is no plan: 30s, 2m, 500ms, plain seconds (default 10s)")(
       "describe", "print what this probe measures and end")("help", "print this and end");
   return flags;
 }
@@ -79,13 +82,17 @@ ProbeOptions parse_probe_options(int argc, const char* const* argv) {
   options.describe = values.contains("describe");
   options.help = values.contains("help");
   if (values.contains("budget")) {
-    options.budget_seconds = values["budget"].as<double>();
+    const std::string text = values["budget"].as<std::string>();
+    const std::optional<double> seconds = parse_duration(text);
     if (options.plan) {
       throw Error(ErrorCode::kUsage, "--budget has no effect beside --plan; give one of them");
     }
-    if (!(options.budget_seconds > 0) || options.budget_seconds > 86400) {
-      throw Error(ErrorCode::kUsage, "--budget: expected seconds above 0 and up to 86400");
+    if (!seconds || *seconds > kMostBudgetSeconds) {
+      throw Error(
+          ErrorCode::kUsage,
+          fmt::format("--budget: '{}' is not a time up to a day: write 30s, 2m or 500ms", text));
     }
+    options.budget_seconds = *seconds;
   }
   return options;
 }
@@ -97,9 +104,12 @@ std::string probe_help(const Probe& probe) {
       "{}: {}\n\nUsage: {} [flags] [--benchmark_... flags]\n\n{}\n"
       "Google Benchmark's flags work too, such as --benchmark_list_tests,\n"
       "--benchmark_filter=REGEX, --benchmark_format=json, --benchmark_repetitions=N.\n"
+      "Examples:\n"
+      "  {} --benchmark_filter=threads:1 --benchmark_format=json\n"
+      "  {} --budget 30s --out points.json\n"
       "Exit codes: 0 good, 1 failure, 2 usage, 3 no resource, 4 not available here,\n"
       "5 interrupted, 7 every result invalid.\n",
-      probe.name, probe.summary, probe.name, flags.str());
+      probe.name, probe.summary, probe.name, flags.str(), probe.name, probe.name);
 }
 
 }  // namespace mb

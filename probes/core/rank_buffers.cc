@@ -90,6 +90,11 @@ void RankBuffers::prepare(Kit& kit, PinnedTeam& team, std::size_t bytes_per_rank
   }
 }
 
+void RankBuffers::prepare(Kit& kit, PinnedTeam& team, std::size_t bytes_per_rank,
+                          const Parameters& parameters) {
+  prepare(kit, team, bytes_per_rank, page_kind_from_string(parameters.text_or("page", "thp")));
+}
+
 void RankBuffers::describe(Case& into) const {
   if (huge_share_ < 0) {
     into.notes["page_obtained"] = "unknown";

@@ -25,6 +25,10 @@ class RankBuffers {
   // point alone does not fit.
   void prepare(Kit& kit, PinnedTeam& team, std::size_t bytes_per_rank, PageKind kind);
 
+  // The same on the pages that a point asks for (page, default thp).
+  void prepare(Kit& kit, PinnedTeam& team, std::size_t bytes_per_rank,
+               const Parameters& parameters);
+
   // Of the ranks of the last prepare. Contents are whatever was written there before.
   std::byte* data(int rank) const { return data_[static_cast<std::size_t>(rank)]; }
   template <class T>

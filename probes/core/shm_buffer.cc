@@ -4,11 +4,14 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/magic.h>
 #include <sys/mman.h>
 #include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <utility>
 
@@ -26,6 +29,12 @@ constexpr double kMiB = 1 << 20;
                   "(mount -o remount,size=..., Docker: --shm-size)",
                   folder, static_cast<double>(shm_free_bytes(folder)) / kMiB,
                   static_cast<double>(bytes) / kMiB));
+}
+
+bool is_in_memory(const std::string& folder) {
+  struct statfs system {};
+  return statfs(folder.c_str(), &system) != 0 || system.f_type == TMPFS_MAGIC ||
+         system.f_type == RAMFS_MAGIC;
 }
 
 // Repeats a call that may be cut short; transfer(done) gives what one call moved.
@@ -56,6 +65,18 @@ std::int64_t shm_free_bytes(const std::string& folder) {
   return static_cast<std::int64_t>(room.f_bavail) * static_cast<std::int64_t>(room.f_frsize);
 }
 
+std::string ordinary_folder() {
+  const char* chosen = std::getenv("TMPDIR");
+  for (const std::string& folder : {std::string(chosen ? chosen : ""), std::string("/var/tmp"),
+                                    std::string("/tmp"), std::string(".")}) {
+    if (!folder.empty() && !is_in_memory(folder) && access(folder.c_str(), W_OK) == 0) {
+      return folder;
+    }
+  }
+  throw Error(ErrorCode::kNotAvailable,
+              "no writable folder on a file system that is not in memory; set TMPDIR to one");
+}
+
 ShmBuffer::ShmBuffer(std::size_t bytes, const std::string& folder)
     : bytes_(bytes), folder_(folder) {
   if (static_cast<std::int64_t>(bytes) > shm_free_bytes(folder)) throw_too_small(folder, bytes);
@@ -71,6 +92,13 @@ ShmBuffer::ShmBuffer(std::size_t bytes, const std::string& folder)
     throw Error(ErrorCode::kNoResource,
                 fmt::format("{}: a file of {} bytes: {}", folder, bytes, std::strerror(error)));
   }
+}
+
+ShmBuffer ShmBuffer::anonymous(std::size_t bytes) {
+  ShmBuffer buffer;
+  buffer.bytes_ = bytes;
+  buffer.folder_ = "private memory";
+  return buffer;
 }
 
 ShmBuffer::~ShmBuffer() {
@@ -93,6 +121,10 @@ ShmBuffer& ShmBuffer::operator=(ShmBuffer&& other) noexcept {
 }
 
 bool ShmBuffer::write_at(std::size_t offset, const void* from, std::size_t bytes) const {
+  if (is_anonymous()) {
+    std::memcpy(mapping_ + offset, from, bytes);
+    return true;
+  }
   return transfer_all(bytes, [&](std::size_t done) {
     return pwrite(file_, static_cast<const char*>(from) + done, bytes - done,
                   static_cast<off_t>(offset + done));
@@ -100,6 +132,10 @@ bool ShmBuffer::write_at(std::size_t offset, const void* from, std::size_t bytes
 }
 
 bool ShmBuffer::read_at(std::size_t offset, void* to, std::size_t bytes) const {
+  if (is_anonymous()) {
+    std::memcpy(to, mapping_ + offset, bytes);
+    return true;
+  }
   return transfer_all(bytes, [&](std::size_t done) {
     return pread(file_, static_cast<char*>(to) + done, bytes - done,
                  static_cast<off_t>(offset + done));
@@ -107,6 +143,7 @@ bool ShmBuffer::read_at(std::size_t offset, void* to, std::size_t bytes) const {
 }
 
 bool ShmBuffer::reserve(std::size_t offset, std::size_t bytes) const {
+  if (is_anonymous()) return true;
   int error = EINTR;
   while (error == EINTR) {
     error = posix_fallocate(file_, static_cast<off_t>(offset), static_cast<off_t>(bytes));
@@ -116,6 +153,7 @@ bool ShmBuffer::reserve(std::size_t offset, std::size_t bytes) const {
 }
 
 bool ShmBuffer::drop_pages(std::size_t offset, std::size_t bytes) const {
+  if (is_anonymous()) return madvise(mapping_ + offset, bytes, MADV_DONTNEED) == 0;
   return fallocate(file_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
                    static_cast<off_t>(bytes)) == 0;
 }
@@ -123,12 +161,15 @@ bool ShmBuffer::drop_pages(std::size_t offset, std::size_t bytes) const {
 std::byte* ShmBuffer::map() {
   if (mapping_ != nullptr) return mapping_;
   if (!reserve(0, bytes_)) throw_too_small(folder_, bytes_);
-  void* memory = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, file_, 0);
+  void* memory = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE,
+                      is_anonymous() ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED, file_, 0);
   if (memory == MAP_FAILED) {
     throw Error(ErrorCode::kNoResource,
                 fmt::format("a mapping of {:.1f} MiB of {}: {}", static_cast<double>(bytes_) / kMiB,
                             folder_, std::strerror(errno)));
   }
+  // The pages that a file's mapping has, so that only the path differs.
+  if (is_anonymous()) madvise(memory, bytes_, MADV_NOHUGEPAGE);
   mapping_ = static_cast<std::byte*>(memory);
   return mapping_;
 }

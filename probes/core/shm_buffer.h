@@ -4,6 +4,9 @@
 // Never a SIGBUS: a full tmpfs answers write() with an error, but a store through a mapping with a
 // signal. So a mapping is handed out only with all its blocks reserved (posix_fallocate), and
 // after drop_pages a mapped range must be reserved again before it is touched.
+//
+// Beside it, behind the same interface, what it is compared with: private memory (anonymous()), and
+// a nameless file of an ordinary folder, whose pages are the page cache's.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -15,11 +18,17 @@ namespace mb {
 // no such folder.
 std::int64_t shm_free_bytes(const std::string& folder = "/dev/shm");
 
+// A writable folder for nameless files that is not in memory: $TMPDIR, /var/tmp, /tmp or the
+// current one. Throws Error(kNotAvailable) when there is none.
+std::string ordinary_folder();
+
 class ShmBuffer {
  public:
   // A file of that size without a block yet. Throws Error(kNoResource), naming both sizes, when the
   // tmpfs has less free; Error(kNotAvailable) when it cannot hold nameless files.
   explicit ShmBuffer(std::size_t bytes, const std::string& folder = "/dev/shm");
+  // Private memory on pages of 4 KiB instead of a file. map() comes before everything else.
+  static ShmBuffer anonymous(std::size_t bytes);
   ~ShmBuffer();
   ShmBuffer(ShmBuffer&& other) noexcept;
   ShmBuffer& operator=(ShmBuffer&& other) noexcept;
@@ -39,6 +48,9 @@ class ShmBuffer {
   std::byte* map();
 
  private:
+  ShmBuffer() = default;
+  bool is_anonymous() const { return file_ < 0; }
+
   int file_ = -1;
   std::size_t bytes_ = 0;
   std::byte* mapping_ = nullptr;

@@ -31,6 +31,8 @@ constexpr std::int64_t kKiB = 1024, kMiB = 1024 * kKiB;
 // Of the memory budget; beyond it a neighbour's growth ends in an out-of-memory kill.
 constexpr double kMemoryShare = 0.8;
 
+constexpr std::string_view kHeading = "Measure time ";  // of every section, as published
+
 enum class Work { kWrite, kRead, kRepeat };
 
 struct Section {
@@ -118,7 +120,7 @@ std::string section_text(const Section& section, const Usage& usage) {
   const char* work = section.work == Work::kWrite  ? "write files"
                      : section.work == Work::kRead ? "read files"
                                                    : "read single repeat";
-  return fmt::format("Measure time {}, {} thread{}\n\n", work, section.workers,
+  return fmt::format("{}{}, {} thread{}\n\n", kHeading, work, section.workers,
                      section.workers == 1 ? "" : "s") +
          time_line("real", usage.real) + time_line("user", usage.user) +
          time_line("sys", usage.system);
@@ -130,15 +132,80 @@ std::string size_text(std::int64_t bytes) {
   return fmt::format("{}K", bytes / kKiB);
 }
 
-void require_room(const ShmLogRequest& request, std::int64_t file_bytes, std::int64_t room_bytes) {
+void require_room(const std::string& size, std::int64_t room_bytes) {
+  const std::int64_t file_bytes = parse_shm_size(size);
   const auto files = static_cast<std::int64_t>(kFiles);
   if (file_bytes <= room_bytes / files) return;
   throw Error(
       ErrorCode::kNoResource,
       fmt::format("size {}: eight such files need {:.1f} MiB, /dev/shm and the memory budget "
                   "hold {:.1f} MiB; the largest that fits is {}",
-                  request.size, static_cast<double>(file_bytes) * 8 / kMiB,
+                  size, static_cast<double>(file_bytes) * 8 / kMiB,
                   static_cast<double>(room_bytes) / kMiB, size_text(room_bytes / files)));
+}
+
+std::vector<std::string> sizes_of(const std::string& list) {
+  std::vector<std::string> sizes;
+  std::size_t begin = 0;
+  while (true) {
+    const std::size_t end = list.find(',', begin);
+    sizes.push_back(list.substr(begin, end == std::string::npos ? end : end - begin));
+    parse_shm_size(sizes.back());
+    if (end == std::string::npos) return sizes;
+    begin = end + 1;
+  }
+}
+
+// The log as it grows: on disk and, piece by piece, to whoever watches.
+class Log {
+ public:
+  explicit Log(const ShmLogRequest& request) : request_(request) {
+    write_file_atomically(request_.log, text_);
+  }
+  void add(const std::string& piece) {
+    text_ += piece;
+    write_file_atomically(request_.log, text_);
+    if (request_.on_section) request_.on_section(piece);
+  }
+
+ private:
+  const ShmLogRequest& request_;
+  std::string text_ = "\n";  // as the published logs begin
+};
+
+// Real seconds of every section of one size, by its heading's words; a value a repeat.
+using RealSeconds = std::vector<std::pair<std::string, std::vector<double>>>;
+
+void run_once(const std::string& size, Log& log, RealSeconds& seconds) {
+  const auto file_bytes = static_cast<std::size_t>(parse_shm_size(size));
+  std::vector<ShmBuffer> files;
+  for (std::size_t i = 0; i < kFiles; ++i) files.emplace_back(file_bytes);
+  std::size_t index = 0;
+  for (const Work work : {Work::kWrite, Work::kRead, Work::kRepeat}) {
+    for (const std::size_t workers : kWorkers) {
+      const Section section{work, workers};
+      const Usage usage = run_section(files, section);
+      const std::string text = section_text(section, usage);
+      const std::string words = text.substr(kHeading.size(), text.find('\n') - kHeading.size());
+      if (index == seconds.size()) seconds.push_back({words, {}});
+      seconds[index++].second.push_back(usage.real);
+      log.add(text);
+    }
+  }
+}
+
+std::string spread_text(const std::string& size, RealSeconds seconds) {
+  std::string text = fmt::format("\nSpread over {} repeats of size {}, real seconds\n\n",
+                                 seconds.front().second.size(), size);
+  for (auto& [section, values] : seconds) {
+    std::ranges::sort(values);
+    const std::size_t middle = values.size() / 2;
+    const double median =
+        values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+    text += fmt::format("{}: median {:.3f}, from {:.3f} to {:.3f}\n", section, median,
+                        values.front(), values.back());
+  }
+  return text;
 }
 
 }  // namespace
@@ -165,26 +232,24 @@ std::int64_t parse_shm_size(std::string_view text) {
 }
 
 void run_shm_log(const ShmLogRequest& request, std::int64_t room_bytes) {
-  const std::int64_t file_bytes = parse_shm_size(request.size);
-  require_room(request, file_bytes, room_bytes);
-  std::vector<ShmBuffer> files;
-  for (std::size_t i = 0; i < kFiles; ++i) files.emplace_back(static_cast<std::size_t>(file_bytes));
-
-  std::string log = "\n";  // as the published logs begin
-  write_file_atomically(request.log, log);
-  for (const Work work : {Work::kWrite, Work::kRead, Work::kRepeat}) {
-    for (const std::size_t workers : kWorkers) {
-      const Section section{work, workers};
-      const std::string text = section_text(section, run_section(files, section));
-      log += text;
-      write_file_atomically(request.log, log);
-      if (request.on_section) request.on_section(text);
+  const std::vector<std::string> sizes = sizes_of(request.size);
+  for (const std::string& size : sizes) require_room(size, room_bytes);
+  Log log(request);
+  const bool one = sizes.size() == 1 && request.repeats == 1;
+  for (const std::string& size : sizes) {
+    RealSeconds seconds;
+    for (int repeat = 1; repeat <= request.repeats; ++repeat) {
+      if (!one) {
+        log.add(fmt::format("\nSize {}, repeat {} of {}\n\n", size, repeat, request.repeats));
+      }
+      run_once(size, log, seconds);
     }
+    if (request.repeats > 1) log.add(spread_text(size, seconds));
   }
 }
 
 void run_shm_log(const ShmLogRequest& request) {
-  parse_shm_size(request.size);  // a wrong size is told before anything about the machine
+  sizes_of(request.size);  // a wrong size is told before anything about the machine
   const SystemFacts facts = read_system_facts();
   const Limits limits = read_limits(HostFiles(), facts, facts.affinity).limits;
   const auto memory = static_cast<double>(limits.memory_budget_bytes) * kMemoryShare;

@@ -15,10 +15,15 @@
 
 namespace mb {
 
+// Several sizes or repeats follow one another in one log, each run below a line "Size 1G, repeat 2
+// of 5"; at its end "Spread over 5 repeats" names the median, least and most real seconds of every
+// section. A reader of published logs finds the same sections, more of them.
 struct ShmLogRequest {
-  std::string size;           // of one file: 64M, 1G, 512K or bytes; binary, as `head -c` takes it
+  std::string size;           // of one file: 64M, 1G, 512K or bytes; binary, as `head -c` takes it;
+                              // or several, "1G,2G,4G"
   std::filesystem::path log;  // replaced; grows by whole sections
   std::function<void(std::string_view section)> on_section;  // each section's text; may be empty
+  int repeats = 1;
 };
 
 // Throws Error: kUsage for a size that is none; kNoResource, naming the size that would fit, when

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "data/error.h"
+#include "data/system/duration.h"
 
 namespace mb {
 namespace {
@@ -35,17 +36,9 @@ std::optional<Number> take_number(std::string_view& text) {
 
 double parse_seconds(std::string_view flag, std::string_view text) {
   constexpr std::string_view kExpected = "a time: write 60s, 2m or 500ms";
-  std::string_view rest = text;
-  const auto number = take_number<double>(rest);
-  double unit = 0;
-  for (const auto& [name, seconds] :
-       {std::pair{"", 1.0}, {"s", 1.0}, {"ms", 1e-3}, {"m", 60.0}, {"min", 60.0}, {"h", 3600.0}}) {
-    if (rest == name) unit = seconds;
-  }
-  if (!number || unit == 0 || !std::isfinite(*number) || *number <= 0) {
-    refuse(flag, text, kExpected);
-  }
-  return *number * unit;
+  const std::optional<double> seconds = parse_duration(text);
+  if (!seconds) refuse(flag, text, kExpected);
+  return *seconds;
 }
 
 std::vector<int> parse_threads(std::string_view flag, std::string_view text) {

@@ -100,7 +100,7 @@ void MeasuredCurves::take(const Point& point) {
       "dispatch_overhead", "smt_interference",  "prefill_scaling", "decode_scaling"};
   const Parameters& axes = point.parameters;
   const std::string operation = axes.text_or("operation", "");
-  if (!needed.contains(point.probe) || axes.has("placement")) return;
+  if (!needed.contains(point.probe) || axes.has("placement") || axes.has("cpu_node")) return;
   if (point.probe == "stream_bandwidth" && operation != "read") return;
   const Validity validity = point.verdict.validity;
   if (validity >= Validity::kInvalid || !(point.summary.median >= 0) || point.summary.count == 0) {
@@ -139,6 +139,8 @@ void MeasuredCurves::take(const Point& point) {
     attention.add("", static_cast<double>(axes.number_or("kv_bytes", 1)), threads, value, d.spread,
                   d.error);
   } else if (point.probe == "dispatch_overhead") {
+    // Oversubscription is shown, not modelled; a region over rows is not dispatch alone.
+    if (operation == "grain" || threads > machine.limits.effective_cpus) return;
     dispatch[operation + "/" + axes.text_or("sync", "spin")].add(
         {threads, value, d.spread, d.error});
   } else if (point.probe == "smt_interference") {

@@ -31,7 +31,7 @@ Points select(const Results& results, std::string_view probe, const PointFilter&
   Points chosen;
   for (const Point* point : results.of_probe(probe)) {
     if (usable(*point) && point->parameters.text_or("placement", "spread") == "spread" &&
-        filter(*point)) {
+        !point->parameters.has("cpu_node") && filter(*point)) {
       chosen.push_back(point);
     }
   }
@@ -146,7 +146,7 @@ void mark_caches(Chart& chart, const Machine& machine, const ModelCurve* curve) 
 }
 
 constexpr std::array<std::string_view, 5> kOperations{"read", "copy", "triad", "streaming_write",
-                                                      "write"};
+                                                      "write"};  // others stand in the document
 
 Chart bandwidth_threads(const Results& results, const Recommendation& recommendation) {
   Chart chart{.id = "bandwidth_threads",
@@ -159,7 +159,8 @@ Chart bandwidth_threads(const Results& results, const Recommendation& recommenda
               .marks = {}};
   const Points points = select(results, "stream_bandwidth", [](const Point& point) {
     return point.parameters.text_or("level", "") == "dram" &&
-           !point.parameters.has("working_set_bytes");
+           !point.parameters.has("working_set_bytes") &&
+           std::ranges::count(kOperations, point.parameters.text_or("operation", "")) > 0;
   });
   if (points.empty()) return chart;
   const DisplayUnit unit = unit_of(points);
@@ -412,7 +413,7 @@ Chart shared_memory(const Results& results) {
   for (const Point* point : points) {
     const std::string path = point->parameters.text_or("path", "");
     const std::string operation = words_of(point->parameters.text_or("operation", ""));
-    const std::string where = operation + (path == "mmap" ? ", mapped" : ", copied");
+    const std::string where = operation + ", " + (path == "read" ? "copied" : words_of(path));
     auto tick = std::find_if(chart.x.ticks.begin(), chart.x.ticks.end(),
                              [&where](const ChartTick& one) { return one.label == where; });
     if (tick == chart.x.ticks.end()) {

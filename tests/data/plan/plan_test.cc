@@ -134,6 +134,82 @@ TEST(Plan, PassiveOpenMpIsAProcessOfItsOwn) {
   EXPECT_EQ(steps, 2);
 }
 
+std::set<std::string> names_of(const Plan& plan, const std::string& probe) {
+  std::set<std::string> names;
+  for (const PlannedStep& step : plan.steps) {
+    if (step.probe != probe) continue;
+    for (const PlannedPoint& point : step.points) names.insert(point.parameters.name(probe));
+  }
+  return names;
+}
+
+TEST(Plan, NodeMatrixHasEveryPairWhenAskedFor) {
+  const Machine machine = make_machine(2, 1, 4, 1);
+  const Plan alone = make_plan(machine, {.budget_seconds = 300, .probes = {"stream_bandwidth"}});
+  const std::set<std::string> names = names_of(alone, "stream_bandwidth");
+  for (const char* pair : {"cpu_node:0/memory_node:0", "cpu_node:0/memory_node:1",
+                           "cpu_node:1/memory_node:0", "cpu_node:1/memory_node:1"}) {
+    EXPECT_TRUE(
+        names.contains(std::string("stream_bandwidth/read/dram/page:thp/") + pair + "/threads:4"))
+        << pair;
+  }
+  const Plan latency = make_plan(machine, {.budget_seconds = 300, .probes = {"cache_latency"}});
+  EXPECT_EQ(std::ranges::count_if(names_of(latency, "cache_latency"),
+                                  [](const std::string& name) {
+                                    return name.find("memory_node:") != std::string::npos;
+                                  }),
+            4);
+}
+
+TEST(Plan, OneDomainIsFilledCoreByCoreWhereThereAreSeveral) {
+  const PlanRequest alone{.budget_seconds = 300, .probes = {"stream_bandwidth"}};
+  const std::set<std::string> names =
+      names_of(make_plan(make_machine(1, 2, 6, 2), alone), "stream_bandwidth");
+  for (const int threads : {1, 2, 4, 6}) {
+    EXPECT_TRUE(names.contains("stream_bandwidth/read/dram/page:thp/placement:l3_domain/threads:" +
+                               std::to_string(threads)))
+        << threads;
+  }
+  for (const std::string& name :
+       names_of(make_plan(make_machine(1, 1, 4, 1), alone), "stream_bandwidth")) {
+    EXPECT_EQ(name.find("placement:"), std::string::npos) << name;
+  }
+}
+
+TEST(Plan, WhatNoPredictionNeedsIsLeftOutOfTheDefault) {
+  const Machine machine = make_machine(2, 2, 4, 2);
+  const Plan plan = make_plan(machine, {});
+  for (const PlannedStep& step : plan.steps) {
+    for (const PlannedPoint& point : step.points) {
+      for (const char* axis : {"placement", "cpu_node", "rows"}) {
+        if (step.probe != "matmul_throughput") {
+          EXPECT_FALSE(point.parameters.has(axis)) << point.parameters.name(step.probe);
+        }
+      }
+      EXPECT_NE(point.parameters.text_or("sync", ""), "work_stealing");
+      EXPECT_NE(point.parameters.text_or("path", ""), "file_mmap");
+    }
+  }
+}
+
+TEST(Plan, HugetlbPagesAreMeasuredWhereTheyAreFree) {
+  Machine machine = make_machine(1, 1, 2, 1);
+  const PlanRequest alone{.budget_seconds = 300, .probes = {"stream_bandwidth"}};
+  EXPECT_THAT(make_plan(machine, alone).missing,
+              Contains(testing::Field(&Missing::what, "bandwidth on hugetlb_2m pages")));
+  machine.hugetlb_free_pages["2048kB"] = 64;  // four times 32 MiB
+  EXPECT_TRUE(names_of(make_plan(machine, alone), "stream_bandwidth")
+                  .contains("stream_bandwidth/read/dram/page:hugetlb_2m/threads:2"));
+}
+
+TEST(Plan, OnlyTheDispatchProbeAloneGoesPastTheBudget) {
+  const Machine machine = make_machine(1, 1, 2, 1);
+  const PlanRequest alone{.budget_seconds = 60, .probes = {"dispatch_overhead"}};
+  EXPECT_THAT(threads_of(make_plan(machine, alone), "dispatch_overhead"), ElementsAre(1, 2, 3, 4));
+  EXPECT_THAT(threads_of(make_plan(machine, {.budget_seconds = 600}), "dispatch_overhead"),
+              ElementsAre(1, 2));
+}
+
 TEST(Plan, TakesOnlyRequestedThreadsInsideTheBudget) {
   const Machine machine = make_machine(1, 1, 8, 1);
   const Plan plan = make_plan(machine, {.threads = {2, 4, 64}, .probes = {"dispatch_overhead"}});

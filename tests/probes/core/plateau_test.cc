@@ -8,8 +8,12 @@ namespace {
 constexpr std::int64_t kMiB = 1 << 20;
 
 TEST(Plateau, EndsBeforeTheFall) {
-  EXPECT_EQ(plateau_end({{kMiB, 75e9}, {2 * kMiB, 76e9}, {4 * kMiB, 74e9}, {8 * kMiB, 70e9},
-                         {12 * kMiB, 50e9}, {16 * kMiB, 30e9}}),
+  EXPECT_EQ(plateau_end({{kMiB, 75e9},
+                         {2 * kMiB, 76e9},
+                         {4 * kMiB, 74e9},
+                         {8 * kMiB, 70e9},
+                         {12 * kMiB, 50e9},
+                         {16 * kMiB, 30e9}}),
             8 * kMiB);
 }
 
@@ -18,9 +22,10 @@ TEST(Plateau, ReachesTheLastSizeWhereNothingFalls) {
 }
 
 TEST(Plateau, OneSlowSizeBetweenGoodOnesIsADisturbance) {
-  EXPECT_EQ(plateau_end({{kMiB, 75e9}, {2 * kMiB, 20e9}, {4 * kMiB, 74e9}, {8 * kMiB, 30e9},
-                         {16 * kMiB, 25e9}}),
-            4 * kMiB);
+  EXPECT_EQ(
+      plateau_end(
+          {{kMiB, 75e9}, {2 * kMiB, 20e9}, {4 * kMiB, 74e9}, {8 * kMiB, 30e9}, {16 * kMiB, 25e9}}),
+      4 * kMiB);
 }
 
 TEST(Plateau, ASlowFirstSizeDoesNotLowerIt) {

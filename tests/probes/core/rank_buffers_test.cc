@@ -42,6 +42,9 @@ class AccountingKit final : public Kit {
   PinnedTeam& team(const std::vector<int>&, Sync) override {
     throw std::logic_error("not asked for here");
   }
+  PinnedTeam& team_of_node(const Parameters& parameters, const char*) override {
+    return team(parameters);
+  }
   void require_memory(std::int64_t bytes) override {
     if (bytes > budget_bytes_) throw Error(ErrorCode::kNoResource, "too much");
     asked_bytes = bytes;

@@ -74,6 +74,53 @@ TEST_F(ShmLog, WritesThePublishedSectionsInTheirOrder) {
   EXPECT_EQ(times, 3 * 15);
 }
 
+TEST_F(ShmLog, SeveralSizesAndRepeatsFollowOneAnotherWithTheirSpread) {
+  run_shm_log({"4K,8K", log_, {}, 3});
+  const std::string log = read_file(log_);
+  int sections = 0, spreads = 0;
+  std::istringstream lines(log);
+  for (std::string line; std::getline(lines, line);) {
+    sections += std::regex_match(line, std::regex("Measure time [a-z ]+, [1248] threads?")) ? 1 : 0;
+    spreads +=
+        std::regex_match(
+            line,
+            std::regex("(write|read)[a-z ]+, [1248] threads?: median [0-9.]+, from [0-9.]+ to "
+                       "[0-9.]+"))
+            ? 1
+            : 0;
+  }
+  EXPECT_EQ(sections, 2 * 3 * 15);
+  EXPECT_EQ(spreads, 2 * 15);
+  EXPECT_THAT(log, testing::HasSubstr("\nSize 8K, repeat 2 of 3\n"));
+  EXPECT_LT(log.find("Size 4K, repeat 3 of 3"), log.find("Size 8K, repeat 1 of 3"));
+}
+
+TEST_F(ShmLog, OneSizeThatDoesNotFitRefusesAllBeforeTheFirstByte) {
+  const std::string message = message_of(
+      [&] {
+        run_shm_log({"4K,64M", log_, {}}, std::int64_t{1} << 20);
+      },
+      ErrorCode::kNoResource);
+  EXPECT_THAT(message, testing::HasSubstr("64M"));
+  EXPECT_FALSE(std::filesystem::exists(log_));
+  message_of([&] { run_shm_log({"4K,", log_, {}}); }, ErrorCode::kUsage);
+}
+
+TEST_F(ShmLog, RunsSideBySideDoNotCollide) {
+  const auto second = folder_.path() / "second.log";
+  std::thread other([&] { run_shm_log({"64K", second, {}, 2}); });
+  run_shm_log({"64K", log_, {}, 2});
+  other.join();
+  const auto sections = [](const std::filesystem::path& log) {
+    const std::string text = read_file(log);
+    int count = 0;
+    for (std::size_t at = 0; (at = text.find("real\t", at)) != std::string::npos; ++at) ++count;
+    return count;
+  };
+  EXPECT_EQ(sections(log_), 2 * 15);
+  EXPECT_EQ(sections(second), 2 * 15);
+}
+
 TEST_F(ShmLog, LaysASectionOutLikeAPublishedLog) {
   std::vector<std::string> sections;
   run_shm_log({"4K", log_, [&](std::string_view text) { sections.emplace_back(text); }});

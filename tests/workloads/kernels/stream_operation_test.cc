@@ -9,9 +9,9 @@
 namespace mb {
 namespace {
 
-constexpr StreamOperation kAll[] = {StreamOperation::kRead,  StreamOperation::kWrite,
-                                    StreamOperation::kCopy,  StreamOperation::kScale,
-                                    StreamOperation::kAdd,   StreamOperation::kTriad};
+constexpr StreamOperation kAll[] = {StreamOperation::kRead, StreamOperation::kWrite,
+                                    StreamOperation::kCopy, StreamOperation::kScale,
+                                    StreamOperation::kAdd,  StreamOperation::kTriad};
 
 struct Arrays {
   explicit Arrays(StreamOperation operation, std::size_t pitch, std::size_t count)
