@@ -5,7 +5,8 @@
 //   region    run() and return with an empty body: fork and join, what an engine pays that opens a
 //             parallel region per operation; also by creating and joining std::threads
 //             (sync thread_create, not pinned, as programs do) and by a work-stealing pool's split
-//             into one leaf a thread (sync work_stealing)
+//             into one leaf a thread (sync work_stealing), each leaf staying until all have begun,
+//             or the first worker would do all of them before anybody had stolen one
 //   grain     one region over `rows` small pieces of work dealt in turn, each adding to an output
 //   of
 //             its own; outputs adjacent (eight to a line, so that threads write to one line) or
@@ -21,6 +22,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cctype>
 #include <chrono>
 #include <cstdlib>
@@ -171,8 +173,17 @@ class StealCase final : public TeamlessCase {
 
  private:
   void region() override {
-    pool_.for_each(parts(), [this](int part) { pass(static_cast<std::size_t>(part)); });
+    begun_.store(0);
+    pool_.for_each(parts(), [this](int part) {
+      pass(static_cast<std::size_t>(part));
+      begun_.fetch_add(1);
+      for (int look = 0; begun_.load() < parts(); ++look) {
+        constexpr int kLooksBeforeYield = 1000;  // the one who is waited for may need this CPU
+        if (look > kLooksBeforeYield) std::this_thread::yield();
+      }
+    });
   }
+  std::atomic<int> begun_{0};
   WorkStealingPool pool_;
 };
 

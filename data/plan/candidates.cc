@@ -360,7 +360,9 @@ ProbePlan dispatch_overhead(const CandidateContext& context, bool passive) {
     }
   }
   const int budget = context.threads.back();
-  if (context.alone && budget == context.machine.limits.effective_cpus) {
+  const bool oversubscribes =
+      context.alone && budget == context.machine.limits.effective_cpus;
+  if (oversubscribes) {
     // Oversubscription, the commonest disaster in containers: one thread too many, and twice.
     for (const char* sync : kinds) {
       for (const int threads : {budget + 1, 2 * budget}) add("barrier", sync, threads, 9);
@@ -371,7 +373,7 @@ ProbePlan dispatch_overhead(const CandidateContext& context, bool passive) {
     for (const int threads : context.threads) {
       if (threads > 1) add("region", sync, threads, 10);
     }
-    if (context.alone && budget > 1) add("region", sync, 2 * budget, 9);
+    if (oversubscribes) add("region", sync, 2 * budget, 9);
   }
   if (budget > 1) {
     add_grain(context, "spin", out);

@@ -156,10 +156,10 @@ void WorkStealingPool::serve(std::size_t me) {
     } else {
       // Announced before the last look: a push after it finds a sleeper and changes `news`.
       sleepers_.fetch_add(1);
-      Job* job = steal(me);
-      if (job == nullptr && !stopping_.load()) futex_wait(news_, seen, kMostSleepSeconds);
+      Job* late = steal(me);
+      if (late == nullptr && !stopping_.load()) futex_wait(news_, seen, kMostSleepSeconds);
       sleepers_.fetch_sub(1);
-      if (job != nullptr) execute(me, *job);
+      if (late != nullptr) execute(me, *late);
       look = 0;
     }
   }
