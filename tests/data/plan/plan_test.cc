@@ -2,8 +2,13 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <set>
 
+#include "data/documents/results.h"
 #include "data/error.h"
 #include "tests/data/plan/machines.h"
 
@@ -64,6 +69,27 @@ TEST(Plan, StaysWithinTheBudgetOnEveryMachine) {
       EXPECT_FALSE(plan.steps.empty());
     }
   }
+}
+
+// The large machines of data/topologies, by the plan's own seconds: nothing is waited for.
+TEST(Plan, TheDefaultBudgetHoldsOnEveryFixtureMachine) {
+  int machines = 0;
+  const std::filesystem::path folder = std::filesystem::path(SOURCE_DIR) / "data/topologies";
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.ends_with(".machine.json")) continue;
+    std::ifstream file(entry.path());
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    const Machine machine = machine_from_json_text(text, name);
+    EXPECT_LE(make_plan(machine, {}).seconds(), 60) << name;
+    // Alone, with all its axes, a probe keeps to its budget too.
+    for (const std::string& probe : planned_probes()) {
+      EXPECT_LE(make_plan(machine, {.budget_seconds = 10, .probes = {probe}}).seconds(), 10)
+          << name << " " << probe;
+    }
+    ++machines;
+  }
+  EXPECT_GE(machines, 7);
 }
 
 TEST(Plan, KeepsTheEndsOfTheThreadSweepWhenTimeIsShort) {
