@@ -22,6 +22,14 @@ namespace {
 using PointFilter = std::function<bool(const Point&)>;
 using Points = std::vector<const Point*>;
 
+Chart empty_chart(std::string_view id, std::string_view title, std::string_view answers) {
+  Chart chart;
+  chart.id = id;
+  chart.title = title;
+  chart.answers = answers;
+  return chart;
+}
+
 bool usable(const Point& point) {
   return point.verdict.validity != Validity::kUnavailable && point.summary.count > 0 &&
          std::isfinite(point.summary.median);
@@ -149,14 +157,8 @@ constexpr std::array<std::string_view, 5> kOperations{"read", "copy", "triad", "
                                                       "write"};  // others stand in the document
 
 Chart bandwidth_threads(const Results& results, const Recommendation& recommendation) {
-  Chart chart{.id = "bandwidth_threads",
-              .model = {},
-              .title = "Memory bandwidth by threads",
-              .answers = "How many threads it takes to use all of the memory's bandwidth.",
-              .x = {},
-              .y = {},
-              .series = {},
-              .marks = {}};
+  Chart chart = empty_chart("bandwidth_threads", "Memory bandwidth by threads",
+                            "How many threads it takes to use all of the memory's bandwidth.");
   const Points points = select(results, "stream_bandwidth", [](const Point& point) {
     return point.parameters.text_or("level", "") == "dram" &&
            !point.parameters.has("working_set_bytes") &&
@@ -204,14 +206,8 @@ Chart bandwidth_threads(const Results& results, const Recommendation& recommenda
 }
 
 Chart working_set(const Results& results, const Recommendation& recommendation) {
-  Chart chart{.id = "working_set",
-              .model = {},
-              .title = "Read bandwidth by working set",
-              .answers = "Where each cache level ends, as this machine shows it.",
-              .x = {},
-              .y = {},
-              .series = {},
-              .marks = {}};
+  Chart chart = empty_chart("working_set", "Read bandwidth by working set",
+                            "Where each cache level ends, as this machine shows it.");
   const Points points = select(results, "stream_bandwidth", [](const Point& point) {
     return point.parameters.has("working_set_bytes") && !point.parameters.has("level");
   });
@@ -238,14 +234,8 @@ std::string page_label(const std::string& page) {
 }
 
 Chart latency(const Results& results, const Recommendation& recommendation) {
-  Chart chart{.id = "latency",
-              .model = {},
-              .title = "Load latency by working set",
-              .answers = "How long one load waits for each cache level and for the memory.",
-              .x = {},
-              .y = {},
-              .series = {},
-              .marks = {}};
+  Chart chart = empty_chart("latency", "Load latency by working set",
+                            "How long one load waits for each cache level and for the memory.");
   const Points points = select(results, "cache_latency", [](const Point& point) {
     return point.parameters.has("working_set_bytes");
   });
@@ -269,16 +259,9 @@ Chart latency(const Results& results, const Recommendation& recommendation) {
 }
 
 Chart loaded_latency(const Results& results) {
-  Chart chart{.id = "loaded_latency",
-              .model = {},
-              .title = "Load latency while others read",
-              .answers =
-                  "How much later a load from memory comes back as reading threads use its "
-                  "bandwidth.",
-              .x = {},
-              .y = {},
-              .series = {},
-              .marks = {}};
+  Chart chart = empty_chart(
+      "loaded_latency", "Load latency while others read",
+      "How much later a load from memory comes back as reading threads use its bandwidth.");
   const Points points = select(results, "loaded_latency", [](const Point& point) {
     return point.facts.contains("load_bytes_per_s");
   });
@@ -310,14 +293,8 @@ Chart loaded_latency(const Results& results) {
 }
 
 Chart attention(const Results& results, const Recommendation& recommendation) {
-  Chart chart{.id = "attention",
-              .model = {},
-              .title = "Attention by KV cache size",
-              .answers = "What one layer's attention costs as the conversation grows.",
-              .x = {},
-              .y = {},
-              .series = {},
-              .marks = {}};
+  Chart chart = empty_chart("attention", "Attention by KV cache size",
+                            "What one layer's attention costs as the conversation grows.");
   const Points points = select(results, "attention_kv", [](const Point& point) {
     return point.parameters.has("kv_bytes") && point.parameters.has("positions");
   });
@@ -360,14 +337,8 @@ Chart attention(const Results& results, const Recommendation& recommendation) {
 }
 
 Chart dispatch(const Results& results) {
-  Chart chart{.id = "dispatch",
-              .model = {},
-              .title = "Cost of one barrier by threads",
-              .answers = "What every parallel operation pays before any work is done.",
-              .x = {},
-              .y = {},
-              .series = {},
-              .marks = {}};
+  Chart chart = empty_chart("dispatch", "Cost of one barrier by threads",
+                            "What every parallel operation pays before any work is done.");
   const Points points = select(results, "dispatch_overhead", [](const Point& point) {
     return point.parameters.text_or("operation", "") == "barrier" && point.summary.median > 0 &&
            threads_of(point) > 1;  // one thread waits for nobody
@@ -399,14 +370,9 @@ Chart dispatch(const Results& results) {
 }
 
 Chart shared_memory(const Results& results) {
-  Chart chart{.id = "shm",
-              .model = {},
-              .title = "Shared memory (/dev/shm)",
-              .answers = "How fast data moves through /dev/shm, copied by the kernel or mapped.",
-              .x = {},
-              .y = {},
-              .series = {},
-              .marks = {}};
+  Chart chart =
+      empty_chart("shm", "Shared memory (/dev/shm)",
+                  "How fast data moves through /dev/shm, copied by the kernel or mapped.");
   const Points points = select(results, "shm_bandwidth", [](const Point&) { return true; });
   if (points.empty()) return chart;
   const DisplayUnit unit = unit_of(points);
