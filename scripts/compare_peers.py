@@ -213,12 +213,21 @@ def all_cases(threads_list):
     return cases
 
 
+def parameters_of(case):
+    """The point itself; a cache level with the size that our first round found there."""
+    if case.bytes is None or case.level in (None, "dram"):
+        return case.parameters
+    fixed = {**case.parameters, "working_set_bytes": case.bytes // case.threads}
+    del fixed["level"]
+    return fixed
+
+
 def ours(case, options):
     """Bytes a second of our probe, or None with the reason on stderr."""
     with tempfile.TemporaryDirectory() as folder:
         plan, out = pathlib.Path(folder, "plan.json"), pathlib.Path(folder, "out.json")
         plan.write_text(json.dumps({"probe": case.probe, "environment": {}, "points": [
-            {"parameters": case.parameters, "seconds": options.seconds}]}))
+            {"parameters": parameters_of(case), "seconds": options.seconds}]}))
         done = subprocess.run([str(options.build / "bin" / case.probe), "--plan", str(plan), "--out", str(out)],
                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
         if done.returncode != 0:

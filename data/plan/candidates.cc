@@ -360,8 +360,7 @@ ProbePlan dispatch_overhead(const CandidateContext& context, bool passive) {
     }
   }
   const int budget = context.threads.back();
-  const bool oversubscribes =
-      context.alone && budget == context.machine.limits.effective_cpus;
+  const bool oversubscribes = context.alone && budget == context.machine.limits.effective_cpus;
   if (oversubscribes) {
     // Oversubscription, the commonest disaster in containers: one thread too many, and twice.
     for (const char* sync : kinds) {

@@ -1,6 +1,7 @@
-// A work-stealing fork-join pool, as Rayon and TBB have: a range is split in halves, one half is put
-// on the worker's own deque and may be stolen there by a worker that has nothing, the other is gone
-// into; then the first is taken back or, when it was stolen, waited for while stealing elsewhere.
+// A work-stealing fork-join pool, as Rayon and TBB have: a range is split in halves, one half is
+// put on the worker's own deque and may be stolen there by a worker that has nothing, the other is
+// gone into; then the first is taken back or, when it was stolen, waited for while stealing
+// elsewhere.
 //
 // Not a team: leaves have no rank and there is no barrier, which is how engines in Rust divide an
 // operation. Rank 0 is the calling thread. Idle workers look for work for a while, then sleep on a
