@@ -208,7 +208,7 @@ def all_cases(threads_list):
                                    "threads": threads}))
         for path in ("read", "mmap"):
             cases.append(Case(f"shm/{path}/threads:{threads}", "shm_bandwidth", False,
-                              {"operation": "read", "path": path, "total_bytes": 256 * MIB,
+                              {"operation": "read", "path": path, "total_bytes": 128 * MIB,
                                "threads": threads}))
     return cases
 

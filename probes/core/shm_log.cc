@@ -18,6 +18,7 @@
 #include "data/error.h"
 #include "data/system/child.h"
 #include "data/system/files.h"
+#include "probes/core/arena.h"
 #include "probes/core/limits.h"
 #include "probes/core/shm_buffer.h"
 
@@ -53,7 +54,10 @@ double seconds_of(const timeval& time) {
 class Worker {
  public:
   void run(const ShmBuffer& file, Work work) {
-    std::vector<char> block(std::min(kBlockBytes, std::max<std::size_t>(file.size(), 1)));
+    // At a page, as cat's: 16 bytes past one, where malloc's large blocks start, some CPUs copy at a
+    // fourth of the rate.
+    const Buffer block(std::min(kBlockBytes, std::max<std::size_t>(file.size(), 1)),
+                       PageKind::k4KiB);
     bool good = work != Work::kWrite || file.drop_pages(0, file.size());
     for (std::size_t at = 0; good && at < file.size() && !interrupt_requested();
          at += block.size()) {
