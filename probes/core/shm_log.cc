@@ -54,8 +54,8 @@ double seconds_of(const timeval& time) {
 class Worker {
  public:
   void run(const ShmBuffer& file, Work work) {
-    // At a page, as cat's: 16 bytes past one, where malloc's large blocks start, some CPUs copy at a
-    // fourth of the rate.
+    // At a page, as cat's: 16 bytes past one, where malloc's large blocks start, some CPUs copy at
+    // a fourth of the rate.
     const Buffer block(std::min(kBlockBytes, std::max<std::size_t>(file.size(), 1)),
                        PageKind::k4KiB);
     bool good = work != Work::kWrite || file.drop_pages(0, file.size());

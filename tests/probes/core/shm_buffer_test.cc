@@ -64,6 +64,34 @@ TEST(ShmBuffer, DroppedPagesAreNewAgain) {
   EXPECT_EQ(buffer.map()[kMiB], std::byte{7});
 }
 
+TEST(ShmBuffer, PrivateMemoryBehavesAsAFileDoes) {
+  ShmBuffer buffer = ShmBuffer::anonymous(2 * kMiB);
+  std::fill_n(buffer.map(), buffer.size(), std::byte{7});
+  std::vector<char> block(kMiB, 'a'), read(kMiB);
+  ASSERT_TRUE(buffer.write_at(kMiB, block.data(), block.size()));
+  ASSERT_TRUE(buffer.read_at(kMiB, read.data(), read.size()));
+  EXPECT_EQ(read, block);
+  ASSERT_TRUE(buffer.drop_pages(0, kMiB) && buffer.reserve(0, kMiB));
+  EXPECT_EQ(buffer.map()[0], std::byte{0});
+  EXPECT_EQ(buffer.map()[kMiB], std::byte{'a'});
+}
+
+TEST(ShmBuffer, AnOrdinaryFolderIsNotInMemory) {
+  std::string folder;
+  try {
+    folder = ordinary_folder();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kNotAvailable);
+    GTEST_SKIP() << "every writable folder here is in memory";
+  }
+  EXPECT_NE(folder, "/dev/shm");
+  ShmBuffer buffer(kMiB, folder);
+  buffer.map()[kMiB - 1] = std::byte{3};
+  char last = 0;
+  ASSERT_TRUE(buffer.read_at(kMiB - 1, &last, 1));
+  EXPECT_EQ(last, 3);
+}
+
 TEST(ShmBuffer, HasNoNameInDevShm) {
   const auto before = names_in_shm();
   ShmBuffer buffer(kMiB);
