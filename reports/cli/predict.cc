@@ -53,6 +53,10 @@ std::string shares(const Prediction& prediction) {
   std::string text;
   for (const auto& [share, term] : parts) {
     text += fmt::format("{}{} {:.0f} %", text.empty() ? "" : ", ", words_of(term), 100 * share);
+    // What an engine's regions or barriers come to, in the unit that people compare.
+    if (term == "dispatch" && prediction.ms_per_token) {
+      text += fmt::format(" ({} ms a token)", format_number(share * *prediction.ms_per_token));
+    }
   }
   return text;
 }
