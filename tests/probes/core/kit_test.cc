@@ -34,7 +34,8 @@ TEST(ProbeKit, ATeamOfANodeRunsOnItsCpus) {
   const Machine machine = two_nodes();
   ProbeKit kit(machine);
   const Parameters point{{"cpu_node", 1}, {"memory_node", 1}, {"threads", 2}};
-  EXPECT_EQ(kit.team_of_node(point, "cpu_node").pus(), std::vector<int>(2, machine.pus[1].os_index));
+  EXPECT_EQ(kit.team_of_node(point, "cpu_node").pus(),
+            std::vector<int>(2, machine.pus[1].os_index));
 }
 
 TEST(ProbeKit, ANodeWithoutAUsableCpuIsNotAvailable) {
