@@ -1,5 +1,7 @@
 // Wall-free time: a monotonic clock behind a seam, so that tests advance time by hand.
 #pragma once
+#include <sys/time.h>
+
 #include <string>
 
 namespace mb {
@@ -13,6 +15,7 @@ class Clock {
 
 Clock& monotonic_clock();           // CLOCK_MONOTONIC; thread-safe
 double clock_resolution_seconds();  // smallest step seen between two readings; measured once
-std::string utc_now();              // "2026-01-31T12:00:00Z", for documents only
+double seconds_of(const timeval& time);
+std::string utc_now();  // "2026-01-31T12:00:00Z", for documents only
 
 }  // namespace mb

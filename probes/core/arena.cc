@@ -14,12 +14,12 @@
 #include <utility>
 
 #include "data/error.h"
+#include "probes/core/sizes.h"
 #include "probes/core/smaps.h"
 
 namespace mb {
 namespace {
 
-constexpr std::size_t kMiB = std::size_t{1} << 20;
 constexpr std::size_t kAlignment =
     2 * kMiB;                       // of a transparent huge page on x86 and 4 KiB-page Arm
 constexpr double kMostPages = 0.9;  // the share that names a buffer's page kind

@@ -16,11 +16,10 @@
 #include <utility>
 
 #include "data/error.h"
+#include "probes/core/sizes.h"
 
 namespace mb {
 namespace {
-
-constexpr double kMiB = 1 << 20;
 
 [[noreturn]] void throw_too_small(const std::string& folder, std::size_t bytes) {
   throw Error(

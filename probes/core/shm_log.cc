@@ -17,10 +17,12 @@
 
 #include "data/error.h"
 #include "data/system/child.h"
+#include "data/system/clock.h"
 #include "data/system/files.h"
 #include "probes/core/arena.h"
 #include "probes/core/limits.h"
 #include "probes/core/shm_buffer.h"
+#include "probes/core/sizes.h"
 
 namespace mb {
 namespace {
@@ -28,7 +30,6 @@ namespace {
 constexpr std::size_t kFiles = 8;
 // What `cat` of coreutils reads at once.
 constexpr std::size_t kBlockBytes = 128 * 1024;
-constexpr std::int64_t kKiB = 1024, kMiB = 1024 * kKiB;
 // Of the memory budget; beyond it a neighbour's growth ends in an out-of-memory kill.
 constexpr double kMemoryShare = 0.8;
 
@@ -45,10 +46,6 @@ constexpr std::size_t kWorkers[] = {1, 1, 2, 4, 8};  // the serial one twice, as
 struct Usage {
   double real = 0, user = 0, system = 0;
 };
-
-double seconds_of(const timeval& time) {
-  return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
-}
 
 // One worker: one file (or the first once more), block by block through its own buffer.
 class Worker {

@@ -8,13 +8,10 @@
 #include <chrono>
 
 #include "data/error.h"
+#include "data/system/clock.h"
 
 namespace mb {
 namespace {
-
-double seconds_of(const timeval& time) {
-  return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
-}
 
 TeamUsage usage_of_this_thread(long migrations) {
   rusage kernel{};

@@ -9,14 +9,13 @@
 #include <utility>
 
 #include "data/error.h"
+#include "probes/core/sizes.h"
 #include "probes/core/smaps.h"
 
 namespace mb {
 namespace {
 
 using testing::HasSubstr;
-
-constexpr std::size_t kMiB = std::size_t{1} << 20;
 
 TEST(PageKind, WordsGoThereAndBack) {
   for (const char* word : {"4k", "thp", "hugetlb_2m", "hugetlb_1g"}) {

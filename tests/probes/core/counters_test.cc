@@ -5,6 +5,7 @@
 
 #include "data/system/files.h"
 #include "probes/core/pin_thread.h"
+#include "tests/probes/core/fake_host.h"
 
 namespace mb {
 namespace {
@@ -14,19 +15,6 @@ using testing::HasSubstr;
 CounterTrial trial(long long counted, long long expected = 10'000'000) {
   return {.built_in = true, .error = "", .counted = counted, .expected = expected};
 }
-
-class FakeHost {
- public:
-  void put(const std::string& path, const std::string& text) {
-    const std::filesystem::path file = folder_.path() / path.substr(1);
-    std::filesystem::create_directories(file.parent_path());
-    write_file_atomically(file, text);
-  }
-  HostFiles files() const { return HostFiles(folder_.path()); }
-
- private:
-  TemporaryFolder folder_;
-};
 
 TEST(Counters, CountWhenAKnownLoopReadsBackWithinOnePercent) {
   EXPECT_TRUE(trial(10'000'000).counts());

@@ -11,6 +11,7 @@
 
 #include "probes/core/cgroups.h"
 #include "probes/core/host_text.h"
+#include "probes/core/sizes.h"
 
 namespace mb {
 namespace {
@@ -18,7 +19,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-constexpr std::int64_t kMiB = std::int64_t{1} << 20;
 constexpr std::int64_t kAvailable = 6144 * kMiB;
 
 std::filesystem::path cgroups_folder() {

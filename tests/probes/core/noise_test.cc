@@ -7,21 +7,10 @@
 
 #include <cmath>
 
+#include "tests/probes/core/fake_host.h"
+
 namespace mb {
 namespace {
-
-class FakeHost {
- public:
-  void put(const std::string& path, const std::string& text) {
-    const std::filesystem::path file = folder_.path() / path.substr(1);
-    std::filesystem::create_directories(file.parent_path());
-    write_file_atomically(file, text);
-  }
-  HostFiles files() const { return HostFiles(folder_.path()); }
-
- private:
-  TemporaryFolder folder_;
-};
 
 // Long enough for every rate limit to be many ticks and events.
 constexpr NoiseScope kScope{.cpus = 2, .threads = 2};

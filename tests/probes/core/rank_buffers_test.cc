@@ -7,11 +7,10 @@
 #include <cstring>
 
 #include "data/error.h"
+#include "probes/core/sizes.h"
 
 namespace mb {
 namespace {
-
-constexpr std::size_t kMiB = std::size_t{1} << 20;
 
 // Ranks one after another on the caller's CPU; PU numbers are whatever the test says.
 class SerialPinnedTeam final : public PinnedTeam {

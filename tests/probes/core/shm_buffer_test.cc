@@ -17,11 +17,10 @@
 #include <vector>
 
 #include "data/error.h"
+#include "probes/core/sizes.h"
 
 namespace mb {
 namespace {
-
-constexpr std::size_t kMiB = std::size_t{1} << 20;
 
 std::set<std::string> names_in_shm() {
   std::set<std::string> names;

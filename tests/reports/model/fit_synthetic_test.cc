@@ -18,7 +18,7 @@ int machines_wanted() {
   return text != nullptr ? std::atoi(text) : 50;
 }
 
-double figure(const SeriesFit& fit, const std::string& name) {
+double parameter(const SeriesFit& fit, const std::string& name) {
   for (const FitParameter& parameter : fit.parameters) {
     if (parameter.name == name) return parameter.value;
   }
@@ -69,7 +69,7 @@ Tally run_machines(double noise) {
     const Shares shares = largest_shares(laws);
     const auto add = [&](std::vector<double>& errors, double share, const char* name,
                          double truth) {
-      if (share >= 0.3) errors.push_back(std::abs(std::log(figure(fit, name) / truth)));
+      if (share >= 0.3) errors.push_back(std::abs(std::log(parameter(fit, name) / truth)));
     };
     add(tally.work, shares.work, "work_seconds_per_token", laws.work);
     add(tally.ceiling, shares.ceiling, "ceiling_seconds_per_token", laws.ceiling);

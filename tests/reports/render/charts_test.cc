@@ -10,6 +10,8 @@
 namespace mb {
 namespace {
 
+using fixture::kQwen;
+
 using testing::Contains;
 using testing::DoubleNear;
 using testing::Field;
@@ -28,8 +30,6 @@ const ChartSeries* find_series(const Chart& chart, const std::string& label) {
   }
   return nullptr;
 }
-
-const std::string kQwen = "qwen3-4b:q4_0";
 
 TEST(Charts, EveryKindIsThereWhenItsPointsAre) {
   const fixture::Documents d = fixture::smt_machine();

@@ -9,9 +9,9 @@
 namespace mb {
 namespace {
 
-using testing::HasSubstr;
+using fixture::kQwen;
 
-const std::string kQwen = "qwen3-4b:q4_0";
+using testing::HasSubstr;
 
 ErrorCode code_of(const Recommendation& recommendation, const std::string& model,
                   const std::string& format, std::string* message = nullptr) {

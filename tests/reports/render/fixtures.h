@@ -318,6 +318,8 @@ inline ModelAdvice model_advice(const Size& size, const Model& model) {
   return advice;
 }
 
+inline const std::string kQwen = "qwen3-4b:q4_0";  // a model that the documents hold
+
 inline Documents documents(const Size& size) {
   Documents d;
   Results& results = d.results;
