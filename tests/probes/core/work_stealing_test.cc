@@ -17,7 +17,7 @@ namespace mb {
 namespace {
 
 std::vector<int> some_pus(std::size_t count) {
-  const PuMask mask = CallerMask::original();
+  const PuMask mask = PuMask::of_this_thread();
   std::vector<int> allowed, pus;
   for (int pu = 0; pu < 1024; ++pu) {
     if (mask.has(pu)) allowed.push_back(pu);
