@@ -82,7 +82,8 @@ ModelAdvice advise_model(const AdviceContext& context, const ModelShape& shape,
     for (const auto& [threads, prediction] : *phase) advice.predictions.push_back(prediction);
   }
   advice.rules = judge_rules(context, prefill, decode, advice);
-  advice.engines = engine_settings(context, advice);
+  advice.engines =
+      engine_settings(context.results.machine, std::string(to_string(shape.type)), advice);
   return advice;
 }
 

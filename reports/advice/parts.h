@@ -1,5 +1,5 @@
 // The parts of the advice, one file each: the choice of a count (choose.cc), how sure it is
-// (confidence.cc), rules of thumb judged (rules.cc), settings of engines (engine_settings.cc),
+// (confidence.cc), rules of thumb judged (rules.cc), settings of engines (engines/),
 // findings on the machine (findings.cc). advise.cc puts them together.
 #pragma once
 #include <map>
@@ -62,7 +62,9 @@ void judge_confidence(const AdviceContext& context, const Workload& work, const 
 
 std::vector<RuleJudgement> judge_rules(const AdviceContext& context, const ByThreads& prefill,
                                        const ByThreads& decode, const ModelAdvice& advice);
-std::vector<EngineSettings> engine_settings(const AdviceContext& context,
+// Every format's settings, in the order of its table (engines/engines.cc).
+// `quantisation` is the word for the layers' weight type (q4_0, bf16 ...).
+std::vector<EngineSettings> engine_settings(const Machine& machine, const std::string& quantisation,
                                             const ModelAdvice& advice);
 std::vector<Finding> find_findings(const AdviceContext& context);
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "data/error.h"
+#include "data/system/files.h"
 #include "reports/cli/command.h"
 #include "reports/cli/flags.h"
 #include "reports/cli/inputs.h"
@@ -22,6 +23,14 @@ int list_formats() {
     fmt::print("{:<16}{}\n", format.name, format.summary);
   }
   return 0;
+}
+
+void print_or_write(const Flags& flags, const std::string& text) {
+  if (const auto file = flags.get("out")) {
+    write_file_atomically(*file, text);
+  } else {
+    fmt::print("{}", text);
+  }
 }
 
 AdviceRequest advice_request(const Flags& flags) {
@@ -55,6 +64,7 @@ int run_recommend(const Arguments& arguments) {
       .value("format", "NAME", "one engine's settings; list names the formats");
   add_request_flags(flags);
   flags.value("tolerance", "SHARE", "loss accepted for fewer threads (default 2%)")
+      .value("out", "FILE", "write the text there, whole or not at all")
       .flag("json", "the recommendation document");
   if (!flags.parse(arguments)) return 0;
   const auto format = flags.get("format");
@@ -72,9 +82,11 @@ int run_recommend(const Arguments& arguments) {
   if (format) {
     require_trust(results,
                   recommendation);  // a file to paste must not come from distrusted numbers
-    fmt::print("{}", render_engine(recommendation, request.models.front(), *format));
+    const RenderedSettings made = render_engine(recommendation, request.models.front(), *format);
+    for (const std::string& note : made.notes) fmt::print(stderr, "{}\n", note);
+    print_or_write(flags, made.text);
   } else if (flags.has("json")) {
-    fmt::print("{}", to_json_text(recommendation));
+    print_or_write(flags, to_json_text(recommendation));
   } else {
     fmt::print("{}", render_terminal(results, recommendation, standard_output_style()));
   }

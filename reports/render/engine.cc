@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "data/error.h"
+#include "reports/advice/engines/engines.h"
 #include "reports/render/escape.h"
 #include "reports/render/format.h"
 #include "reports/render/render.h"
@@ -44,15 +45,39 @@ std::string as_json(const Recommendation& recommendation, const ModelAdvice& adv
   return to_json_text(one);
 }
 
+// Forms that are the advice itself and not an engine's; json is made from the whole document.
+struct AdviceFormat {
+  const char* name;
+  const char* summary;
+  std::string (*render)(const ModelAdvice& advice);
+};
+constexpr AdviceFormat kAdviceFormats[] = {
+    {"json", "the model's whole advice, as in recommendation.json", nullptr},
+    {"csv", "a line a phase: threads, CPUs, tokens/s with interval", advice_csv},
+    {"markdown", "the same as a table for a ticket or a README", advice_markdown},
+    {"prometheus", "metrics for node_exporter's textfile collector", advice_prometheus},
+};
+
+// Comments stand where the file allows them: after a script's first line, nowhere in JSON.
+RenderedSettings with_comments(const ModelAdvice& advice, const EngineSettings& settings) {
+  std::string text = settings_text(settings);
+  if (settings.file_name.ends_with(".json")) {
+    RenderedSettings made{std::move(text), {}};
+    for (const std::string& note : settings.notes) made.notes.push_back(clean_text(note));
+    return made;
+  }
+  std::string comments = header(advice);
+  for (const std::string& note : settings.notes) comments += comment(note);
+  const std::size_t first = text.starts_with("#!") ? text.find('\n') + 1 : 0;
+  return {text.insert(first, comments), {}};
+}
+
 }  // namespace
 
 std::string settings_text(const EngineSettings& settings) {
   std::string text;
-  // An env file takes KEY=value as it stands (docker, systemd); a shell must be told to export.
-  const bool env_file = settings.engine == "env";
   for (const auto& [key, value] : settings.env) {
-    text += env_file ? fmt::format("{}={}\n", key, clean_text(value))
-                     : fmt::format("export {}={}\n", key, shell_word(clean_text(value)));
+    text += fmt::format("export {}={}\n", key, shell_word(clean_text(value)));
   }
   if (!settings.argv.empty()) text += shell_line(settings.argv) + "\n";
   text += settings.file_content;
@@ -61,21 +86,17 @@ std::string settings_text(const EngineSettings& settings) {
 }
 
 const std::vector<EngineFormat>& engine_formats() {
-  static const std::vector<EngineFormat> formats{
-      {"json", "the model's whole advice, as in recommendation.json"},
-      {"env", "KEY=value lines for an env file (docker --env-file, systemd)"},
-      {"shell", "a shell fragment for any program: OpenMP counts and a CPU list"},
-      {"llama.cpp", "flags of llama-server and llama-cli, prefill and decode apart"},
-      {"ollama", "a Modelfile with num_thread (one count for both phases)"},
-      {"pytorch", "OMP_NUM_THREADS and MKL_NUM_THREADS, set before the first work"},
-      {"vllm", "VLLM_CPU_OMP_THREADS_BIND and its companions"},
-      {"rayon", "RAYON_NUM_THREADS for engines written in Rust"},
-  };
+  static const std::vector<EngineFormat> formats = [] {
+    std::vector<EngineFormat> made;
+    for (const AdviceFormat& format : kAdviceFormats) made.push_back({format.name, format.summary});
+    for (const EngineEntry& entry : engine_entries()) made.push_back({entry.name, entry.summary});
+    return made;
+  }();
   return formats;
 }
 
-std::string render_engine(const Recommendation& recommendation, const std::string& model,
-                          const std::string& format) {
+RenderedSettings render_engine(const Recommendation& recommendation, const std::string& model,
+                               const std::string& format) {
   const auto& formats = engine_formats();
   if (std::none_of(formats.begin(), formats.end(),
                    [&format](const EngineFormat& one) { return one.name == format; })) {
@@ -85,16 +106,16 @@ std::string render_engine(const Recommendation& recommendation, const std::strin
                                                clean_text(format), names));
   }
   const ModelAdvice& advice = find_model(recommendation, model);
-  if (format == "json") return as_json(recommendation, advice);
+  if (format == "json") return {as_json(recommendation, advice), {}};
   if (!advice.fits) {
     throw Error(ErrorCode::kNoResource,
                 fmt::format("{} does not fit this machine: {}", advice.title, advice.fits_reason));
   }
+  for (const AdviceFormat& table : kAdviceFormats) {
+    if (format == table.name) return {table.render(advice), {}};
+  }
   for (const EngineSettings& settings : advice.engines) {
-    if (settings.engine != format) continue;
-    std::string text = header(advice);
-    for (const std::string& note : settings.notes) text += comment(note);
-    return text + settings_text(settings);
+    if (settings.engine == format) return with_comments(advice, settings);
   }
   throw Error(ErrorCode::kNotAvailable,
               fmt::format("the recommendation for {} has no settings for '{}'; make it again with "

@@ -29,8 +29,12 @@ std::optional<Missing> render_png(const Results& results, const Recommendation& 
 
 // One engine's settings as text: `format` is json, env, llama.cpp, ollama, ... (engine_formats()).
 // Throws Error(kUsage) listing the formats.
-std::string render_engine(const Recommendation& recommendation, const std::string& model,
-                          const std::string& format);
+struct RenderedSettings {
+  std::string text;
+  std::vector<std::string> notes;  // what the text itself has no place for (JSON has no comments)
+};
+RenderedSettings render_engine(const Recommendation& recommendation, const std::string& model,
+                               const std::string& format);
 struct EngineFormat {
   std::string name, summary;
 };
