@@ -9,6 +9,7 @@
 
 #include "data/error.h"
 #include "reports/advice/parts.h"
+#include "workloads/shapes/weight_type.h"
 
 namespace mb {
 namespace {
