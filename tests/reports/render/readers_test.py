@@ -45,6 +45,8 @@ class Golden(unittest.TestCase):
 
     def test_a_quota_names_no_cpu(self):
         for path in sorted((FOLDER / "quota").iterdir()):
+            if path.name == "json":  # has fields of these names
+                continue
             text = "\n".join(lines(path.read_text()))
             for word in ("cpuset", "CPUAffinity", "physcpubind", "taskset -c", "--cpu-strict", "-Cr",
                          "GOMP_CPU_AFFINITY", "OMP_PLACES", "thread_affinities"):
@@ -59,7 +61,7 @@ class Readers(unittest.TestCase):
 
     @needs("jq")
     def test_jq_finds_the_counts(self):
-        self.assertEqual(run("jq", ".n_threads", text=read("masks", "llama-cpp-python")).stdout, "4\n")
+        self.assertEqual(run("jq", ".n_threads", text=read("masks", "llama-cpp-python")).stdout, "5\n")
         self.assertEqual(run("jq", ".options.num_thread", text=read("quota", "ollama-request")).stdout,
                          "2\n")
         self.assertEqual(run("jq", "-r", ".CPU.INFERENCE_NUM_THREADS",
