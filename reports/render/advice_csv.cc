@@ -24,12 +24,11 @@ std::string advice_csv(const ModelAdvice& advice) {
       "limited_by,confidence\n";
   for (const PhaseAdvice* phase : {&advice.prefill, &advice.decode}) {
     const Prediction& expected = phase->expected;
-    text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{}\n", cell(advice.model),
-                        cell(phase->phase), phase->threads,
-                        cell(phase->cpu_list ? format_cpu_list(*phase->cpu_list) : ""),
-                        expected.prompt_tokens, expected.context_tokens,
-                        expected.tokens_per_second, expected.low, expected.high,
-                        cell(expected.regime), cell(expected.limited_by), cell(phase->confidence));
+    text += fmt::format(
+        "{},{},{},{},{},{},{},{},{},{},{},{}\n", cell(advice.model), cell(phase->phase),
+        phase->threads, cell(phase->cpu_list ? format_cpu_list(*phase->cpu_list) : ""),
+        expected.prompt_tokens, expected.context_tokens, expected.tokens_per_second, expected.low,
+        expected.high, cell(expected.regime), cell(expected.limited_by), cell(phase->confidence));
   }
   return text;
 }

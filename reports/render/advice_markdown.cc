@@ -27,10 +27,9 @@ std::string advice_markdown(const ModelAdvice& advice) {
       cell(advice.title));
   for (const PhaseAdvice* phase : {&advice.prefill, &advice.decode}) {
     const Prediction& expected = phase->expected;
-    const std::string given =
-        phase == &advice.prefill
-            ? fmt::format("a prompt of {}", expected.prompt_tokens)
-            : fmt::format("with {} in the context", expected.context_tokens);
+    const std::string given = phase == &advice.prefill
+                                  ? fmt::format("a prompt of {}", expected.prompt_tokens)
+                                  : fmt::format("with {} in the context", expected.context_tokens);
     text += fmt::format("| {}, {} | {} | {} ({}) | {} | {} |\n", cell(phase->phase), given,
                         phase->threads, format_rate(expected.tokens_per_second),
                         format_rate_interval(expected.low, expected.high),

@@ -1,5 +1,6 @@
-// One model's advice as metrics for node_exporter's textfile collector: HELP and TYPE once a metric,
-// no time stamps, a new line at the end. The file must appear whole: recommend --out renames it.
+// One model's advice as metrics for node_exporter's textfile collector: HELP and TYPE once a
+// metric, no time stamps, a new line at the end. The file must appear whole: recommend --out
+// renames it.
 #include <fmt/format.h>
 
 #include "reports/render/escape.h"
@@ -41,8 +42,8 @@ std::string advice_prometheus(const ModelAdvice& advice) {
   for (const Metric& metric : kMetrics) {
     text += fmt::format("# HELP {0} {1}\n# TYPE {0} gauge\n", metric.name, metric.help);
     for (const PhaseAdvice* phase : {&advice.prefill, &advice.decode}) {
-      text += fmt::format("{}{{model=\"{}\",phase=\"{}\"}} {}\n", metric.name,
-                          label(advice.model), label(phase->phase), metric.value(*phase));
+      text += fmt::format("{}{{model=\"{}\",phase=\"{}\"}} {}\n", metric.name, label(advice.model),
+                          label(phase->phase), metric.value(*phase));
     }
   }
   return text;

@@ -1,9 +1,8 @@
 // The common variables, for an env file and for a shell.
 #include <fmt/format.h>
 
-#include "reports/advice/parts.h"
-
 #include "reports/advice/engines/engines.h"
+#include "reports/advice/parts.h"
 
 namespace mb {
 namespace {
@@ -29,7 +28,8 @@ EngineSettings shell_settings(const EngineInput& input) {
   made.notes = {kOneCount};
   if (const auto* cpus = input.pin(input.advice.compromise)) {
     made.argv = {"taskset", "-c", cpu_ranges(*cpus), "PROGRAM"};
-    made.notes.push_back("taskset is what affinity-aware programs obey; others only share its CPUs.");
+    made.notes.push_back(
+        "taskset is what affinity-aware programs obey; others only share its CPUs.");
   }
   return made;
 }

@@ -2,9 +2,8 @@
 // run's reference, the compose specification.
 #include <fmt/format.h>
 
-#include "reports/advice/parts.h"
-
 #include "reports/advice/engines/engines.h"
+#include "reports/advice/parts.h"
 
 namespace mb {
 namespace {

@@ -1,12 +1,12 @@
 // The table of formats, and what several of them share.
+#include "reports/advice/engines/engines.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <set>
 
 #include "reports/advice/parts.h"
-
-#include "reports/advice/engines/engines.h"
 
 namespace mb {
 
@@ -87,8 +87,7 @@ std::string cpu_ranges(const std::vector<int>& cpus) {
   return text;
 }
 
-std::vector<EngineSettings> engine_settings(const Machine& machine,
-                                            const std::string& quantisation,
+std::vector<EngineSettings> engine_settings(const Machine& machine, const std::string& quantisation,
                                             const ModelAdvice& advice) {
   const EngineInput input{machine, advice, quantisation};
   std::vector<EngineSettings> made;

@@ -26,8 +26,8 @@ struct EngineInput {
 };
 
 struct EngineEntry {
-  const char* name;     // as in --format
-  const char* summary;  // one sentence for --format list
+  const char* name;                                  // as in --format
+  const char* summary;                               // one sentence for --format list
   EngineSettings (*make)(const EngineInput& input);  // engine is set from `name` afterwards
 };
 

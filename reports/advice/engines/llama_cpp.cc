@@ -73,21 +73,24 @@ EngineSettings llama_bench_settings(const EngineInput& input) {
   std::string counts = std::to_string(prefill);
   if (decode != prefill) counts += fmt::format(",{}", decode);
   EngineSettings made{.title = "llama-bench"};
-  made.argv = {"llama-bench", "-m", "model.gguf", "-t", counts, "-p",  "512",
-               "-n",          "128", "-r",        "3",  "-o",   "json"};
-  made.notes = {"One count a row, for both phases: read pp at the count for prefill, tg at the one "
-                "for decode.",
-                "memory_benchmark sweep runs it for every count and fits the result."};
+  made.argv = {"llama-bench", "-m",  "model.gguf", "-t", counts, "-p",  "512",
+               "-n",          "128", "-r",         "3",  "-o",   "json"};
+  made.notes = {
+      "One count a row, for both phases: read pp at the count for prefill, tg at the one "
+      "for decode.",
+      "memory_benchmark sweep runs it for every count and fits the result."};
   return made;
 }
 
 EngineSettings llama_cpp_python_settings(const EngineInput& input) {
   EngineSettings made{.title = "llama-cpp-python (keyword arguments)"};
   made.file_name = "llama.json";
-  made.file_content = json_file({{"n_threads", std::to_string(input.advice.decode.threads)},
-                                 {"n_threads_batch", std::to_string(input.advice.prefill.threads)}});
-  made.notes = {"Left out, n_threads is half of all logical CPUs and n_threads_batch all of them; "
-                "-1 means all, which is not the same as leaving it out."};
+  made.file_content =
+      json_file({{"n_threads", std::to_string(input.advice.decode.threads)},
+                 {"n_threads_batch", std::to_string(input.advice.prefill.threads)}});
+  made.notes = {
+      "Left out, n_threads is half of all logical CPUs and n_threads_batch all of them; "
+      "-1 means all, which is not the same as leaving it out."};
   return made;
 }
 

@@ -7,15 +7,16 @@ namespace mb {
 namespace {
 
 const char* const kOneCount =
-    "num_thread is one count for both phases; 0 lets the runtime decide, which may not see a quota.";
+    "num_thread is one count for both phases; 0 lets the runtime decide, which may not see a "
+    "quota.";
 
 }  // namespace
 
 EngineSettings ollama_settings(const EngineInput& input) {
   EngineSettings made{.title = "ollama (Modelfile)"};
   made.file_name = "Modelfile";
-  made.file_content = fmt::format("FROM ./model.gguf\nPARAMETER num_thread {}\n",
-                                  input.advice.compromise.threads);
+  made.file_content =
+      fmt::format("FROM ./model.gguf\nPARAMETER num_thread {}\n", input.advice.compromise.threads);
   made.notes = {kOneCount, "The server has no environment variable for it."};
   return made;
 }

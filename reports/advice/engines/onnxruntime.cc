@@ -1,5 +1,6 @@
-// ONNX Runtime: a count turns its own pinning off; affinities are for all threads but the first, and
-// number processors from 1. Source: the header onnxruntime_c_api.h (SetGlobalIntraOpThreadAffinity).
+// ONNX Runtime: a count turns its own pinning off; affinities are for all threads but the first,
+// and number processors from 1. Source: the header onnxruntime_c_api.h
+// (SetGlobalIntraOpThreadAffinity).
 #include <fmt/format.h>
 
 #include "reports/advice/engines/engines.h"
@@ -20,12 +21,14 @@ EngineSettings onnxruntime_settings(const EngineInput& input) {
       list += fmt::format("{}{}", i > 1 ? ";" : "", (*cpus)[i] + 1);
     }
     members.emplace_back("session.intra_op_thread_affinities", "\"" + list + "\"");
-    made.notes.push_back("The list is for all threads but the calling one and counts from 1; it is "
-                         "a config entry (add_session_config_entry).");
+    made.notes.push_back(
+        "The list is for all threads but the calling one and counts from 1; it is "
+        "a config entry (add_session_config_entry).");
   }
   made.file_content = json_file(members);
-  made.notes.push_back("0 threads means the physical cores, pinned, which fails or slows under a "
-                       "cpuset; a given count is not pinned.");
+  made.notes.push_back(
+      "0 threads means the physical cores, pinned, which fails or slows under a "
+      "cpuset; a given count is not pinned.");
   return made;
 }
 

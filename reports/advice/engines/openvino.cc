@@ -1,5 +1,5 @@
-// OpenVINO counts logical processors and pins by itself. Source: its properties.hpp; the file has the
-// form that benchmark_app -load_config reads.
+// OpenVINO counts logical processors and pins by itself. Source: its properties.hpp; the file has
+// the form that benchmark_app -load_config reads.
 #include <fmt/format.h>
 
 #include "reports/advice/engines/engines.h"
@@ -16,10 +16,12 @@ EngineSettings openvino_settings(const EngineInput& input) {
   made.file_name = "config.json";
   if (input.quota() > 0) {
     members += ", \"ENABLE_CPU_PINNING\": \"NO\"";
-    made.notes.push_back("OpenVINO does not see a CPU quota; pinning is off, as a quota names no "
-                         "CPUs.");
+    made.notes.push_back(
+        "OpenVINO does not see a CPU quota; pinning is off, as a quota names no "
+        "CPUs.");
   } else {
-    made.notes.push_back("A given count turns pinning on: two processes then share the same cores.");
+    made.notes.push_back(
+        "A given count turns pinning on: two processes then share the same cores.");
   }
   if (input.machine.has_hybrid_cores()) {
     int fast = 0;

@@ -3,9 +3,8 @@
 
 #include <algorithm>
 
-#include "reports/advice/parts.h"
-
 #include "reports/advice/engines/engines.h"
+#include "reports/advice/parts.h"
 
 namespace mb {
 namespace {
@@ -45,8 +44,9 @@ EngineSettings taskset_settings(const EngineInput& input) {
     return made;
   }
   made.argv = {"taskset", "-c", cpu_ranges(*cpus), "PROGRAM"};
-  made.notes = {"Programs that do not look at their affinity still start a thread a CPU of the "
-                "machine: keep the counts."};
+  made.notes = {
+      "Programs that do not look at their affinity still start a thread a CPU of the "
+      "machine: keep the counts."};
   return made;
 }
 
@@ -55,7 +55,8 @@ EngineSettings slurm_settings(const EngineInput& input) {
   const bool one_a_core = cpus <= input.machine.usable_cores();
   EngineSettings made{.title = "Slurm"};
   made.file_name = "job.sh";
-  made.file_content = fmt::format("#!/bin/sh\n#SBATCH --ntasks=1\n#SBATCH --cpus-per-task={}\n", cpus);
+  made.file_content =
+      fmt::format("#!/bin/sh\n#SBATCH --ntasks=1\n#SBATCH --cpus-per-task={}\n", cpus);
   if (one_a_core) made.file_content += "#SBATCH --hint=nomultithread\n";
   for (const auto& [key, value] : common_environment(input.advice)) {
     made.file_content += fmt::format("export {}={}\n", key, value);

@@ -5,7 +5,6 @@
 #include <nlohmann/json.hpp>
 
 #include "embedded/embedded_support.h"
-
 #include "reports/advice/engines/engines.h"
 
 namespace mb {

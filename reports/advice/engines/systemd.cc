@@ -1,9 +1,8 @@
 // A drop-in for a service. Source: systemd.exec(5), systemd.resource-control(5).
 #include <fmt/format.h>
 
-#include "reports/advice/parts.h"
-
 #include "reports/advice/engines/engines.h"
+#include "reports/advice/parts.h"
 
 namespace mb {
 

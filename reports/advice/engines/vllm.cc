@@ -1,7 +1,6 @@
 // vLLM binds its OpenMP threads to the CPUs of a list. Source: its CPU installation page.
-#include "reports/advice/parts.h"
-
 #include "reports/advice/engines/engines.h"
+#include "reports/advice/parts.h"
 
 namespace mb {
 

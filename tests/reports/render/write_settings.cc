@@ -18,9 +18,8 @@ void write_all(const mb::fixture::Documents& documents, const std::filesystem::p
   mb::ModelAdvice& advice = recommendation.models.at(2);
   advice.engines = mb::engine_settings(documents.results.machine, "q4_0", advice);
   for (const mb::EngineFormat& format : mb::engine_formats()) {
-    mb::write_file_atomically(
-        folder / format.name,
-        mb::render_engine(recommendation, advice.model, format.name).text);
+    mb::write_file_atomically(folder / format.name,
+                              mb::render_engine(recommendation, advice.model, format.name).text);
   }
 }
 
