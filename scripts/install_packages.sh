@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs the Debian or Ubuntu packages that are missing; silent and quick when none is.
 #   scripts/install_packages.sh          what building and running needs
-#   scripts/install_packages.sh --tests  what the tests need besides
+#   scripts/install_packages.sh --tests  what the tests need besides; where Node 20 or later and npm
+#                                        are, also the engine that one test sweeps (85 MB, once)
 set -euo pipefail
 
 packages=(
@@ -13,6 +14,30 @@ packages=(
 if [[ "${1:-}" == --tests ]]; then
   packages+=(libgtest-dev libgmock-dev python3 python3-jsonschema clang-format git)
 fi
+
+# npm's node-llama-cpp is a prebuilt llama.cpp. It goes outside the repository, with the one binary
+# that this machine needs; without Node or a registry the test that wants it says that it is skipped.
+install_engine() {
+  local folder="${HOME:-/root}/.cache/memory_benchmark/engines" version=3.22.1 major machine
+  [[ -n "${NODE_LLAMA_CPP:-}" || -d "$folder/node_modules/node-llama-cpp" ]] && return
+  command -v node >/dev/null && command -v npm >/dev/null || return 0
+  major="$(node --version)"
+  major="${major#v}"
+  ((${major%%.*} >= 20)) || return 0
+  case "$(uname -m)" in
+    x86_64) machine=linux-x64 ;;
+    aarch64) machine=linux-arm64 ;;
+    *) return 0 ;;
+  esac
+  echo "Installing node-llama-cpp $version into $folder" >&2
+  mkdir -p "$folder"
+  timeout 120 npm install --prefix "$folder" --no-audit --no-fund --ignore-scripts --omit=optional \
+    --loglevel=error "node-llama-cpp@$version" "@node-llama-cpp/$machine@$version" >&2 || {
+    rm -rf "$folder"
+    echo "install_packages: node-llama-cpp cannot be had; its test will be skipped" >&2
+  }
+}
+if [[ "${1:-}" == --tests ]]; then install_engine; fi
 
 missing=()
 for package in "${packages[@]}"; do

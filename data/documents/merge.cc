@@ -119,6 +119,8 @@ void merge(Results& into, const Results& other) {
   }
   into.calibrations.insert(into.calibrations.end(), other.calibrations.begin(),
                            other.calibrations.end());
+  into.calibrated_profiles.insert(into.calibrated_profiles.end(), other.calibrated_profiles.begin(),
+                                  other.calibrated_profiles.end());
   if (other.state == "interrupted") into.state = other.state;
 }
 

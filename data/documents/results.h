@@ -100,6 +100,16 @@ struct Calibration {  // one engine run that scaled the forward model
   double measured_tokens_per_second = 0, predicted_tokens_per_second = 0, factor = 1;
 };
 
+// An engine profile fitted to runs of the engine; stands for its base from then on.
+struct CalibratedProfile {
+  std::string name, base;           // asked for by name; base: of data/engines
+  std::vector<std::string> sweeps;  // that it was fitted to
+  int points = 0;
+  std::map<std::string, double> seconds_factors;  // "decode/weights": the term's seconds times this
+  double serial_seconds_per_token = 0;
+  double rms_log_error_before = 0, rms_log_error = 0;  // over the points
+};
+
 struct Results {
   int schema_version = kResultsSchemaVersion;
   std::string created_utc;         // 2026-01-31T12:00:00Z
@@ -112,6 +122,7 @@ struct Results {
   std::vector<Point> points;
   std::vector<Missing> missing;  // what could not be measured, why, and what to do
   std::vector<Calibration> calibrations;
+  std::vector<CalibratedProfile> calibrated_profiles;
 
   const Point* find(std::string_view name) const;
   // Points of one probe in document order.

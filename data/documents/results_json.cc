@@ -104,6 +104,16 @@ struct Fields<StepRecord> {
                       field("points", &StepRecord::points), field("verdict", &StepRecord::verdict));
 };
 template <>
+struct Fields<CalibratedProfile> {
+  static constexpr auto list = std::make_tuple(
+      field("name", &CalibratedProfile::name), field("base", &CalibratedProfile::base),
+      field("sweeps", &CalibratedProfile::sweeps), field("points", &CalibratedProfile::points),
+      field("seconds_factors", &CalibratedProfile::seconds_factors),
+      field("serial_seconds_per_token", &CalibratedProfile::serial_seconds_per_token),
+      field("rms_log_error_before", &CalibratedProfile::rms_log_error_before),
+      field("rms_log_error", &CalibratedProfile::rms_log_error));
+};
+template <>
 struct Fields<Calibration> {
   static constexpr auto list = std::make_tuple(
       field("engine", &Calibration::engine), field("model", &Calibration::model),
@@ -120,7 +130,8 @@ struct Fields<Results> {
       field("command", &Results::command), field("budget_seconds", &Results::budget_seconds),
       field("machine", &Results::machine), field("build", &Results::build),
       field("steps", &Results::steps), field("points", &Results::points),
-      field("missing", &Results::missing), field("calibrations", &Results::calibrations));
+      field("missing", &Results::missing), field("calibrations", &Results::calibrations),
+      field("calibrated_profiles", &Results::calibrated_profiles, Rule::kSparse));
 };
 
 }  // namespace mb::json

@@ -102,7 +102,7 @@ class Neighbour {
   std::jthread thread_;
 };
 
-struct Point {  // to be measured
+struct PlannedPoint {  // to be measured
   const SweepVariant* variant;
   std::optional<int> threads;
   int round;
@@ -131,7 +131,7 @@ class Sweeper {
   }
 
   Sweep sweep() {
-    for (const Point& point : points()) {
+    for (const PlannedPoint& point : points()) {
       if (known(point)) continue;
       SweepRun run = run_once(point);
       if (interrupt_requested()) break;
@@ -145,14 +145,14 @@ class Sweeper {
   }
 
  private:
-  std::vector<Point> points() const {
-    std::vector<Point> points;
+  std::vector<PlannedPoint> points() const {
+    std::vector<PlannedPoint> points;
     for (const SweepVariant& variant : variants_) {
       for (int i = 0; i < request_.warmups; ++i) points.push_back({&variant, counts_.front(), 0});
     }
     std::mt19937_64 random(request_.seed);
     for (int round = 1; round <= request_.repeats; ++round) {
-      std::vector<Point> of_round;
+      std::vector<PlannedPoint> of_round;
       for (const SweepVariant& variant : variants_) {
         for (const auto& threads : counts_) of_round.push_back({&variant, threads, round});
       }
@@ -169,7 +169,7 @@ class Sweeper {
   }
 
   // Made already, in an earlier sweep that goes on; or its point failed.
-  bool known(const Point& point) {
+  bool known(const PlannedPoint& point) {
     const auto same = [&](const SweepRun& run) {
       return run.label == point.variant->label && run.threads == point.threads;
     };
@@ -183,7 +183,7 @@ class Sweeper {
     });
   }
 
-  SweepRun run_once(const Point& point) {
+  SweepRun run_once(const PlannedPoint& point) {
     SweepRun run{.label = point.variant->label, .threads = point.threads, .round = point.round};
     ChildRequest child = child_of_point(request_, *point.variant, point.threads, machine_);
     child.end_orphans = true;
@@ -220,7 +220,7 @@ class Sweeper {
     return run;
   }
 
-  void read_result(const Point& point, const ChildResult& result, SweepRun& run) const {
+  void read_result(const PlannedPoint& point, const ChildResult& result, SweepRun& run) const {
     if (!result.ok()) {
       const std::string said = last_line(result.standard_error);
       run.failure = result.describe();

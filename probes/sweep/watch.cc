@@ -13,7 +13,7 @@
 namespace mb {
 namespace {
 
-constexpr int kMostDepth = 16;              // wrappers of wrappers
+constexpr int kMostNested = 16;             // wrappers of wrappers
 constexpr std::size_t kMostThreads = 4096;  // remembered; a machine's CPUs many times over
 constexpr std::size_t kMostReported = 64;   // in the document
 constexpr double kBusyShare = 1.0 / 5;      // of the busiest thread's CPU time
@@ -49,7 +49,7 @@ int ThreadWatch::look_at_process(int pid, int depth) {
       seen.thread.last_cpu = static_cast<int>(*cpu);
     }
     const auto children = files_.read(fmt::format("{}/{}/children", tasks, id));
-    if (!children || depth >= kMostDepth) continue;
+    if (!children || depth >= kMostNested) continue;
     for (const std::string_view child : split_words(*children)) {
       if (const auto child_pid = parse_number(child)) {
         threads += look_at_process(static_cast<int>(*child_pid), depth + 1);

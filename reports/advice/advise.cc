@@ -9,6 +9,7 @@
 
 #include "data/error.h"
 #include "reports/advice/parts.h"
+#include "reports/model/calibrate.h"
 #include "workloads/shapes/weight_type.h"
 
 namespace mb {
@@ -102,7 +103,7 @@ void check(const AdviceRequest& request) {
 
 Recommendation advise(const Results& results, const AdviceRequest& request) {
   check(request);
-  const EngineProfile engine = find_engine_profile(request.engine_profile);
+  const EngineProfile engine = engine_profile_for(results, request.engine_profile);
   std::vector<ModelShape> shapes;
   for (const std::string& spec : request.models.empty() ? catalogue() : request.models) {
     ModelShape shape = find_model(spec);

@@ -14,6 +14,7 @@
 
 #include "data/error.h"
 #include "reports/advice/parts.h"
+#include "reports/model/calibrate.h"
 #include "reports/model/request_time.h"
 
 namespace mb {
@@ -236,7 +237,7 @@ const ScenarioPreset& find_scenario_preset(std::string_view name) {
 
 Scenario play_scenario(const Results& results, const ScenarioRequest& request) {
   const std::vector<PhaseTokens> phases = parse_phases(request.phases);
-  const EngineProfile engine = find_engine_profile(request.engine_profile);
+  const EngineProfile engine = engine_profile_for(results, request.engine_profile);
   const MachineModel model(results);
   Query query{"", 1, request.context_tokens, request.kv_type};
   query.batch = request.batch;

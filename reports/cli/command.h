@@ -27,6 +27,9 @@ int run_recommend(const Arguments& arguments);
 int run_scenario(const Arguments& arguments);
 int run_report(const Arguments& arguments);
 int run_sweep_command(const Arguments& arguments);
+int run_import(const Arguments& arguments);
+int run_validate(const Arguments& arguments);
+int run_calibrate(const Arguments& arguments);
 int run_fit(const Arguments& arguments);
 int run_topology(const Arguments& arguments);
 

@@ -77,7 +77,8 @@ bool Flags::parse(const Arguments& arguments) {
     throw Error(ErrorCode::kUsage, fmt::format("{}: the argument {} is missing; {}", name_,
                                                positional_[given_.size()], help));
   }
-  if (given_.size() > positional_.size()) {
+  const bool several = !positional_.empty() && positional_.back().ends_with("...");
+  if (given_.size() > positional_.size() && !several) {
     throw Error(ErrorCode::kUsage, fmt::format("{}: unexpected argument '{}'; {}", name_,
                                                given_[positional_.size()], help));
   }

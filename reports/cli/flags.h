@@ -14,7 +14,8 @@ namespace mb {
 
 class Flags {
  public:
-  // `positional` names what must stand without a flag, in order: {"RESULTS"}.
+  // `positional` names what must stand without a flag, in order: {"RESULTS"}; the last may be given
+  // several times when it ends in three dots: {"FILE..."}.
   Flags(std::string name, std::string summary, std::vector<std::string> positional,
         std::string examples);
 
@@ -30,6 +31,9 @@ class Flags {
   std::optional<std::string> get(const std::string& name) const;
   std::vector<std::string> all(const std::string& name) const;
   const std::string& positional(std::size_t index) const { return given_.at(index); }
+  std::vector<std::string> positional_from(std::size_t index) const {
+    return {given_.begin() + static_cast<std::ptrdiff_t>(index), given_.end()};
+  }
 
  private:
   void print_help() const;

@@ -21,6 +21,31 @@ Results load_results(const std::filesystem::path& path) {
   return results_from_json_text(read_file(path), path.string());
 }
 
+Sweep load_sweep(const std::filesystem::path& path) {
+  return sweep_from_json_text(read_file(path), path.string());
+}
+
+std::vector<NamedSweep> load_named_sweeps(const std::vector<std::string>& files,
+                                          const std::optional<std::string>& model) {
+  std::vector<NamedSweep> sweeps;
+  for (const std::string& file : files) {
+    NamedSweep named{std::filesystem::path(file).filename().string(), load_sweep(file), {}};
+    if (!model && named.sweep.model.name.empty()) {
+      throw Error(ErrorCode::kUsage,
+                  fmt::format("{} names no model; say which with --model", file));
+    }
+    try {
+      named.shape = load_model(model.value_or(named.sweep.model.name));
+    } catch (const Error& error) {
+      if (model) throw;
+      throw Error(ErrorCode::kUsage,
+                  fmt::format("{}: its model {}; say which with --model", file, error.what()));
+    }
+    sweeps.push_back(std::move(named));
+  }
+  return sweeps;
+}
+
 ModelShape load_model(const std::string& text) {
   ModelShape shape = find_model(text);
   if (!shape.unsupported.empty()) {

@@ -30,6 +30,12 @@ constexpr std::array kCommands{
             run_scenario},
     Command{"report", "RESULTS", "the page and the picture of a results document", run_report},
     Command{"sweep", "[flags] -- COMMAND", "a real engine over thread counts", run_sweep_command},
+    Command{"import", "FILE... --out FILE", "llama-bench, CSV and memtest files as documents",
+            run_import},
+    Command{"validate", "RESULTS SWEEP...", "predictions beside what an engine measured",
+            run_validate},
+    Command{"calibrate", "RESULTS SWEEP... --engine NAME", "an engine's profile fitted to its runs",
+            run_calibrate},
     Command{"fit", "SWEEP", "the model fitted to a sweep: parameters, edges, advice", run_fit},
     Command{"topology", "", "what this machine is and what this process may use", run_topology},
 };

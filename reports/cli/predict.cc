@@ -126,9 +126,11 @@ int run_predict(const Arguments& arguments) {
       .flag("json", "print {\"predictions\": [...], \"end_to_end\": [...]}");
   if (!flags.parse(arguments)) return 0;
   const ModelShape shape = one_model(flags);
-  ForecastRequest request{engine_of(flags), query_of(flags), {}};
+  const Query query = query_of(flags);
+  const Results results = load_results(flags.positional(0));
+  ForecastRequest request{engine_of(flags, results), query, {}};
   if (const auto text = flags.get("new")) request.new_tokens = parse_count("--new", *text, 1);
-  const MachineModel model(load_results(flags.positional(0)));
+  const MachineModel model(results);
   request.threads = thread_list(flags, model.machine().limits.effective_cpus);
   const Forecast made = forecast(model, shape, request);
   if (flags.has("json")) {

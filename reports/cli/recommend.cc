@@ -12,7 +12,7 @@
 #include "reports/cli/request.h"
 #include "reports/cli/terminal.h"
 #include "reports/cli/trust.h"
-#include "reports/model/machine_model.h"
+#include "reports/model/calibrate.h"
 #include "reports/render/render.h"
 
 namespace mb {
@@ -36,7 +36,6 @@ void print_or_write(const Flags& flags, const std::string& text) {
 AdviceRequest advice_request(const Flags& flags) {
   AdviceRequest request;
   request.models = canonical_models(flags.all("model"));
-  request.engine_profile = engine_of(flags).name;
   if (const auto share = flags.get("tolerance")) {
     request.tolerance = parse_share("--tolerance", *share);
   }
@@ -72,12 +71,13 @@ int run_recommend(const Arguments& arguments) {
   if (format && flags.has("json")) {
     throw Error(ErrorCode::kUsage, "recommend: --format and --json exclude each other; give one");
   }
-  const AdviceRequest request = advice_request(flags);
+  AdviceRequest request = advice_request(flags);
   if (format && request.models.size() != 1) {
     throw Error(ErrorCode::kUsage,
                 "recommend: --format writes one model's settings; give one --model");
   }
   const Results results = load_results(flags.positional(0));
+  request.engine_profile = engine_name_for(results, flags.get("engine").value_or(""));
   const Recommendation recommendation = advise_or_explain(results, request);
   if (format) {
     require_trust(results,

@@ -10,11 +10,11 @@
 
 #include "data/error.h"
 #include "reports/cli/parse.h"
+#include "reports/model/calibrate.h"
 
 namespace mb {
 namespace {
 
-constexpr char kDefaultEngine[] = "llama.cpp-threadpool";
 constexpr std::int64_t kMostTokens = 1LL << 30, kMostSequences = 1 << 16;
 // What llama.cpp takes for -ctk and -ctv.
 constexpr std::array<std::string_view, 9> kKvTypes{"f32",  "f16",  "bf16", "q8_0",  "q5_1",
@@ -36,7 +36,8 @@ std::int64_t count_of(const Flags& flags, const std::string& name, std::int64_t 
 void add_engine_flags(Flags& flags) {
   flags.value("batch", "N", "sequences side by side (default 1)")
       .value("kv-type", "TYPE", "of the KV cache: f16 (default), q8_0, q4_0, f32 ...")
-      .value("engine", "PROFILE", "how the engine works (default llama.cpp-threadpool)");
+      .value("engine", "PROFILE",
+             "how it works (default llama.cpp-threadpool, or what was calibrated)");
 }
 
 void add_request_flags(Flags& flags) {
@@ -45,8 +46,8 @@ void add_request_flags(Flags& flags) {
   add_engine_flags(flags);
 }
 
-EngineProfile engine_of(const Flags& flags) {
-  return find_engine_profile(flags.get("engine").value_or(kDefaultEngine));
+EngineProfile engine_of(const Flags& flags, const Results& results) {
+  return engine_profile_for(results, engine_name_for(results, flags.get("engine").value_or("")));
 }
 
 std::string kv_type_of(const Flags& flags) {

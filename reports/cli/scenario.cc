@@ -9,6 +9,7 @@
 #include "reports/cli/inputs.h"
 #include "reports/cli/parse.h"
 #include "reports/cli/request.h"
+#include "reports/model/calibrate.h"
 #include "reports/render/format.h"
 
 namespace mb {
@@ -39,7 +40,6 @@ ScenarioRequest scenario_request(const Flags& flags) {
   parse_phases(request.phases);  // what is wrong is said before the document is read
   request.kv_type = query.kv_type;
   if (flags.has("context")) request.context_tokens = query.context_tokens;
-  request.engine_profile = engine_of(flags).name;
   if (const auto share = flags.get("tolerance")) {
     request.tolerance = parse_share("--tolerance", *share);
   }
@@ -96,8 +96,10 @@ int run_scenario(const Arguments& arguments) {
   flags.value("tolerance", "SHARE", "loss accepted for fewer threads (default 2%)")
       .flag("json", "print the whole answer as JSON");
   if (!flags.parse(arguments)) return 0;
-  const ScenarioRequest request = scenario_request(flags);
-  const Scenario played = play_scenario(load_results(flags.positional(0)), request);
+  ScenarioRequest request = scenario_request(flags);
+  const Results results = load_results(flags.positional(0));
+  request.engine_profile = engine_name_for(results, flags.get("engine").value_or(""));
+  const Scenario played = play_scenario(results, request);
   if (flags.has("json")) {
     fmt::print("{}", to_json_text(played));
     return 0;

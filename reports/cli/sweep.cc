@@ -199,7 +199,7 @@ std::string how_to_say(const SweepRequest& request, int threads) {
 void print_advice(const SweepRequest& request, const Sweep& sweep,
                   const std::vector<SeriesFit>& fits) {
   for (std::size_t i = 0; i < fits.size(); ++i) {
-    if (sweep.series[i].label.find("engine's default") != std::string::npos) continue;
+    if (is_condition(sweep.series[i])) continue;  // said against what it is a condition of, below
     print_fit(fits[i]);
     if (fits[i].recommended_threads > 0) {
       fmt::print("  say: {}\n", how_to_say(request, fits[i].recommended_threads));
@@ -264,8 +264,11 @@ int run_sweep_command(const Arguments& arguments) {
                 fmt::format("sweep: no run gave a figure; {} says why for each point",
                             request.output.string()));
   }
-  const std::vector<SeriesFit> fits = fit_sweep(sweep, FitOptions());
-  if (!flags.has("json")) print_advice(request, sweep, fits);
+  std::vector<SeriesFit> fits;
+  if (!flags.has("json")) {
+    fits = fit_sweep(sweep, FitOptions());
+    print_advice(request, sweep, fits);
+  }
   fmt::print(stderr, "{}: what was measured; memory_benchmark fit {} fits it again\n",
              request.output.string(), request.output.string());
   draw(flags, request, sweep, fits);

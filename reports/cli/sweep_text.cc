@@ -104,6 +104,8 @@ std::string sweep_table(const Sweep& sweep) {
   return text;
 }
 
+bool is_condition(const SweepSeries& series) { return condition_of(series.label).has_value(); }
+
 std::vector<std::string> condition_lines(const Sweep& sweep, const std::vector<SeriesFit>& fits) {
   std::vector<std::string> lines;
   for (const SweepSeries& series : sweep.series) {
@@ -131,8 +133,8 @@ std::vector<std::string> condition_lines(const Sweep& sweep, const std::vector<S
                         threads_of(*best->threads), format_rate(*best->tokens_per_second), advised);
       } else {
         line += fmt::format(
-            "the advised {} give {} tokens/s, {} than without; best there {}, {} more",
-            threads_of(advised), format_rate(*here->tokens_per_second),
+            "{} tokens/s with the advised {}, {} than without; best there {}, {} more",
+            format_rate(*here->tokens_per_second), threads_of(advised),
             percent_less(*here->tokens_per_second, *alone->tokens_per_second),
             threads_of(*best->threads),
             fmt::format("{:.1f} %",

@@ -11,6 +11,10 @@ namespace mb {
 // One block a series: point, tokens/s, remarks.
 std::string sweep_table(const Sweep& sweep);
 
+// Measured under a condition beside the first: unpinned where it was pinned too, beside a
+// neighbour, with the engine's own default.
+bool is_condition(const SweepSeries& series);
+
 // One line for each condition beside the first (unpinned, beside a neighbour, the engine's own
 // default): what the advised count gives there, and what was best there. `fits` in the order of the
 // sweep's series.

@@ -113,6 +113,11 @@ Prediction MachineModel::predict(const Workload& work, const EngineProfile& engi
       terms[term] /= eta;
     }
   }
+  for (int i = 0; i < kTerms && !engine.seconds_factors.empty(); ++i) {
+    const auto factor = engine.seconds_factors.find(
+        fmt::format("{}/{}", query.phase, to_string(static_cast<Term>(i))));
+    if (factor != engine.seconds_factors.end()) terms[static_cast<Term>(i)] *= factor->second;
+  }
   Prediction prediction;
   prediction.phase = query.phase;
   prediction.threads = threads;

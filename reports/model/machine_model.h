@@ -42,6 +42,9 @@ struct EngineProfile {
   double serial_seconds_per_token = 0;
   bool dynamic_chunks = true;                  // else a static split waits for the slowest
   std::map<std::string, std::string> sources;  // of each field in words, or "not measured ..."
+  // Of a calibrated profile (calibrate.h): "decode/weights" -> what multiplies that term's seconds.
+  std::map<std::string, double> seconds_factors;
+  std::string calibrated_with;  // "sweep.json (12 points)", which `name` says too; else empty
 };
 // By name or alias; throws Error(kUsage) listing the names.
 EngineProfile find_engine_profile(std::string_view name);

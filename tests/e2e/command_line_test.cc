@@ -24,8 +24,9 @@ TEST(CommandLine, HelpNamesEveryCommandAndGivesExamples) {
 }
 
 TEST(CommandLine, EveryCommandHasHelp) {
-  for (const char* command : {"run", "shm", "probe", "inspect", "synthesize", "predict",
-                              "recommend", "scenario", "report", "topology", "sweep", "fit"}) {
+  for (const char* command :
+       {"run", "shm", "probe", "inspect", "synthesize", "predict", "recommend", "scenario",
+        "report", "topology", "sweep", "fit", "import", "validate", "calibrate"}) {
     const ChildResult help = run_program({command, "--help"});
     EXPECT_TRUE(help.ok()) << command;
     EXPECT_THAT(help.standard_output, HasSubstr(std::string("memory_benchmark ") + command));
@@ -92,7 +93,7 @@ TEST(CommandLine, WhatIsWrongIsSaidInOneLine) {
       {{"predict", file("cut.json"), "--model", "qwen3-4b"}, 1, "cut.json"},
       {{"predict", file("cut.json"), "--model", "qwen3-4b", "--kv-type", "q9"}, 2, "--kv-type"},
       {{"predict", file("cut.json"), "--model", "qwen3-4b", "--batch", "0"}, 2, "--batch"},
-      {{"predict", file("cut.json"), "--model", "qwen3-4b", "--engine", "x"},
+      {{"predict", SOURCE_DIR "/data/golden/results.json", "--model", "qwen3-4b", "--engine", "x"},
        2,
        "llama.cpp-openmp"},
       {{"predict", file("cut.json"), "--model", "qwen3-4b", "--prompt", "9999999999"},
@@ -113,7 +114,13 @@ TEST(CommandLine, WhatIsWrongIsSaidInOneLine) {
       {{"recommend", file("other.json")}, 1, "other.json"},
       {{"recommend", file("cut.json"), "--tolerance", "7"}, 2, "--tolerance: '7'"},
       {{"recommend", file("cut.json"), "--format", "env"}, 2, "one --model"},
-      {{"recommend", file("cut.json"), "--engine", "warp"}, 2, "warp"},
+      {{"import", file("missing.csv"), "--out", out}, 1, "missing.csv"},
+      {{"import", file("other.json"), "--out", out}, 1, "other.json"},
+      {{"import", file("other.json")}, 2, "--out"},
+      {{"validate", file("cut.json")}, 2, "SWEEP"},
+      {{"validate", file("missing.json"), file("cut.json")}, 1, "missing.json"},
+      {{"calibrate", file("cut.json"), file("cut.json"), "--out", out}, 2, "--engine"},
+      {{"calibrate", file("cut.json"), file("cut.json"), "--engine", "e"}, 2, "--out"},
       {{"report", file("cut.json"), "--html", file("page.html")}, 1, "cut.json"},
       {{"report", file("cut.json"), "--html", file("cut.json")}, 2, "the results document itself"},
       {{"topology", "--xml"}, 2, "--xml"},
@@ -121,6 +128,12 @@ TEST(CommandLine, WhatIsWrongIsSaidInOneLine) {
       {{"sweep", "--threads", "1,x", "--", "true"}, 2, "--threads: '1,x'"},
       {{"sweep", "--threads", "1", "--out", file("cut.json"), "--", "true"}, 2, "cut.json"},
       {{"sweep", "--threads", "1", "--out", file("s.json"), "--", "true"}, 2, "--set-flag"},
+      {{"sweep", "--vary", "batch", "--", "true"}, 2, "NAME=LIST"},
+      {{"sweep", "--order", "odd", "--set-flag=-t", "--", "true"}, 2, "--order: 'odd'"},
+      {{"sweep", "--resume", "--out", file("s.json"), "--set-flag=-t", "--", "true"},
+       2,
+       "not there"},
+      {{"sweep", "--beside", "a 'b", "--set-flag=-t", "--", "true"}, 2, "not closed"},
       {{"sweep", "--parse", "[", "--set-flag=-t", "--", "true"}, 2, "["},
       {{"fit", file("missing.json")}, 1, "missing.json"},
       {{"fit", file("cut.json")}, 1, "cut.json"},

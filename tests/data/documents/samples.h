@@ -101,6 +101,14 @@ inline Results sample_results() {
   results.points.push_back(bare);
   results.missing = {{"hugetlb_1g", "no pages reserved", "sysctl vm.nr_hugepages"}};
   results.calibrations = {{"llama.cpp", "qwen3-4b:q4_0", "decode", 2, 11.5, 12, 0.96}};
+  results.calibrated_profiles = {{.name = "ours",
+                                  .base = "generic",
+                                  .sweeps = {"sweep.json"},
+                                  .points = 4,
+                                  .seconds_factors = {{"decode/weights", 1.25}},
+                                  .serial_seconds_per_token = 2e-5,
+                                  .rms_log_error_before = 0.3,
+                                  .rms_log_error = 0.04}};
   return results;
 }
 

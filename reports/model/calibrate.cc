@@ -1,0 +1,190 @@
+// Least squares on log throughput over the points of prefill and decode, pseudo-Huber beyond two
+// deviations so that one bad point cannot bend the rest, with priors in place of bounds: a common
+// factor within half or twice, a term's own within a quarter of that, and next to no serial time. A
+// mixed phase has no terms of its own and is left out.
+#include "reports/model/calibrate.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <optional>
+
+#include "data/error.h"
+#include "reports/model/least_squares.h"
+#include "reports/model/terms.h"
+
+namespace mb {
+namespace {
+
+constexpr char kDefaultEngine[] = "llama.cpp-threadpool";
+constexpr char kPlainBase[] = "generic";
+
+// Noise of a point, as a share: the form error of the model on its own steps.
+constexpr double kPointDeviation = 0.03;
+// Logarithmic widths of the priors. Engines were seen at 0.4 to 1.1 of our own kernels.
+constexpr double kCommonWidth = 0.5, kTermWidth = 0.15;
+// Serial seconds a token: around 10 us (a sampler), two decades either way at two deviations.
+constexpr double kTypicalSerialSeconds = 1e-5, kSerialWidth = 2.3;
+constexpr double kHuber = 2;  // deviations
+
+constexpr int kScaled = 4;  // weights, compute, attention, dispatch: the terms before serial
+constexpr int kPhaseParameters = 1 + kScaled;
+constexpr int kParameters = 2 * kPhaseParameters + 1;
+using Vector = Eigen::Matrix<double, kParameters, 1>;
+
+struct FitPoint {
+  int phase;                           // 0 prefill, 1 decode
+  std::array<double, kTerms> seconds;  // uncalibrated
+  double tokens;                       // of those seconds
+  double measured;
+};
+
+double predicted(const FitPoint& point, const Vector& x) {
+  const int base = point.phase * kPhaseParameters;
+  double seconds = point.seconds[kScaled] + kTypicalSerialSeconds * std::exp(x[kParameters - 1]);
+  for (int term = 0; term < kScaled; ++term) {
+    seconds +=
+        point.seconds[static_cast<std::size_t>(term)] * std::exp(x[base] + x[base + 1 + term]);
+  }
+  return point.tokens / seconds;
+}
+
+double softened(double deviations) {
+  const double square = std::pow(deviations / kHuber, 2);
+  return std::copysign(kHuber * std::sqrt(2 * (std::sqrt(1 + square) - 1)), deviations);
+}
+
+std::vector<FitPoint> fit_points(const std::vector<ComparedPoint>& compared) {
+  std::vector<FitPoint> points;
+  for (const ComparedPoint& each : compared) {
+    if (each.phase == "mixed") continue;
+    FitPoint point{each.phase == "decode", {}, 0, each.measured_tokens_per_second};
+    double total = 0;
+    for (int i = 0; i < kTerms; ++i) {
+      const double seconds =
+          each.predicted.seconds_by_term.at(std::string(to_string(static_cast<Term>(i))));
+      point.seconds[static_cast<std::size_t>(i)] = seconds;
+      total += seconds;
+    }
+    point.tokens = each.predicted.tokens_per_second * total;
+    points.push_back(point);
+  }
+  return points;
+}
+
+Vector fit(const std::vector<FitPoint>& points) {
+  const auto count = static_cast<Eigen::Index>(points.size());
+  const auto residuals = [&](const Vector& x) {
+    Eigen::VectorXd r(count + kParameters);
+    for (Eigen::Index i = 0; i < count; ++i) {
+      const FitPoint& point = points[static_cast<std::size_t>(i)];
+      r[i] = softened(std::log(predicted(point, x) / point.measured) / kPointDeviation);
+    }
+    for (int k = 0; k < kParameters; ++k) {
+      const bool common = k == 0 || k == kPhaseParameters;
+      const double width = k == kParameters - 1 ? kSerialWidth : common ? kCommonWidth : kTermWidth;
+      r[count + k] = x[k] / width;
+    }
+    return r;
+  };
+  std::array<bool, kParameters> mask;
+  mask.fill(true);
+  return least_squares<kParameters>(residuals, Vector::Zero(), mask).x;
+}
+
+double rms(const std::vector<FitPoint>& points, const auto& rate) {
+  double sum = 0;
+  for (const FitPoint& point : points) {
+    sum += std::pow(std::log(rate(point) / point.measured), 2);
+  }
+  return std::sqrt(sum / static_cast<double>(points.size()));
+}
+
+double uncalibrated(const FitPoint& point) {
+  double seconds = 0;
+  for (const double part : point.seconds) seconds += part;
+  return point.tokens / seconds;
+}
+
+// The profile's own name where `name` is one or an alias of one; nullopt: a new name.
+std::optional<std::string> built_in_name(std::string_view name) {
+  try {
+    return find_engine_profile(name).name;
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+}  // namespace
+
+Results calibrate(const Results& results, const std::vector<NamedSweep>& sweeps,
+                  const std::string& name) {
+  const std::optional<std::string> built_in = built_in_name(name);
+  CalibratedProfile made{.name = built_in.value_or(name), .base = built_in.value_or(kPlainBase)};
+  const EngineProfile base = find_engine_profile(made.base);
+  const MachineModel model(results);
+  Results out = results;
+  std::vector<ComparedPoint> compared;
+  std::vector<std::string> skipped;
+  for (const NamedSweep& sweep : sweeps) {
+    made.sweeps.push_back(sweep.name);
+    for (ComparedPoint& point : compare(model, base, sweep, skipped)) {
+      if (point.phase != "mixed") {
+        const double before = point.predicted.tokens_per_second;
+        out.calibrations.push_back({made.name, sweep.shape.spec(), point.phase, point.threads,
+                                    point.measured_tokens_per_second, before,
+                                    point.measured_tokens_per_second / before});
+      }
+      compared.push_back(std::move(point));
+    }
+  }
+  const std::vector<FitPoint> points = fit_points(compared);
+  if (points.empty()) {
+    throw Error(ErrorCode::kUntrustworthy,
+                fmt::format("no point of prefill or decode can be used to calibrate {}{}", name,
+                            skipped.empty() ? "" : "; " + skipped.front()));
+  }
+  const Vector x = fit(points);
+  made.points = static_cast<int>(points.size());
+  for (int phase = 0; phase < 2; ++phase) {
+    const bool seen = std::ranges::count(points, phase, &FitPoint::phase) > 0;
+    const int first = phase * kPhaseParameters;
+    for (int term = 0; term < kScaled && seen; ++term) {
+      made.seconds_factors[fmt::format("{}/{}", phase == 0 ? "prefill" : "decode",
+                                       to_string(static_cast<Term>(term)))] =
+          std::exp(x[first] + x[first + 1 + term]);
+    }
+  }
+  made.serial_seconds_per_token = kTypicalSerialSeconds * std::exp(x[kParameters - 1]);
+  made.rms_log_error_before = rms(points, uncalibrated);
+  made.rms_log_error = rms(points, [&](const FitPoint& point) { return predicted(point, x); });
+  out.calibrated_profiles.push_back(std::move(made));
+  return out;
+}
+
+EngineProfile engine_profile_for(const Results& results, std::string_view name) {
+  const std::string asked = built_in_name(name).value_or(std::string(name));
+  const CalibratedProfile* found = nullptr;
+  for (const CalibratedProfile& each : results.calibrated_profiles) {
+    if (each.name == asked) found = &each;
+  }
+  if (found == nullptr) return find_engine_profile(name);
+  EngineProfile profile = find_engine_profile(found->base);
+  profile.seconds_factors = found->seconds_factors;
+  profile.serial_seconds_per_token += found->serial_seconds_per_token;
+  profile.calibrated_with =
+      fmt::format("{} ({} points)", fmt::join(found->sweeps, ", "), found->points);
+  profile.name = fmt::format("{}, calibrated with {}", found->name, profile.calibrated_with);
+  return profile;
+}
+
+std::string engine_name_for(const Results& results, std::string_view asked) {
+  if (!asked.empty()) return std::string(asked);
+  return results.calibrated_profiles.empty() ? kDefaultEngine
+                                             : results.calibrated_profiles.back().name;
+}
+
+}  // namespace mb
