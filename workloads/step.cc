@@ -280,12 +280,16 @@ void Step::run_rank(int rank) {
   }
 }
 
-void Step::advance() {
+void Step::advance() { move_to(context_ + plan_.request().rows); }
+
+void Step::move_to(long context) {
   const StepRequest& request = plan_.request();
-  context_ += request.rows;
-  if (context_ > request.context + request.growth) {
-    throw Error(ErrorCode::kUsage, "a step advanced beyond the positions planned for it");
+  if (context < request.context || context > request.context + request.growth) {
+    throw Error(ErrorCode::kUsage,
+                fmt::format("a step moved to context {}, planned for {} to {}", context,
+                            request.context, request.context + request.growth));
   }
+  context_ = context;
   for (std::size_t i = 0; i < layers_.size() && plan_.shape().is_moe(); ++i) {
     layers_[i].routed.clear();
     layers_[i].groups.clear();

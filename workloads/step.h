@@ -53,6 +53,8 @@ class Step {
   void run_rank(int rank);
   // Moves on by the step's rows, as generating does; within the plan's growth. Not timed work.
   void advance();
+  // Goes to any context from the plan's to its end of growth. Not timed work.
+  void move_to(long context);
   // Throws Error(kFailure) when a result is not finite or nothing was computed.
   void check() const;
 

@@ -1,0 +1,264 @@
+#!/usr/bin/env python3
+"""Holds our prefill and decode steps against llama.cpp's on the same machine in the same minutes:
+the same synthesised model on both sides, turn by turn in rounds, the ratio taken in each round.
+
+  scripts/engines/compare_steps.py run BUILD_BIN FOLDER_OF_NODE_MODULES WORK MODEL... [options]
+      MODEL is a catalogue name with its quantisation (qwen3-0.6b:q4_0), with the layers of the chain
+      for prefill and decode where the whole is too long (qwen3-4b:q4_0,2,12). Appends one line of
+      JSON a case to WORK/likeness.jsonl; models and caches are made in WORK and kept.
+      --threads 1,2   --prompts 16,128,512   --contexts 0,4096   --rounds 5   --no-flash   --page thp
+      --prepare       only makes the files (slow, needs no quiet machine)
+      --phases prefill,decode
+  scripts/engines/compare_steps.py table WORK/likeness.jsonl
+      the table of likeness in Markdown, and how far the two are apart in the median.
+
+BUILD_BIN is a build's bin folder (step_rounds and memory_benchmark). The engine is npm's
+node-llama-cpp; engine_steps.mjs says how it is timed. Exit 1 when a side fails.
+"""
+import argparse
+import json
+import pathlib
+import statistics
+import struct
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+TILE = 256      # positions evaluated for a cache that is then repeated
+REPEATS = {1: 6, 16: 2}  # of one turn, by rows; decode: tokens
+
+
+class Side:
+    """A program that answers each line with a line of JSON."""
+
+    def __init__(self, command):
+        self.command = command
+        self.program = subprocess.Popen([str(c) for c in command], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
+
+    def ask(self, line):
+        self.program.stdin.write(line + "\n")
+        self.program.stdin.flush()
+        answer = self.program.stdout.readline()
+        if not answer:
+            sys.exit(f"{self.command[0]} ended on: {line}")
+        answer = json.loads(answer)
+        if "error" in answer:
+            sys.exit(f"{self.command[0]}: {line}: {answer['error']} {answer.get('log', '')}")
+        return answer
+
+    def end(self):
+        self.program.stdin.close()
+        self.program.wait()
+
+
+def parse_model(text):
+    """name:label[,prefill layers,decode layers] -> name, label, {phase: layers or None}."""
+    spec, *layers = text.split(",")
+    name, _, label = spec.partition(":")
+    prefill, decode = (int(layers[0]), int(layers[1])) if layers else (None, None)
+    return name, label or "q4_0", {"prefill": prefill, "decode": decode}
+
+
+def make_model(options, name, label, layers):
+    """A GGUF of the shape, cut to `layers`, and the config.json that both sides read it by."""
+    folder = options.work / f"{name}-{layers or 'all'}"
+    folder.mkdir(parents=True, exist_ok=True)
+    source = json.loads((HERE.parents[1] / "data/models" / f"{name}.json").read_text())["config"]
+    whole = source["num_hidden_layers"]
+    config = folder / "config.json"
+    config.write_text(json.dumps(source | {"num_hidden_layers": layers or whole}))
+    file = folder / f"{label}.gguf"
+    if not file.exists():
+        subprocess.run([options.bin / "memory_benchmark", "synthesize", f"{config}:{label}", "--out",
+                        file], check=True, stdout=subprocess.DEVNULL)
+    return {"spec": f"{config}:{label}", "file": file, "folder": folder,
+            "layers": layers or whole, "layers_full": whole, "windowed": "sliding_window" in source}
+
+
+def repeat_cache(source, target, times):
+    """A saved sequence of llama.cpp, its positions repeated: the cost of attention is that of any
+    cache of that length, and evaluating 4,096 tokens through a whole model takes minutes. Layout of
+    llama_state_seq_save_file: magic, version, tokens; streams, cells; position, owners a cell;
+    whether values are transposed, layers; type, row bytes and rows of each layer's keys, then values."""
+    data = source.read_bytes()
+    _, _, tokens = struct.unpack_from("<III", data, 0)
+    at = 12 + 4 * tokens
+    at += 4
+    while (cells := struct.unpack_from("<I", data, at)[0]) == 0:  # streams of other sequences
+        at += 4
+    head, at = data[:at], at + 4
+    # A cell is position, number of owners and the owners themselves, which some versions leave out.
+    owners = struct.unpack_from("<I", data, at + 4)[0]
+    for cell in (8, 8 + 4 * owners):
+        transposed, layers = struct.unpack_from("<II", data, at + cell * cells)
+        if transposed == 0 and 0 < layers < 1000:
+            break
+    else:
+        sys.exit(f"{source}: not the state layout that repeat_cache knows")
+    out = [head, struct.pack("<I", cells * times)]
+    for i in range(cells * times):
+        out.append(struct.pack("<i", i) + data[at + 4:at + cell])
+    at += cell * cells
+    out.append(data[at:at + 8])
+    at += 8
+    for _ in range(2 * layers):
+        row = struct.unpack_from("<Q", data, at + 4)[0]
+        out.append(data[at:at + 12])
+        out.append(data[at + 12:at + 12 + row * cells] * times)
+        at += 12 + row * cells
+    if any(data[at:]):  # empty streams after it
+        sys.exit(f"{source}: {len(data) - at} bytes left over, not the layout that is known")
+    target.write_bytes(b"".join(out) + data[at:])
+
+
+def make_cache(options, engine, model, context):
+    """The file of a cache of `context` positions for this chain; any quantisation may use it."""
+    file = model["folder"] / f"cache-{context}.bin"
+    if file.exists():
+        return file
+    if model["windowed"] or context % TILE != 0:
+        engine.ask(json.dumps({"op": "save", "name": "m", "sequence": 1, "rows": context,
+                               "file": str(file)}))
+        return file
+    part = model["folder"] / "cache-part.bin"
+    engine.ask(json.dumps({"op": "save", "name": "m", "sequence": 1, "rows": TILE,
+                           "file": str(part)}))
+    repeat_cache(part, file, context // TILE)
+    return file
+
+
+def cases(options, phase):
+    rows = options.prompts if phase == "prefill" else [1]
+    return [(r, c) for r in rows for c in options.contexts]
+
+
+def load_engine(options, model, threads):
+    engine = Side(["node", HERE / "engine_steps.mjs", options.modules,
+                   "off" if options.no_flash else "on"])
+    # Two sequences share it; each has its half.
+    most = 2 * (max(options.contexts) + max(options.prompts) + 64)
+    engine.ask(json.dumps({"op": "load", "name": "m", "file": str(model["file"]),
+                           "context": (most + 511) // 512 * 512, "threads": threads}))
+    return engine
+
+
+def measure(options, model, spec, phase, threads):
+    """All cases of one phase on one team, round by round."""
+    engine = load_engine(options, model, threads)
+    ours = Side([options.bin / "step_rounds", threads, "spin", options.page])
+    cached = [c for c in options.contexts if c > 0]
+    growth = max(cached + [0]) + 64
+    for rows in ([1] if phase == "decode" else options.prompts):
+        ours.ask(f"step s{rows} {model['spec']} {rows} 0 {growth}")
+    files = {c: make_cache(options, engine, model, c) for c in cached}
+    held = None  # the context that the engine's second sequence holds
+
+    def turn(rows, context):
+        nonlocal held
+        if context > 0 and (held != context or model["windowed"]):
+            engine.ask(json.dumps({"op": "restore", "name": "m", "sequence": 1,
+                                   "file": str(files[context])}))
+            held = context
+        repeats = REPEATS.get(rows, 1)
+        order = {"op": "run", "name": "m", "sequence": int(context > 0), "rows": rows,
+                 "cached": context, "repeats": repeats}
+        theirs = engine.ask(json.dumps(order))["seconds"]
+        mine = ours.ask(f"run s{rows} {context} {repeats}")["seconds"]
+        return statistics.median(mine), statistics.median(theirs)
+
+    seen = {case: [] for case in cases(options, phase)}
+    for case in seen:
+        turn(*case)  # warms both
+    for _ in range(options.rounds):
+        for case, pairs in seen.items():
+            pairs.append(turn(*case))
+    engine.end()
+    ours.end()
+    with open(options.work / "likeness.jsonl", "a", encoding="utf-8") as out:
+        for (rows, context), pairs in seen.items():
+            case = {"model": spec, "layers": model["layers"], "layers_full": model["layers_full"],
+                    "phase": phase, "threads": threads, "rows": rows, "context": context,
+                    "page": options.page, "flash": not options.no_flash,
+                    "ours_seconds": [p[0] for p in pairs], "engine_seconds": [p[1] for p in pairs]}
+            out.write(json.dumps(case) + "\n")
+            print(row_of(case), flush=True)
+
+
+def ratios(case):
+    """Our tokens/s over the engine's, in each round."""
+    return [theirs / mine for mine, theirs in zip(case["ours_seconds"], case["engine_seconds"])]
+
+
+def row_of(case):
+    found = ratios(case)
+    rate = [case["rows"] / statistics.median(case[side]) for side in ("ours_seconds",
+                                                                       "engine_seconds")]
+    return (f"| {case['model']} | {case['layers']} of {case['layers_full']} | {case['phase']} | "
+            f"{case['threads']} | {case['rows']} | {case['context']:,} | {rate[0]:.1f} | "
+            f"{rate[1]:.1f} | {statistics.median(found):.2f} | {min(found):.2f} to "
+            f"{max(found):.2f} |")
+
+
+def table(path):
+    latest = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        case = json.loads(line)
+        latest[tuple(case[k] for k in ("model", "phase", "threads", "rows", "context",
+                                       "flash"))] = case
+    print("| model | layers | phase | threads | rows | context | ours tokens/s | engine tokens/s | "
+          "ours / engine | rounds |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    found = sorted(latest.values(), key=lambda c: (c["phase"], c["model"], c["threads"], c["rows"],
+                                                   c["context"]))
+    for case in found:
+        print(row_of(case))
+    print()
+    for phase in ("decode", "prefill"):
+        errors = [abs(statistics.median(ratios(c)) - 1) for c in found if c["phase"] == phase]
+        if errors:
+            print(f"- {phase}: {len(errors)} cases, median error {statistics.median(errors):.1%}, "
+                  f"largest {max(errors):.1%}")
+
+
+def numbers(text):
+    return [int(part) for part in text.split(",")]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    run = verbs.add_parser("run")
+    for name in ("bin", "modules", "work"):
+        run.add_argument(name, type=pathlib.Path)
+    run.add_argument("models", nargs="+")
+    for name, fallback in (("threads", "1,2"), ("prompts", "16,128,512"), ("contexts", "0,4096")):
+        run.add_argument(f"--{name}", type=numbers, default=numbers(fallback))
+    run.add_argument("--rounds", type=int, default=5)
+    run.add_argument("--phases", default="prefill,decode")
+    run.add_argument("--page", default="thp")
+    run.add_argument("--no-flash", action="store_true")
+    run.add_argument("--prepare", action="store_true")
+    verbs.add_parser("table").add_argument("file", type=pathlib.Path)
+    options = parser.parse_args()
+    if options.verb == "table":
+        return table(options.file)
+    for text in options.models:
+        name, label, layers = parse_model(text)
+        for phase in options.phases.split(","):
+            model = make_model(options, name, label, layers[phase])
+            if options.prepare:
+                engine = load_engine(options, model, max(options.threads))
+                for context in options.contexts:
+                    if context > 0:
+                        make_cache(options, engine, model, context)
+                engine.end()
+                continue
+            for threads in options.threads:
+                measure(options, model, f"{name}:{label}", phase, threads)
+    return 0
+
+
+if __name__ == "__main__":
+    main()
