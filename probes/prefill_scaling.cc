@@ -17,7 +17,7 @@ std::unique_ptr<mb::Case> prepare(const mb::PlannedPoint& point, mb::Kit& kit) {
     throw mb::Error(mb::ErrorCode::kUsage,
                     fmt::format("prompt_tokens {}: expected 2 to {}", rows, kMostRows));
   }
-  return mb::prepare_step(point, kit, rows);
+  return mb::prepare_step(point, kit, rows, 1);
 }
 
 }  // namespace

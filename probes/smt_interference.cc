@@ -154,7 +154,7 @@ class AttentionCase final : public mb::Case {
 
  private:
   static constexpr long kHeadSize = 128, kGroup = 4;
-  static constexpr long kPositionBytes = 2 * kHeadSize * mb::kv_element_bytes(mb::KvType::kF16);
+  static constexpr long kPositionBytes = 2 * mb::kv_head_bytes(mb::KvType::kF16, kHeadSize, 1);
 
   struct alignas(128) Rank {
     mb::KvHead head;

@@ -12,6 +12,7 @@
 
 #include "data/error.h"
 #include "probes/core/probe.h"
+#include "probes/profile_step.h"
 #include "workloads/kernels/isa.h"
 #include "workloads/kernels/matmul_panels.h"
 #include "workloads/step.h"
@@ -20,8 +21,9 @@ namespace mb {
 
 class StepCase final : public Case {
  public:
-  StepCase(PinnedTeam& team, const StepPlan& plan, std::byte* memory)
-      : team_(team), step_(plan, memory, team) {
+  // profile: 0 none, 1 by kind of operation, 2 also by layer.
+  StepCase(Kit& kit, PinnedTeam& team, const StepPlan& plan, std::byte* memory, long profile)
+      : kit_(kit), team_(team), step_(plan, memory, team), profile_(profile) {
     facts["layers"] = static_cast<double>(plan.request().layers);
     facts["layers_full"] = static_cast<double>(plan.shape().layers);
     facts["weight_bytes"] = static_cast<double>(step_.weight_bytes());
@@ -30,6 +32,7 @@ class StepCase final : public Case {
     facts["regions"] = step_.operations();
     notes["isa"] = plan.quantised() ? matmul_panels_isa() : chosen_isa();
     notes["type"] = to_string(plan.shape().type);
+    notes["model_spec"] = plan.shape().spec();
   }
 
   double seconds(std::uint64_t iterations) override {
@@ -38,27 +41,46 @@ class StepCase final : public Case {
     });
   }
 
-  void check() override { step_.check(); }
+  void check() override {
+    step_.check();
+    if (profile_ > 0) add_profile(step_, team_, kit_.machine(), profile_ > 1, *this);
+  }
 
  private:
+  Kit& kit_;
   PinnedTeam& team_;
   Step step_;
+  long profile_;
 };
 
-// Memory of the chain, as huge pages; grows when a point needs more.
-inline std::byte* chain_memory(Kit& kit, std::size_t bytes) {
+// Memory of the chain; grows when a point needs more.
+inline std::byte* chain_memory(Kit& kit, std::size_t bytes, PageKind page) {
   static Buffer kept;
+  static PageKind kept_page = PageKind::kTransparentHuge;
   kit.require_memory(static_cast<std::int64_t>(bytes));
-  const bool fresh = kept.size() < bytes || kit.machine().usable_numa_nodes() > 1;
+  const bool fresh =
+      kept.size() < bytes || kept_page != page || kit.machine().usable_numa_nodes() > 1;
   if (fresh) {
     kept = Buffer();  // the old one goes first
-    kept = Buffer(bytes, PageKind::kTransparentHuge);
+    kept = Buffer(bytes, page);
+    kept_page = page;
   }
   return kept.data();
 }
 
-// A step of `rows` new tokens, model, context and layers as the point says.
-inline std::unique_ptr<Case> prepare_step(const PlannedPoint& point, Kit& kit, long rows) {
+// What a point says of its step beside rows, model and layers.
+inline void read_options(const Parameters& parameters, StepRequest& request) {
+  request.kv_type = kv_type_from_string(parameters.text_or("kv_type", "f16"));
+  request.first_touch = first_touch_from_string(parameters.text_or("first_touch", "reader"));
+  request.pick = pick_from_string(parameters.text_or("pick", "none"));
+  // Layers alone by default: the chain's time is then proportional to them. head:1 adds the head.
+  request.head = parameters.number_or("head", 0) != 0 || request.pick != Pick::kNone;
+}
+
+// A step of `rows` new tokens, of one sequence or one of each; model, context, layers, pages and
+// what else as the point says.
+inline std::unique_ptr<Case> prepare_step(const PlannedPoint& point, Kit& kit, long rows,
+                                          long sequences) {
   const Parameters& parameters = point.parameters;
   const std::string operation = parameters.text_or("operation", "step");
   if (operation != "step") {
@@ -67,20 +89,21 @@ inline std::unique_ptr<Case> prepare_step(const PlannedPoint& point, Kit& kit, l
   StepRequest request;
   request.shape = find_model(parameters.text_or("model", "qwen3-4b:q4_0"));
   request.rows = rows;
-  request.context = parameters.number_or("context_tokens", rows == 1 ? 512 : 0);
+  request.sequences = sequences;
+  request.context = parameters.number_or("context_tokens", rows == sequences ? 512 : 0);
+  read_options(parameters, request);
   PinnedTeam& team = kit.team(parameters);
   request.ranks = team.size();
   const Machine& machine = kit.machine();
   // The probes' share of the memory budget, as require_memory has it.
   const ChainLimits limits{machine.last_level_cache_total_bytes(),
                            machine.limits.memory_budget_bytes / 4, point.seconds};
-  const long chosen = choose_layers(request.shape, rows, request.context, limits);
+  const long chosen = choose_layers(request, limits);
   request.layers = parameters.number_or("layers", chosen);
-  // Layers alone by default: the chain's time is then proportional to them. head:1 adds the head.
-  request.head = parameters.number_or("head", 0) != 0;
   const StepPlan plan(request);
-  std::byte* memory = chain_memory(kit, plan.bytes());
-  return std::make_unique<StepCase>(team, plan, memory);
+  const PageKind page = page_kind_from_string(parameters.text_or("page", "thp"));
+  std::byte* memory = chain_memory(kit, plan.bytes(), page);
+  return std::make_unique<StepCase>(kit, team, plan, memory, parameters.number_or("profile", 0));
 }
 
 }  // namespace mb

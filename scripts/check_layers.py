@@ -27,6 +27,8 @@ ROOMS = {
     "probes/sweep": (["data/documents", "data/system", "data/plan", "probes/core"], ["nlohmann/"]),
     "probes": (["data/documents", "data/system", "data/plan", "probes/core", "workloads",
                 "workloads/kernels", "workloads/shapes"], ["benchmark/", "boost/program_options"]),
+    "probes/likeness": (["data/documents", "data/plan", "probes/core", "probes/profile_step.h",
+                         "workloads", "workloads/kernels", "workloads/shapes"], ["nlohmann/"]),
     "reports/model": (["data/documents", "data/system", "data/plan", "workloads/shapes",
                        "embedded"], ["Eigen/", "nlohmann/"]),
     "reports/advice": (["data/documents", "data/system", "data/plan", "workloads/shapes",

@@ -43,8 +43,25 @@ double unit_bytes(const Weights& weights) {
   return static_cast<double>(weights.memory_bytes()) / static_cast<double>(weights.units());
 }
 
+// Random int8 and small scales, all finite, panel by panel.
+void fill_quantised_tile(std::uint64_t seed, std::byte* at, long bytes) {
+  const long panel_bytes = bytes / (kAttentionTile / kKeyPanel),
+             value_bytes = panel_bytes / 34 * 32;
+  std::uint64_t state = seed * 0x9E3779B97F4A7C15ULL;
+  for (std::byte* panel = at; panel < at + bytes; panel += panel_bytes) {
+    for (long i = 0; i < value_bytes; i += 8) {
+      state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+      const std::uint64_t word = state ^ (state >> 29);
+      std::memcpy(panel + i, &word, 8);
+    }
+    const std::uint64_t scales = 0x2004200320022001ULL;  // f16 near 1 / 128
+    for (long i = value_bytes; i < panel_bytes; i += 8) std::memcpy(panel + i, &scales, 8);
+  }
+}
+
 // Random finite cache content of magnitude 0.5 to 1, whatever the position's place in memory.
 void fill_tile(KvType type, std::uint64_t seed, std::byte* at, long bytes) {
+  if (type == KvType::kQ8_0) return fill_quantised_tile(seed, at, bytes);
   const bool half = type == KvType::kF16;
   const std::uint64_t keep = half ? 0x83FF83FF83FF83FFULL : 0x807FFFFF807FFFFFULL;
   const std::uint64_t exponent = half ? 0x3800380038003800ULL : 0x3F0000003F000000ULL;
@@ -75,12 +92,20 @@ Step::Step(const StepPlan& plan, std::byte* memory, Team& team)
   for (long layer = 0; layer < plan_.request().layers; ++layer) bind_layer(layer);
   if (plan_.request().head) head_ = bind_one(plan_.head(), memory_);
   head_split_ = split_work({{head_.units(), 1}}, ranks_);
+  if (plan_.request().pick != Pick::kNone) {
+    picked_.resize(static_cast<std::size_t>(plan_.request().sequences));
+    picker_ = TokenPicker(plan_.shape().vocabulary);
+  }
   input_.resize(static_cast<std::size_t>(plan_.request().rows * plan_.shape().hidden));
   std::minstd_rand generator(1);
   std::uniform_real_distribution<float> uniform(-1, 1);
   for (float& value : input_) value = uniform(generator);
   list_operations();
-  team_.run([this](int rank) { fill(rank); });
+  team_.run([this](int rank) {
+    touch(rank);
+    team_.barrier(rank);
+    fill(rank);
+  });
   schedule();
 }
 
@@ -153,27 +178,46 @@ void Step::split(Layer& layer) {
 }
 
 void Step::list_operations() {
-  for (long layer = 0; layer < plan_.request().layers; ++layer) {
-    for (const Method method :
-         {&Step::norm_attention, &Step::project_qkv, &Step::rotate_append, &Step::attend,
-          &Step::merge, &Step::project_output, &Step::norm_ffn}) {
-      operations_.push_back({method, layer});
-    }
-    if (plan_.shape().is_moe()) {
-      for (const Method method : {&Step::route_rows, &Step::dispatch, &Step::expert_gate_up,
-                                  &Step::activate, &Step::expert_down}) {
-        operations_.push_back({method, layer});
-      }
-    } else {
-      for (const Method method : {&Step::gate_up, &Step::activate, &Step::down}) {
-        operations_.push_back({method, layer});
-      }
-    }
+  static constexpr std::pair<std::string_view, Method> kAttention[] = {
+      {"norm", &Step::norm_attention}, {"qkv", &Step::project_qkv},
+      {"rope", &Step::rotate_append},  {"attention", &Step::attend},
+      {"merge", &Step::merge},         {"output", &Step::project_output},
+      {"ffn_norm", &Step::norm_ffn}};
+  static constexpr std::pair<std::string_view, Method> kDense[] = {
+      {"gate_up", &Step::gate_up}, {"activation", &Step::activate}, {"down", &Step::down}};
+  static constexpr std::pair<std::string_view, Method> kExperts[] = {
+      {"router", &Step::route_rows},
+      {"dispatch", &Step::dispatch},
+      {"gate_up", &Step::expert_gate_up},
+      {"activation", &Step::activate},
+      {"down", &Step::expert_down}};
+  const auto add = [this](const auto& list, long layer) {
+    for (const auto& [name, method] : list) operations_.push_back({name, method, layer});
+  };
+  const long layers = plan_.request().layers;
+  for (long layer = 0; layer < layers; ++layer) {
+    add(kAttention, layer);
+    plan_.shape().is_moe() ? add(kExperts, layer) : add(kDense, layer);
   }
-  operations_per_layer_ =
-      static_cast<int>(operations_.size()) / static_cast<int>(plan_.request().layers);
-  operations_.push_back({&Step::norm_output, plan_.request().layers - 1});
-  if (plan_.request().head) operations_.push_back({&Step::multiply_head, 0});
+  operations_per_layer_ = static_cast<int>(operations_.size()) / static_cast<int>(layers);
+  operations_.push_back({"output_norm", &Step::norm_output, layers - 1});
+  if (plan_.request().head) operations_.push_back({"head", &Step::multiply_head, layers - 1});
+  if (plan_.request().pick != Pick::kNone) {
+    operations_.push_back({"pick", &Step::pick, layers - 1});
+  }
+}
+
+// Which rank's node a page lies on is decided by who writes to it first.
+void Step::touch(int rank) {
+  const FirstTouch touch = plan_.request().first_touch;
+  if (touch == FirstTouch::kReader) return;
+  constexpr std::size_t kPage = 4096;
+  std::size_t page = 0;
+  for (std::size_t at = 0; at < plan_.bytes(); at += kPage, ++page) {
+    const std::size_t owner =
+        touch == FirstTouch::kLoader ? 0 : page % static_cast<std::size_t>(ranks_);
+    if (owner == static_cast<std::size_t>(rank)) memory_[at] = std::byte{0};
+  }
 }
 
 void Step::fill(int rank) {
@@ -239,7 +283,8 @@ void Step::fill_cache(long index, int rank) {
   const KvType type = plan_.request().kv_type;
   const long bytes = kv_head_bytes(type, plan_.shape().head_size, kAttentionTile);
   const long tiles = plan.capacity / kAttentionTile;
-  const auto [first, last] = share_of(plan_.shape().kv_heads * tiles, rank, ranks_);
+  const long heads = plan_.request().sequences * plan_.shape().kv_heads;
+  const auto [first, last] = share_of(heads * tiles, rank, ranks_);
   for (long tile = first; tile < last; ++tile) {
     // Seeded by absolute position, so that a window's shorter cache holds the same values.
     const long position = plan.first_position + tile % tiles * kAttentionTile;
@@ -262,7 +307,8 @@ void Step::schedule() {
     for (long i = 0; i < half; ++i) {
       const double exponent = static_cast<double>(i) / static_cast<double>(half);
       // The base of the original paper; models with another base cost the same.
-      const double angle = static_cast<double>(context_ + row) * std::pow(10000.0, -exponent);
+      const long position = context_ + row % plan_.request().rows_per_sequence();
+      const double angle = static_cast<double>(position) * std::pow(10000.0, -exponent);
       cosines[row * half + i] = static_cast<float>(std::cos(angle));
       sines[row * half + i] = static_cast<float>(std::sin(angle));
     }
@@ -278,6 +324,18 @@ void Step::run_rank(int rank) {
     (this->*operation.method)(operation.layer, rank);
     team_.barrier(rank);
   }
+}
+
+void Step::run_rank(int rank, RankFunction after_operation) {
+  for (std::size_t i = 0; i < operations_.size(); ++i) {
+    (this->*operations_[i].method)(operations_[i].layer, rank);
+    team_.barrier(rank);
+    if (rank == 0) after_operation(static_cast<int>(i));
+  }
+}
+
+std::string_view Step::operation_name(int index) const {
+  return operations_[static_cast<std::size_t>(index)].name;
 }
 
 void Step::advance() { move_to(context_ + plan_.request().rows); }
@@ -305,7 +363,7 @@ void Step::check() const {
   const std::int64_t hidden = plan_.shape().hidden;
   const float* values =
       request.head ? logits() : floats(plan_.activations().normed) + (request.rows - 1) * hidden;
-  const std::int64_t count = request.head ? plan_.shape().vocabulary : hidden;
+  const std::int64_t count = request.head ? request.sequences * plan_.shape().vocabulary : hidden;
   double magnitude = 0;
   for (std::int64_t i = 0; i < count; ++i) magnitude += std::fabs(values[i]);
   if (!std::isfinite(magnitude) || magnitude == 0) {

@@ -4,8 +4,8 @@
 //
 // Per dense layer: norm, qkv, rotate + append, attention, merge, output, norm, gate + up,
 // activation, down. With experts: norm, router, dispatch, gate + up, activation, down instead of
-// the last five. Then the output norm and the head, for the last row only. A norm adds the residual
-// that came before it.
+// the last five. Then the output norm and the head, for the last row of each sequence only, and on
+// request picking the next token. A norm adds the residual that came before it.
 //
 // Quantised matrices read int8 activations, as engines do. Experts are chosen at random with a
 // fixed seed (the router is computed and weighs them), since random weights have no sense to
@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "workloads/kernels/gated_activation.h"
+#include "workloads/kernels/pick_token.h"
 #include "workloads/step_plan.h"
 #include "workloads/team.h"
 #include "workloads/work_split.h"
@@ -51,6 +52,8 @@ class Step {
   // One rank's part of a step, for a caller that runs its own region on the team: several steps in
   // one region need nothing between them.
   void run_rank(int rank);
+  // The same; rank 0 calls after_operation(index) when all ranks have finished an operation.
+  void run_rank(int rank, RankFunction after_operation);
   // Moves on by the step's rows, as generating does; within the plan's growth. Not timed work.
   void advance();
   // Goes to any context from the plan's to its end of growth. Not timed work.
@@ -62,12 +65,18 @@ class Step {
   long context() const { return context_; }
   int operations() const { return static_cast<int>(operations_.size()); }  // barriers of one step
   int operations_per_layer() const { return operations_per_layer_; }
+  std::string_view operation_name(int index) const;  // norm qkv rope attention ...
+  long operation_layer(int index) const {
+    return operations_[static_cast<std::size_t>(index)].layer;
+  }
   // Weight bytes that one step reads: all matrices of the chain, of the experts those in use.
   std::int64_t weight_bytes() const;
   std::int64_t head_bytes() const { return plan_.request().head ? head_.read_bytes() : 0; }
 
   float* input() { return input_.data(); }  // rows x hidden, copied to the residual stream by run()
-  const float* logits() const { return floats(plan_.activations().logits); }
+  const float* logits() const { return floats(plan_.activations().logits); }  // by sequence
+  // What was picked for each sequence by the last run; empty without Pick.
+  const std::vector<long>& picked() const { return picked_; }
   // For the reference in the tests.
   const Layer& layer(long index) const { return layers_[static_cast<std::size_t>(index)]; }
   const Weights& head() const { return head_; }
@@ -79,9 +88,16 @@ class Step {
  private:
   using Method = void (Step::*)(long layer, int rank);
   struct Operation {
+    std::string_view name;
     Method method;
     long layer;
   };
+  // The last row of each sequence meets the head: rows [first_head_row(), rows).
+  long first_head_row() const { return plan_.request().rows - plan_.request().sequences; }
+  // Units of attention are by sequence and KV head.
+  long unit_row(const AttentionUnit& unit) const {
+    return unit.kv_head / plan_.shape().kv_heads + unit.first_token;
+  }
 
   float* floats(Span span) { return reinterpret_cast<float*>(memory_ + span.offset); }
   Activations activations(Span values, Span quantised, long columns, long stride) const;
@@ -89,6 +105,7 @@ class Step {
   void route(long index, Layer& layer);
   void split(Layer& layer);
   void list_operations();
+  void touch(int rank);
   void fill(int rank);
   void fill_layer(long index, int rank);
   void fill_cache(long index, int rank);
@@ -108,6 +125,7 @@ class Step {
   void down(long layer, int rank);
   void norm_output(long layer, int rank);
   void multiply_head(long layer, int rank);
+  void pick(long layer, int rank);
   // With experts (step_experts.cc).
   void route_rows(long layer, int rank);
   void dispatch(long layer, int rank);
@@ -130,6 +148,8 @@ class Step {
   std::vector<Operation> operations_;
   int operations_per_layer_ = 0;
   std::vector<float> input_;
+  std::vector<long> picked_;
+  TokenPicker picker_;
 };
 
 }  // namespace mb

@@ -91,7 +91,9 @@ void Step::rotate_append(long index, int rank) {
     float *key = qkv + (shape.heads + kv) * size, *value = key + shape.kv_heads * size;
     finish(key, plan.k_bias, plan.k_norm, kv, row);
     if (plan.v_bias.bytes > 0) add_scaled(value, floats(plan.v_bias) + kv * size, 1, size);
-    append_kv(kv_head(index, kv), context_ + row - plan.first_position, key, value);
+    const long rows = plan_.request().rows_per_sequence(), sequence = row / rows;
+    append_kv(kv_head(index, sequence * shape.kv_heads + kv),
+              context_ + row % rows - plan.first_position, key, value);
   }
 }
 
@@ -103,8 +105,8 @@ void Step::attend(long index, int rank) {
   const long stride = (shape.heads + 2 * shape.kv_heads) * size;
   for (const AttentionPiece& piece : schedule.pieces[static_cast<std::size_t>(rank)]) {
     const AttentionUnit& unit = schedule.units[static_cast<std::size_t>(piece.unit)];
-    const float* queries =
-        floats(plan_.activations().qkv) + unit.first_token * stride + unit.kv_head * group * size;
+    const float* queries = floats(plan_.activations().qkv) + unit_row(unit) * stride +
+                           unit.kv_head % shape.kv_heads * group * size;
     const QueryBlock block{
         queries,    stride, unit.tokens, group, context_ + unit.first_token - plan.first_position,
         plan.window};
@@ -124,12 +126,12 @@ void Step::merge(long index, int rank) {
   for (long i = first; i < last; ++i) {
     const AttentionUnit& unit = schedule.units[static_cast<std::size_t>(i)];
     // Slots of a unit are consecutive, and so are their places.
-    const long offset = unit.kv_head * group * size;
+    const long offset = unit.kv_head % shape.kv_heads * group * size;
+    const long first_row = unit_row(unit);
     merge_attention(partial(unit.first_slot), partial(1).values - partial(0).values, unit.slots,
-                    size, unit.tokens, group, attended.row(unit.first_token).values + offset,
-                    columns);
+                    size, unit.tokens, group, attended.row(first_row).values + offset, columns);
     if (!plan_.quantised()) continue;
-    for (long row = unit.first_token; row < unit.first_token + unit.tokens; ++row) {
+    for (long row = first_row; row < first_row + unit.tokens; ++row) {
       attended.quantise_blocks(row, offset / kBlockColumns,
                                (offset + group * size) / kBlockColumns);
     }
@@ -206,10 +208,11 @@ void Step::down(long index, int rank) {
 }
 
 void Step::norm_output(long layer, int rank) {
-  if (rank != 0) return;
-  const long row = plan_.request().rows - 1;
-  add_feed_forward(layer, row);
-  norm_row(row, plan_.output_norm());
+  const auto [first, last] = share_of(plan_.request().sequences, rank, ranks_);
+  for (long row = first_head_row() + first; row < first_head_row() + last; ++row) {
+    add_feed_forward(layer, row);
+    norm_row(row, plan_.output_norm());
+  }
 }
 
 void Step::multiply_head(long, int rank) {
@@ -217,8 +220,19 @@ void Step::multiply_head(long, int rank) {
   const ActivationPlan& a = plan_.activations();
   const Activations x = activations(a.normed, a.normed_quantised, shape.hidden, shape.hidden);
   for (const WorkRange& range : head_split_[static_cast<std::size_t>(rank)]) {
-    head_.multiply(range.first, range.last, x.row(plan_.request().rows - 1), 1, floats(a.logits),
-                   shape.vocabulary);
+    head_.multiply(range.first, range.last, x.row(first_head_row()), plan_.request().sequences,
+                   floats(a.logits), shape.vocabulary);
+  }
+}
+
+// Choosing is serial in the engines: one thread looks through the vocabulary.
+void Step::pick(long, int rank) {
+  if (rank != 0) return;
+  const long vocabulary = plan_.shape().vocabulary;
+  for (std::size_t i = 0; i < picked_.size(); ++i) {
+    const float* of_sequence = logits() + static_cast<long>(i) * vocabulary;
+    picked_[i] = plan_.request().pick == Pick::kArgmax ? argmax(of_sequence, vocabulary)
+                                                       : picker_.pick(of_sequence);
   }
 }
 

@@ -31,6 +31,44 @@ std::string_view role_of(const Tensor& tensor) {
 
 }  // namespace
 
+std::string_view to_string(KvType type) {
+  static constexpr std::string_view kNames[] = {"f16", "f32", "q8_0"};
+  return kNames[static_cast<std::size_t>(type)];
+}
+
+KvType kv_type_from_string(std::string_view text) {
+  for (const KvType type : {KvType::kF16, KvType::kF32, KvType::kQ8_0}) {
+    if (to_string(type) == text) return type;
+  }
+  throw Error(ErrorCode::kUsage, fmt::format("kv_type '{}': expected f16, f32 or q8_0", text));
+}
+
+std::string_view to_string(FirstTouch touch) {
+  static constexpr std::string_view kNames[] = {"reader", "loader", "interleaved"};
+  return kNames[static_cast<std::size_t>(touch)];
+}
+
+FirstTouch first_touch_from_string(std::string_view text) {
+  for (const FirstTouch touch :
+       {FirstTouch::kReader, FirstTouch::kLoader, FirstTouch::kInterleaved}) {
+    if (to_string(touch) == text) return touch;
+  }
+  throw Error(ErrorCode::kUsage,
+              fmt::format("first_touch '{}': expected reader, loader or interleaved", text));
+}
+
+std::string_view to_string(Pick pick) {
+  static constexpr std::string_view kNames[] = {"none", "argmax", "top_p"};
+  return kNames[static_cast<std::size_t>(pick)];
+}
+
+Pick pick_from_string(std::string_view text) {
+  for (const Pick pick : {Pick::kNone, Pick::kArgmax, Pick::kTopP}) {
+    if (to_string(pick) == text) return pick;
+  }
+  throw Error(ErrorCode::kUsage, fmt::format("pick '{}': expected none, argmax or top_p", text));
+}
+
 StepPlan::StepPlan(const StepRequest& request) : request_(request) {
   check();
   const std::vector<Tensor> tensors = shape().tensors();
@@ -53,6 +91,11 @@ void StepPlan::check() const {
     unsupported(s, fmt::format("{} layers asked for, it has {}", request_.layers, s.layers));
   }
   if (request_.rows < 1 || request_.context < 0) unsupported(s, "no rows, or a negative context");
+  if (request_.sequences != 1 && request_.sequences != request_.rows) {
+    unsupported(s, fmt::format("{} rows of {} sequences: expected one row each", request_.rows,
+                               request_.sequences));
+  }
+  if (request_.pick != Pick::kNone && !request_.head) unsupported(s, "no head to pick from");
   if (s.head_size % 32 != 0 || s.head_size > kMaxHeadSize) {
     unsupported(
         s, fmt::format("head size {} is no multiple of 32 up to {}", s.head_size, kMaxHeadSize));
@@ -134,17 +177,19 @@ void StepPlan::place_layer(int index, const std::vector<Tensor>& tensors) {
     const long hidden = std::max(0L, request_.context + 1 - layer.window);
     layer.first_position = hidden / kAttentionTile * kAttentionTile;
   }
-  const long positions = request_.context + request_.rows + request_.growth - layer.first_position;
+  const long positions =
+      request_.context + request_.rows_per_sequence() + request_.growth - layer.first_position;
   layer.capacity = (positions + kAttentionTile - 1) / kAttentionTile * kAttentionTile;
-  const long bytes =
-      shape().kv_heads * kv_head_bytes(request_.kv_type, shape().head_size, layer.capacity);
+  const long bytes = request_.sequences * shape().kv_heads *
+                     kv_head_bytes(request_.kv_type, shape().head_size, layer.capacity);
   layer.keys = place(bytes);
   layer.values = place(bytes);
   layers_.push_back(layer);
 }
 
 AttentionShape StepPlan::attention_shape(const LayerPlan& layer, long context) const {
-  return {shape().kv_heads, shape().heads / shape().kv_heads, request_.rows, context, layer.window};
+  return {shape().kv_heads * request_.sequences, shape().heads / shape().kv_heads,
+          request_.rows_per_sequence(), context, layer.window};
 }
 
 void StepPlan::place_activations() {
@@ -166,7 +211,7 @@ void StepPlan::place_activations() {
     a.expert_weights = place_floats(ffn_rows);
     a.expert_quantised = place_quantised(ffn_rows, s.hidden);
   }
-  a.logits = place_floats(s.vocabulary);
+  a.logits = place_floats(s.vocabulary * request_.sequences);
   const AttentionShape attention = attention_shape(layers_.front(), request_.context);
   a.partials = place_floats(most_attention_slots(attention, request_.ranks) *
                             attention_unit_rows(attention) * (s.head_size + 2));
@@ -180,16 +225,21 @@ void StepPlan::place_activations() {
 std::int64_t StepPlan::kv_bytes() const {
   std::int64_t bytes = 0;
   for (const LayerPlan& layer : layers_) {
-    const long end = request_.context + request_.rows;
-    const long seen = layer.window > 0 ? std::min(end, layer.window + request_.rows - 1) : end;
-    bytes += 2 * shape().kv_heads * kv_head_bytes(request_.kv_type, shape().head_size, seen);
+    const long rows = request_.rows_per_sequence(), end = request_.context + rows;
+    const long seen = layer.window > 0 ? std::min(end, layer.window + rows - 1) : end;
+    bytes += 2 * request_.sequences * shape().kv_heads *
+             kv_head_bytes(request_.kv_type, shape().head_size, seen);
   }
   return bytes;
 }
 
-long choose_layers(const ModelShape& shape, long rows, long context, const ChainLimits& limits) {
-  StepRequest request{shape, 1, rows, context};
+long choose_layers(const StepRequest& wanted, const ChainLimits& limits) {
+  const ModelShape& shape = wanted.shape;
+  const long rows = wanted.rows;
+  StepRequest request = wanted;
+  request.layers = 1;
   request.head = false;
+  request.pick = Pick::kNone;
   const StepPlan one(request);
   if (shape.layers < 2) return shape.layers;
   request.layers = 2;

@@ -6,6 +6,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "workloads/attention_schedule.h"
@@ -14,15 +15,37 @@
 
 namespace mb {
 
+std::string_view to_string(KvType type);            // f16 f32 q8_0
+KvType kv_type_from_string(std::string_view text);  // throws Error(kUsage)
+
+// Who touches the weights' pages first, and so on which NUMA node they lie.
+enum class FirstTouch {
+  kReader,      // each part by the rank that reads it
+  kLoader,      // all by rank 0: a loader thread, or one process's page cache
+  kInterleaved  // page by page in turn
+};
+std::string_view to_string(FirstTouch touch);               // reader loader interleaved
+FirstTouch first_touch_from_string(std::string_view text);  // throws Error(kUsage)
+
+// How the next token is picked from the logits, by rank 0 alone: a serial part of every token.
+enum class Pick { kNone, kArgmax, kTopP };
+std::string_view to_string(Pick pick);         // none argmax top_p
+Pick pick_from_string(std::string_view text);  // throws Error(kUsage)
+
 struct StepRequest {
   ModelShape shape;
   long layers = 1;
-  long rows = 1;     // 1: decode; more: a block of a prompt
+  long rows = 1;     // 1: decode; more: a block of a prompt; of all sequences together
   long context = 0;  // positions cached before the rows
   long growth = 0;   // positions that advance() may add
   int ranks = 1;
   KvType kv_type = KvType::kF16;
-  bool head = true;  // the output head after the layers, for the last row
+  bool head = true;  // the output head after the layers, for each sequence's last row
+  // Batched decode: as many as there are rows, each row with a cache of its own.
+  long sequences = 1;
+  FirstTouch first_touch = FirstTouch::kReader;
+  Pick pick = Pick::kNone;  // needs the head
+  long rows_per_sequence() const { return rows / sequences; }
 };
 
 // A place in the buffer.
@@ -40,7 +63,7 @@ struct LayerPlan {
   PlacedMatrix q, k, v, output, gate, up, down, router;  // rows() == 0 where absent
   Span attention_norm, q_norm, k_norm, post_attention_norm, ffn_norm, post_ffn_norm;
   Span q_bias, k_bias, v_bias;
-  Span keys, values;        // kv_heads x capacity x head_size
+  Span keys, values;        // sequences x kv_heads x capacity x head_size
   long window = 0;          // 0: sees all positions
   long first_position = 0;  // of the cache: what a window can never see again is not kept
   long capacity = 0;        // positions
@@ -64,6 +87,7 @@ class StepPlan {
   const PlacedMatrix& head() const { return head_; }
   Span output_norm() const { return output_norm_; }
   const ActivationPlan& activations() const { return activations_; }
+  // KV heads of all sequences, one after the other.
   AttentionShape attention_shape(const LayerPlan& layer, long context) const;
   bool quantised() const { return quantised_; }  // any matrix is
   std::size_t bytes() const { return bytes_; }
@@ -99,9 +123,10 @@ struct ChainLimits {
   double seconds = 0;             // wall time of the point
 };
 
-// How many layers to run: as many as memory and the point's time allow, up to the model's own, but
-// (memory allowing) never less than four times the caches hold, so that weights come from DRAM.
-// Independent of the number of threads: points of one sweep run the same chain.
-long choose_layers(const ModelShape& shape, long rows, long context, const ChainLimits& limits);
+// How many layers of the request's shape to run (its own number is not looked at): as many as
+// memory and the point's time allow, up to the model's own, but (memory allowing) never less than
+// four times the caches hold, so that weights come from DRAM. Independent of the number of threads:
+// points of one sweep run the same chain.
+long choose_layers(const StepRequest& wanted, const ChainLimits& limits);
 
 }  // namespace mb

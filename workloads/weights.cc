@@ -11,6 +11,7 @@ namespace {
 
 PanelType panel_type(WeightType type) {
   if (type == WeightType::kQ8_0) return PanelType::kQ8_0;
+  if (type == WeightType::kQ4_K) return PanelType::kQ4_K;
   return type == WeightType::kQ4_0 ? PanelType::kQ4_0 : PanelType::kQ6_K;
 }
 
@@ -26,7 +27,8 @@ bool has_float_kernel(WeightType type) {
 }  // namespace
 
 bool is_quantised(WeightType type) {
-  return type == WeightType::kQ8_0 || type == WeightType::kQ4_0 || type == WeightType::kQ6_K;
+  return type == WeightType::kQ8_0 || type == WeightType::kQ4_0 || type == WeightType::kQ6_K ||
+         type == WeightType::kQ4_K;
 }
 
 Weights::Weights(WeightType type, std::int64_t rows, std::int64_t columns)

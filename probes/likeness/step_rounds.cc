@@ -4,9 +4,11 @@
 //
 //   step NAME MODEL ROWS CONTEXT GROWTH    builds a step of all layers of MODEL and its head
 //   run NAME CONTEXT REPEATS               times REPEATS steps at a context within the growth
+//   profile NAME CONTEXT REPEATS           the same, seconds of each kind of operation (the median)
 //   drop NAME                              frees its memory
 //
-// Each line is answered by one line of JSON: {"seconds": [...]} or {"error": "..."}. Arguments:
+// Each line is answered by one line of JSON: {"seconds": [...]}, {"operations": {NAME: seconds}} or
+// {"error": "..."}. Arguments:
 // THREADS [SYNC [PAGE]].
 #include <fmt/format.h>
 
@@ -22,6 +24,7 @@
 #include "probes/core/arena.h"
 #include "probes/core/describe_machine.h"
 #include "probes/core/kit.h"
+#include "probes/profile_step.h"
 #include "workloads/kernels/matmul_panels.h"
 #include "workloads/step.h"
 
@@ -39,7 +42,16 @@ class HeldStep {
       seconds.push_back(team_.timed([this](int rank) { step_.run_rank(rank); }));
     }
     step_.check();
-    return {{"seconds", seconds}, {"operations", step_.operations()}};
+    return {{"seconds", seconds}};
+  }
+
+  nlohmann::json profile(long context, int repeats) {
+    step_.move_to(context);
+    nlohmann::json seconds = nlohmann::json::object();
+    for (const mb::OperationTotal& total : mb::profile_step(step_, team_, repeats)) {
+      seconds[std::string(total.work.name)] = total.seconds;
+    }
+    return {{"operations", seconds}};
   }
 
  private:
@@ -82,11 +94,13 @@ class Rounds {
     }
     long context = 0;
     int repeats = 1;
-    if (verb != "run" || !(words >> context >> repeats)) {
-      throw mb::Error(mb::ErrorCode::kUsage,
-                      fmt::format("'{}': expected step, run NAME CONTEXT REPEATS or drop", line));
+    if ((verb != "run" && verb != "profile") || !(words >> context >> repeats)) {
+      throw mb::Error(
+          mb::ErrorCode::kUsage,
+          fmt::format("'{}': expected step, run or profile NAME CONTEXT REPEATS, drop", line));
     }
-    return found->second->run(context, repeats);
+    return verb == "run" ? found->second->run(context, repeats)
+                         : found->second->profile(context, repeats);
   }
 
  private:
@@ -100,7 +114,8 @@ class Rounds {
 
 int main(int argc, char** argv) {
   if (argc < 2) {
-    fmt::print(stderr, "usage: step_rounds THREADS [SYNC [PAGE]]  (lines on stdin: see the file)\n");
+    fmt::print(stderr,
+               "usage: step_rounds THREADS [SYNC [PAGE]]  (lines on stdin: see the file)\n");
     return 2;
   }
   try {

@@ -29,7 +29,7 @@ class ReferenceStep {
       add(x, normed(feed_forward(layer, normed(x, place.ffn_norm)), place.post_ffn_norm));
     }
     const std::vector<float> last = normed(x, plan_.output_norm());
-    return multiply(step_.head(), {last.end() - hidden, last.end()});
+    return multiply(step_.head(), {last.end() - hidden * plan_.request().sequences, last.end()});
   }
 
  private:
@@ -103,8 +103,10 @@ class ReferenceStep {
       const long offset = head * kv_head_bytes(type, size, place.capacity);
       return KvHead{type, keys_[at].data() + offset, values_[at].data() + offset, size};
     };
+    const long sequences = plan_.request().sequences, tokens = rows / sequences;
     for (long row = 0; row < rows; ++row) {
-      const long position = step_.context() + row;
+      const long position = step_.context() + row % tokens;
+      const long first_head = row / tokens * shape().kv_heads;
       for (long head = 0; head < shape().heads; ++head) {
         rotate(&q[static_cast<std::size_t>(row * query + head * size)], position, place.q_bias,
                head, place.q_norm);
@@ -116,14 +118,18 @@ class ReferenceStep {
         for (long i = 0; i < size && place.v_bias.bytes > 0; ++i) {
           one_value[i] += step_.floats(place.v_bias)[head * size + i];
         }
-        append_kv_scalar(cache(head), position - place.first_position, one_key, one_value);
+        append_kv_scalar(cache(first_head + head), position - place.first_position, one_key,
+                         one_value);
       }
     }
     const long group = shape().heads / shape().kv_heads;
-    for (long head = 0; head < shape().kv_heads; ++head) {
-      const QueryBlock block{q.data() + head * group * size,         query,       rows, group,
-                             step_.context() - place.first_position, place.window};
-      attention_scalar(cache(head), block, out.data() + head * group * size);
+    for (long head = 0; head < sequences * shape().kv_heads; ++head) {
+      const long offset =
+          head / shape().kv_heads * tokens * query + head % shape().kv_heads * group * size;
+      const QueryBlock block{
+          q.data() + offset, query, tokens, group, step_.context() - place.first_position,
+          place.window};
+      attention_scalar(cache(head), block, out.data() + offset);
     }
     return multiply(layer.output, out);
   }

@@ -49,13 +49,13 @@ TEST(StepPlan, NamesWhatItCannotRun) {
 
 TEST(ChooseLayers, TakesTheWholeModelWhereMemoryAndTimeAllowIt) {
   const ModelShape shape = find_model("qwen3-4b:q4_0");
-  EXPECT_EQ(choose_layers(shape, 1, 512, {32 * kMiB, 64 * kGiB, 100}), shape.layers);
+  EXPECT_EQ(choose_layers({shape, 1, 1, 512}, {32 * kMiB, 64 * kGiB, 100}), shape.layers);
 }
 
 TEST(ChooseLayers, NeverRunsLessThanFourTimesTheCachesForWantOfTime) {
   const ModelShape shape = find_model("qwen3-4b:q4_0");
   for (const std::int64_t cache : {32 * kMiB, 256 * kMiB}) {
-    const long layers = choose_layers(shape, 1, 512, {cache, 64 * kGiB, 0.01});
+    const long layers = choose_layers({shape, 1, 1, 512}, {cache, 64 * kGiB, 0.01});
     StepRequest request{shape, layers, 1, 512};
     request.head = false;
     EXPECT_GE(static_cast<std::int64_t>(StepPlan(request).bytes()), 4 * cache);
@@ -65,25 +65,25 @@ TEST(ChooseLayers, NeverRunsLessThanFourTimesTheCachesForWantOfTime) {
 
 TEST(ChooseLayers, FitsTheMemory) {
   const ModelShape shape = find_model("llama-3.1-8b:q4_0");
-  const long layers = choose_layers(shape, 1, 512, {256 * kMiB, 1500 * kMiB, 100});
+  const long layers = choose_layers({shape, 1, 1, 512}, {256 * kMiB, 1500 * kMiB, 100});
   StepRequest request{shape, layers, 1, 512};
   request.head = false;
   EXPECT_LE(static_cast<std::int64_t>(StepPlan(request).bytes()), 1500 * kMiB);
   request.layers = layers + 1;
   EXPECT_GT(static_cast<std::int64_t>(StepPlan(request).bytes()), 1500 * kMiB);
-  EXPECT_EQ(choose_layers(shape, 1, 512, {256 * kMiB, 1, 100}), 1);
+  EXPECT_EQ(choose_layers({shape, 1, 1, 512}, {256 * kMiB, 1, 100}), 1);
 }
 
 TEST(ChooseLayers, TakesFewerLayersForALongerPromptInTheSameTime) {
   const ModelShape shape = find_model("qwen3-4b:q4_0");
   const ChainLimits limits{kMiB, 64 * kGiB, 20};
-  EXPECT_LT(choose_layers(shape, 512, 0, limits), choose_layers(shape, 16, 0, limits));
+  EXPECT_LT(choose_layers({shape, 1, 512, 0}, limits), choose_layers({shape, 1, 16, 0}, limits));
 }
 
 TEST(ChooseLayers, KeepsTheMixOfWindowedAndGlobalLayers) {
   const ModelShape shape = find_model("gemma-3-1b:q4_0");
   for (const double seconds : {0.05, 0.5, 2.0}) {
-    const long layers = choose_layers(shape, 1, 512, {8 * kMiB, 64 * kGiB, seconds});
+    const long layers = choose_layers({shape, 1, 1, 512}, {8 * kMiB, 64 * kGiB, seconds});
     EXPECT_TRUE(layers % 6 == 0 || layers == shape.layers) << layers;
   }
 }

@@ -16,11 +16,13 @@ namespace {
 struct Running {
   Running(const ModelShape& shape, long layers, long rows, long context, int ranks, long growth = 0,
           KvType kv_type = KvType::kF16, bool head = true)
-      : plan({shape, layers, rows, context, growth, ranks, kv_type, head}),
+      : Running(StepRequest{shape, layers, rows, context, growth, ranks, kv_type, head}) {}
+  explicit Running(const StepRequest& request)
+      : plan(request),
         memory(
             static_cast<std::byte*>(std::aligned_alloc(4096, (plan.bytes() + 4095) / 4096 * 4096)),
             &std::free),
-        team(ranks),
+        team(request.ranks),
         step(plan, memory.get(), team) {}
   StepPlan plan;
   std::unique_ptr<std::byte, decltype(&std::free)> memory;
@@ -28,7 +30,7 @@ struct Running {
   Step step;
 
   std::vector<float> logits() const {
-    return {step.logits(), step.logits() + plan.shape().vocabulary};
+    return {step.logits(), step.logits() + plan.request().sequences * plan.shape().vocabulary};
   }
 };
 
@@ -43,10 +45,14 @@ double relative_difference(const std::vector<float>& got, const std::vector<floa
   return std::sqrt(difference / size);
 }
 
-void expect_reference(const ModelShape& shape, long rows, long context, int ranks) {
-  SCOPED_TRACE(testing::Message() << shape.architecture << ' ' << to_string(shape.type) << ", "
-                                  << rows << " rows on " << context << ", " << ranks << " ranks");
-  Running running(shape, 2, rows, context, ranks);
+void expect_reference(const StepRequest& request) {
+  SCOPED_TRACE(testing::Message() << request.shape.architecture << ' '
+                                  << to_string(request.shape.type) << ", " << request.rows
+                                  << " rows on " << request.context << ", " << request.ranks
+                                  << " ranks, " << request.sequences << " sequences, KV "
+                                  << to_string(request.kv_type) << ", touched by "
+                                  << to_string(request.first_touch));
+  Running running(request);
   ReferenceStep reference(running.step);
   const std::vector<float> expected = reference.logits(running.step.input());
   running.step.run();
@@ -54,9 +60,13 @@ void expect_reference(const ModelShape& shape, long rows, long context, int rank
   EXPECT_LT(relative_difference(running.logits(), expected), 5e-3);
 }
 
+void expect_reference(const ModelShape& shape, long rows, long context, int ranks) {
+  expect_reference({shape, 2, rows, context, 0, ranks});
+}
+
 TEST(Step, DecodeEqualsTheScalarReferenceForEveryWeightType) {
-  for (const WeightType type : {WeightType::kQ4_0, WeightType::kQ8_0, WeightType::kBF16,
-                                WeightType::kF16, WeightType::kF32}) {
+  for (const WeightType type : {WeightType::kQ4_0, WeightType::kQ8_0, WeightType::kQ4_K,
+                                WeightType::kBF16, WeightType::kF16, WeightType::kF32}) {
     expect_reference(small_shape(type), 1, 100, 2);
   }
 }
@@ -75,6 +85,62 @@ TEST(Step, PrefillEqualsTheScalarReference) {
   expect_reference(small_shape(WeightType::kF32), 5, 90, 2);
   expect_reference(small_experts(WeightType::kQ8_0), 9, 20, 3);
   expect_reference(small_gemma(WeightType::kQ4_0), 11, 150, 2);
+}
+
+StepRequest batch(const ModelShape& shape, long sequences, int ranks) {
+  StepRequest request{shape, 2, sequences, 90, 0, ranks};
+  request.sequences = sequences;
+  return request;
+}
+
+TEST(Step, BatchedDecodeEqualsTheScalarReferenceOverEachSequencesOwnCache) {
+  expect_reference(batch(small_shape(WeightType::kQ4_0), 3, 2));
+  expect_reference(batch(small_experts(WeightType::kQ8_0), 5, 3));
+  expect_reference(batch(small_gemma(WeightType::kF32), 2, 1));
+}
+
+TEST(Step, TakesAQuantisedCache) {
+  StepRequest request{small_shape(WeightType::kQ8_0), 2, 7, 100, 0, 2, KvType::kQ8_0};
+  expect_reference(request);
+  request.rows = 1;
+  expect_reference(request);
+}
+
+TEST(Step, GivesTheSameResultWhoeverTouchesItsMemoryFirst) {
+  for (const FirstTouch touch : {FirstTouch::kLoader, FirstTouch::kInterleaved}) {
+    StepRequest request{small_shape(WeightType::kQ4_0), 2, 1, 100, 0, 2};
+    request.first_touch = touch;
+    expect_reference(request);
+  }
+}
+
+TEST(Step, PicksATokenForEachSequence) {
+  StepRequest request = batch(small_shape(WeightType::kQ8_0), 3, 2);
+  request.pick = Pick::kArgmax;
+  Running running(request);
+  running.step.run();
+  const long vocabulary = request.shape.vocabulary;
+  ASSERT_EQ(running.step.picked().size(), 3U);
+  for (long i = 0; i < 3; ++i) {
+    EXPECT_EQ(running.step.picked()[static_cast<std::size_t>(i)],
+              argmax_scalar(running.step.logits() + i * vocabulary, vocabulary));
+  }
+  request.head = false;
+  EXPECT_THROW(StepPlan{request}, Error);
+}
+
+TEST(Step, RefusesSequencesOfSeveralRows) {
+  StepRequest request = batch(small_shape(WeightType::kQ8_0), 3, 2);
+  request.rows = 6;
+  EXPECT_THROW(StepPlan{request}, Error);
+}
+
+TEST(Step, MovesOnlyWithinItsGrowth) {
+  Running running(small_shape(WeightType::kQ4_0), 1, 1, 10, 1, 64);
+  running.step.move_to(74);
+  EXPECT_EQ(running.step.context(), 74);
+  EXPECT_THROW(running.step.move_to(75), Error);
+  EXPECT_THROW(running.step.move_to(9), Error);
 }
 
 TEST(Step, PrefillOfSeveralRowsEqualsAsManyDecodeSteps) {

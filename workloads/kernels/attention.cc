@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <type_traits>
 #include <vector>
 
 #include "workloads/kernels/fixed_width.h"
@@ -159,10 +160,55 @@ HWY_INLINE void tile_values(const KvHead& head, long rows, long first, long coun
   }
 }
 
-template <class T>
+// A tile of a q8_0 cache as f32, in the layouts of an f32 cache.
+struct Unpacked {
+  HWY_ALIGN float keys[kAttentionTile * kMaxHeadSize];
+  HWY_ALIGN float values[kAttentionTile * kMaxHeadSize];
+};
+
+HWY_INLINE VF load_scales(const std::byte* at) {
+  return load_wide(reinterpret_cast<const hwy::float16_t*>(at));
+}
+
+HWY_INLINE void unpack(const std::byte* at, VF scale, float* to) {
+  const DF d;
+  const hn::Rebind<std::int32_t, DF> wide;
+  const hn::Rebind<std::int8_t, DF> narrow;
+  const auto bytes = hn::LoadU(narrow, reinterpret_cast<const std::int8_t*>(at));
+  hn::StoreU(hn::Mul(hn::ConvertTo(d, hn::PromoteTo(wide, bytes)), scale), d, to);
+}
+
+HWY_INLINE void unpack_tile(const KvHead& head, long first, Unpacked& tile) {
+  const DF d;
+  const long lanes = static_cast<long>(hn::Lanes(d)), size = head.head_size;
+  const long panel_bytes = kv_head_bytes(KvType::kQ8_0, size, kKeyPanel);
+  for (long panel = 0; panel < kAttentionTile / kKeyPanel; ++panel) {
+    const long place = (first / kKeyPanel + panel) * panel_bytes;
+    const std::byte *keys = head.keys + place, *values = head.values + place;
+    const std::byte *key_scales = keys + kKeyPanel * size,
+                    *value_scales = values + kKeyPanel * size;
+    for (long j = 0; j < size; ++j) {
+      for (long p = 0; p < kKeyPanel; p += lanes) {
+        const VF scale = load_scales(key_scales + (j / 32 * kKeyPanel + p) * 2);
+        unpack(keys + j * kKeyPanel + p, scale, tile.keys + (panel * size + j) * kKeyPanel + p);
+      }
+    }
+    for (long p = 0; p < kKeyPanel; ++p) {
+      for (long j = 0; j < size; j += lanes) {
+        std::uint16_t half;
+        std::memcpy(&half, value_scales + (p * (size / 32) + j / 32) * 2, 2);
+        unpack(values + p * size + j, hn::Set(d, f32_from_f16(half)),
+               tile.values + (panel * kKeyPanel + p) * size + j);
+      }
+    }
+  }
+}
+
+template <class T, bool unpacks = false>
 HWY_INLINE void attend(const KvHead& head, const QueryBlock& block, long first, long last,
                        const AttentionPartial& out) {
   Scratch s;
+  std::conditional_t<unpacks, Unpacked, char> unpacked;
   const long rows = block.rows(), size = head.head_size;
   const float scale = 1 / std::sqrt(static_cast<float>(size));
   for (long r = 0; r < rows; ++r) {
@@ -175,7 +221,15 @@ HWY_INLINE void attend(const KvHead& head, const QueryBlock& block, long first, 
   std::fill(out.values, out.values + rows * size, 0.0F);
   for (long tile = first; tile < last; tile += kAttentionTile) {
     const long count = last - tile < kAttentionTile ? last - tile : kAttentionTile;
-    tile_scores<T>(head, rows, tile, count, s);
+    KvHead here = head;
+    long at = tile;
+    if constexpr (unpacks) {
+      unpack_tile(head, tile, unpacked);
+      here.keys = reinterpret_cast<std::byte*>(unpacked.keys);
+      here.values = reinterpret_cast<std::byte*>(unpacked.values);
+      at = 0;
+    }
+    tile_scores<T>(here, rows, at, count, s);
     for (long r = 0; r < rows; ++r) {
       const long seen = block.first_position + r / block.group + 1;
       const long low = block.window > 0 && seen > block.window ? seen - block.window : 0;
@@ -184,13 +238,14 @@ HWY_INLINE void attend(const KvHead& head, const QueryBlock& block, long first, 
       tile_softmax(s.scores + r * kAttentionTile, low_here, high_here, out.maxima[r],
                    out.weights[r], s.factors[r]);
     }
-    tile_values<T>(head, rows, tile, count, s, out.values);
+    tile_values<T>(here, rows, at, count, s, out.values);
   }
 }
 
 void attention_vector(const KvHead& head, const QueryBlock& block, long first, long last,
                       const AttentionPartial& out) {
   if (head.type == KvType::kF16) return attend<hwy::float16_t>(head, block, first, last, out);
+  if (head.type == KvType::kQ8_0) return attend<float, true>(head, block, first, last, out);
   attend<float>(head, block, first, last, out);
 }
 
@@ -223,7 +278,7 @@ void append_vector(const KvHead& head, long position, const float* key, const fl
   const DF d;
   const hn::Rebind<hwy::float16_t, DF> narrow;
   const long lanes = static_cast<long>(hn::Lanes(d)), size = head.head_size;
-  if (head.type == KvType::kF32) return append_kv_scalar(head, position, key, value);
+  if (head.type != KvType::kF16) return append_kv_scalar(head, position, key, value);
   hwy::float16_t rounded[kMaxHeadSize];
   auto* values = reinterpret_cast<hwy::float16_t*>(head.values) + position * size;
   for (long j = 0; j < size; j += lanes) {
@@ -263,6 +318,43 @@ void append_kv(const KvHead& head, long position, const float* key, const float*
 
 namespace {
 
+// Where a q8_0 value and its scale lie in the bytes of its panel of 16 positions.
+struct Q8Place {
+  long value, scale;
+};
+Q8Place q8_key(long position, long j, long size) {
+  const long p = position % kKeyPanel;
+  const long panel = position / kKeyPanel * kv_head_bytes(KvType::kQ8_0, size, kKeyPanel);
+  return {panel + j * kKeyPanel + p, panel + kKeyPanel * size + (j / 32 * kKeyPanel + p) * 2};
+}
+Q8Place q8_value(long position, long j, long size) {
+  const long p = position % kKeyPanel;
+  const long panel = position / kKeyPanel * kv_head_bytes(KvType::kQ8_0, size, kKeyPanel);
+  return {panel + p * size + j, panel + kKeyPanel * size + (p * (size / 32) + j / 32) * 2};
+}
+
+float q8_element(const std::byte* data, Q8Place place) {
+  std::uint16_t scale;
+  std::memcpy(&scale, data + place.scale, 2);
+  return f32_from_f16(scale) * static_cast<float>(static_cast<std::int8_t>(data[place.value]));
+}
+
+// As GGUF's q8_0: scale = largest magnitude of 32 / 127, stored as f16.
+template <class Place>
+void append_q8(const float* row, long size, std::byte* data, Place place) {
+  for (long block = 0; block < size; block += 32) {
+    float largest = 0;
+    for (long j = block; j < block + 32; ++j) largest = std::max(largest, std::fabs(row[j]));
+    const std::uint16_t scale = f16_from_f32(largest / 127);
+    const float inverse = largest > 0 ? 127 / largest : 0;
+    for (long j = block; j < block + 32; ++j) {
+      const Q8Place at = place(j);
+      data[at.value] = static_cast<std::byte>(std::lrintf(row[j] * inverse));
+      std::memcpy(data + at.scale, &scale, 2);
+    }
+  }
+}
+
 float element(KvType type, const std::byte* data, long index) {
   if (type == KvType::kF32) {
     float value;
@@ -287,9 +379,26 @@ long key_index(long position, long j, long head_size) {
   return (position / kKeyPanel * head_size + j) * kKeyPanel + position % kKeyPanel;
 }
 
+float key_element(const KvHead& head, long position, long j) {
+  const long size = head.head_size;
+  if (head.type == KvType::kQ8_0) return q8_element(head.keys, q8_key(position, j, size));
+  return element(head.type, head.keys, key_index(position, j, size));
+}
+float value_element(const KvHead& head, long position, long j) {
+  const long size = head.head_size;
+  if (head.type == KvType::kQ8_0) return q8_element(head.values, q8_value(position, j, size));
+  return element(head.type, head.values, position * size + j);
+}
+
 }  // namespace
 
 void append_kv_scalar(const KvHead& head, long position, const float* key, const float* value) {
+  const long size = head.head_size;
+  if (head.type == KvType::kQ8_0) {
+    append_q8(key, size, head.keys, [&](long j) { return q8_key(position, j, size); });
+    append_q8(value, size, head.values, [&](long j) { return q8_value(position, j, size); });
+    return;
+  }
   for (long j = 0; j < head.head_size; ++j) {
     set_element(head.type, head.keys, key_index(position, j, head.head_size), key[j]);
     set_element(head.type, head.values, position * head.head_size + j, value[j]);
@@ -307,7 +416,7 @@ void attention_scalar(const KvHead& head, const QueryBlock& block, float* out) {
       double score = 0;
       for (long j = 0; j < size; ++j) {
         score += static_cast<double>(block.queries[offset + j]) *
-                 static_cast<double>(element(head.type, head.keys, key_index(p, j, size)));
+                 static_cast<double>(key_element(head, p, j));
       }
       scores.push_back(score / std::sqrt(static_cast<double>(size)));
     }
@@ -318,7 +427,7 @@ void attention_scalar(const KvHead& head, const QueryBlock& block, float* out) {
       double sum = 0;
       for (long p = low; p < seen; ++p) {
         sum += scores[static_cast<std::size_t>(p - low)] *
-               static_cast<double>(element(head.type, head.values, p * size + j));
+               static_cast<double>(value_element(head, p, j));
       }
       out[offset + j] = static_cast<float>(sum / weight);
     }

@@ -4,15 +4,15 @@
 // team can split one head's positions; merge_attention joins partials and normalises.
 //
 // Keys are kept transposed in panels of 16 positions, so that scores of 16 positions are one vector
-// and need no sum across lanes; values are row-major. Bytes are those of a plain cache.
+// and need no sum across lanes; values are row-major. Bytes are those of a plain cache. q8_0 is
+// read as f32: a tile is unpacked into the L1 or L2 first, which its rows then share.
 #pragma once
 #include <cstddef>
 #include <cstdint>
 
 namespace mb {
 
-enum class KvType { kF16, kF32 };
-constexpr long kv_element_bytes(KvType type) { return type == KvType::kF16 ? 2 : 4; }
+enum class KvType { kF16, kF32, kQ8_0 };
 
 inline constexpr long kKeyPanel = 16;  // positions whose keys are interleaved
 inline constexpr long kAttentionTile =
@@ -22,6 +22,8 @@ inline constexpr long kMaxHeadSize = 256;
 
 // One KV head's cache. Element j of position p: keys[(p / 16 * head_size + j) * 16 + p % 16],
 // values[p * head_size + j]. Capacity is a multiple of kAttentionTile and all of it is finite.
+// q8_0: each panel of 16 positions has its int8 values so, then the f16 scales of its blocks of 32
+// elements, as keys[block * 16 + p % 16] and values[p % 16 * head_size / 32 + block].
 struct KvHead {
   KvType type = KvType::kF16;
   std::byte* keys = nullptr;
@@ -29,7 +31,8 @@ struct KvHead {
   long head_size = 0;
 };
 constexpr long kv_head_bytes(KvType type, long head_size, long capacity) {  // keys or values
-  return capacity * head_size * kv_element_bytes(type);
+  const long elements = capacity * head_size;
+  return type == KvType::kQ8_0 ? elements / 32 * 34 : elements * (type == KvType::kF16 ? 2 : 4);
 }
 
 // `tokens` x `group` query rows: row t * group + g starts at queries + t * token_stride +

@@ -61,6 +61,7 @@ HWY_INLINE hn::Vec<D8> load_group(const std::int8_t* block, long group, long par
       const auto upper = hn::And(lowest, hn::Set(u8, 3));
       bytes = hn::Or(bytes, hn::BitCast(u8, hn::ShiftLeft<4>(hn::BitCast(u16, upper))));
     }
+    if constexpr (type == PanelType::kQ4_K) return hn::BitCast(d8, bytes);
     const auto offset = hn::Set(d8, type == PanelType::kQ4_0 ? 8 : 32);
     return hn::Sub(hn::BitCast(d8, bytes), offset);
   }
@@ -108,6 +109,31 @@ HWY_INLINE VF load_halves(const std::byte* at) {
   return hn::PromoteTo(DF(), hn::LoadU(halves, reinterpret_cast<const hwy::float16_t*>(at)));
 }
 
+HWY_INLINE V32 load_bytes(const std::byte* at) {
+  const hn::Rebind<std::uint8_t, D32> narrow;
+  return hn::PromoteTo(D32(), hn::LoadU(narrow, reinterpret_cast<const std::uint8_t*>(at)));
+}
+
+// q4_k: scale, or minimum, of a block for the rows of this part (panels.h).
+HWY_INLINE VF load_packed(const std::byte* scales, long columns, long block, bool minimum,
+                          long first_row) {
+  const D32 d32;
+  constexpr long kBlocks = kSuperColumns / kBlockColumns;
+  const long super = block / kBlocks, j = block % kBlocks, supers = columns / kSuperColumns;
+  const std::byte* packed = scales + super * kPackedScales * kPanelRows + first_row;
+  const V32 own = load_bytes(packed + ((minimum ? 4 : 0) + j % 4) * kPanelRows);
+  V32 bits = hn::And(own, hn::Set(d32, 63));
+  if (j >= 4) {
+    const V32 both = load_bytes(packed + (8 + j % 4) * kPanelRows);
+    const V32 low = minimum ? hn::ShiftRight<4>(both) : hn::And(both, hn::Set(d32, 15));
+    bits = hn::Or(low, hn::And(hn::ShiftRight<2>(own), hn::Set(d32, 48)));
+  }
+  const std::byte* halves = scales + supers * kPackedScales * kPanelRows +
+                            (minimum ? supers * kPanelRows * 2 : 0) +
+                            (super * kPanelRows + first_row) * 2;
+  return hn::Mul(hn::ConvertTo(DF(), bits), load_halves(halves));
+}
+
 struct Kernel {
   static constexpr int kRows = 4, kPanelsAtOnce = 1;
 
@@ -132,6 +158,15 @@ struct Kernel {
         const long super = block / (kSuperColumns / kBlockColumns) * kPanelRows + part * kLanes;
         weight_scale = hn::Mul(hn::ConvertTo(DF(), hn::PromoteTo(D32(), hn::LoadU(narrow, small))),
                                load_halves(scales + x.columns + super * 2));
+      } else if constexpr (type == PanelType::kQ4_K) {
+        weight_scale = load_packed(scales, x.columns, block, false, part * kLanes);
+        const VF minimum = load_packed(scales, x.columns, block, true, part * kLanes);
+#pragma GCC unroll 4
+        for (int m = 0; m < rows; ++m) {
+          const long at = m * (x.columns / kBlockColumns) + block;
+          const float sum = static_cast<float>(x.sums[2 * at] + x.sums[2 * at + 1]);
+          totals[m] = hn::NegMulAdd(minimum, hn::Set(DF(), x.scales[at] * sum), totals[m]);
+        }
       } else {
         weight_scale = load_halves(scales + (block * kPanelRows + part * kLanes) * 2);
       }

@@ -1,7 +1,7 @@
 // AVX2: vpmaddubsw multiplies unsigned by signed bytes and adds pairs into 16 bits, which saturate;
 // sums stay in 16 bits as long as they provably fit and then go to 32 by vpmaddwd with ones.
 // Activations are within +-127 (quantise.h), so a pair is at most
-//   q4_0   2 x  15 x 127 =  3,810: a block's eight groups fit 16 bits
+//   q4_0, q4_k  2 x 15 x 127 = 3,810: a block's eight groups fit 16 bits
 //   q6_k   2 x  63 x 127 = 16,002: two groups fit
 //   q8_0   2 x 128 x 127 = 32,512: one group; |weight| meets the activation with the weight's sign
 #include "workloads/kernels/matmul_panels_x86.h"
@@ -38,7 +38,7 @@ struct Ops : Operations256 {
   // 32-bit sums of groups [first, last) times the block's activations x.
   template <PanelType type, int first, int last>
   static inline Ints dot_groups(const Ints (&groups)[8], const std::int8_t* x) {
-    constexpr int kFitting = type == PanelType::kQ4_0 ? 8 : type == PanelType::kQ6_K ? 2 : 1;
+    constexpr int kFitting = type == PanelType::kQ8_0 ? 1 : type == PanelType::kQ6_K ? 2 : 8;
     Ints total = broadcast(0);
 #pragma GCC unroll 8
     for (int g = first; g < last; g += kFitting) {

@@ -53,6 +53,18 @@ struct Ops {
     return _mm512_cvtepi32_ps(
         _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at))));
   }
+  static inline Ints load_bytes(const std::byte* at) {  // each to 32 bits
+    return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at)));
+  }
+  template <int bits>
+  static inline Ints mask32(Ints v) {
+    return _mm512_and_si512(v, _mm512_set1_epi32(bits));
+  }
+  template <int places>
+  static inline Ints shift32(Ints v) {
+    return _mm512_srli_epi32(v, places);
+  }
+  static inline Floats to_floats(Ints v) { return _mm512_cvtepi32_ps(v); }
   static inline Floats multiply(Floats a, Floats b) { return _mm512_mul_ps(a, b); }
   static inline Floats add_product(Ints a, Floats b, Floats c) {
     return _mm512_fmadd_ps(_mm512_cvtepi32_ps(a), b, c);

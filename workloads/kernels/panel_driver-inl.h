@@ -63,5 +63,7 @@ void drive_type(const PanelMatrix& matrix, long first_panel, long last_panel,
       return drive<Kernel, PanelType::kQ8_0>(matrix, first_panel, last_panel, x, rows, out, stride);
     case PanelType::kQ6_K:
       return drive<Kernel, PanelType::kQ6_K>(matrix, first_panel, last_panel, x, rows, out, stride);
+    case PanelType::kQ4_K:
+      return drive<Kernel, PanelType::kQ4_K>(matrix, first_panel, last_panel, x, rows, out, stride);
   }
 }

@@ -45,6 +45,29 @@ struct PanelKernel {
     }
   }
 
+  // Six bits of the row's scale or minimum of block j of eight (panels.h).
+  static inline Floats six_bits(const std::byte* packed, long j, bool minimum) {
+    const Ints own = Ops::load_bytes(packed + ((minimum ? 4 : 0) + j % 4) * kPanelRows);
+    if (j < 4) return Ops::to_floats(Ops::template mask32<63>(own));
+    const Ints both = Ops::load_bytes(packed + (8 + j % 4) * kPanelRows);
+    const Ints low = minimum ? Ops::template shift32<4>(both) : Ops::template mask32<15>(both);
+    const Ints high = Ops::template mask32<48>(Ops::template shift32<2>(own));
+    return Ops::to_floats(Ops::join(low, high));
+  }
+
+  // q4_k: scale, or minimum, of a block for eight or sixteen rows.
+  static inline Floats load_packed(const std::byte* scales, long columns, long block, bool minimum,
+                                   long first_row) {
+    constexpr long kBlocks = kSuperColumns / kBlockColumns;
+    const long super = block / kBlocks, supers = columns / kSuperColumns;
+    const std::byte* halves = scales + supers * kPackedScales * kPanelRows +
+                              (minimum ? supers * kPanelRows * 2 : 0) +
+                              (super * kPanelRows + first_row) * 2;
+    return Ops::multiply(
+        six_bits(scales + super * kPackedScales * kPanelRows + first_row, block % kBlocks, minimum),
+        Ops::load_halves(halves));
+  }
+
   template <PanelType type>
   static inline Floats load_scale(const std::byte* scales, long columns, long block, long half,
                                   long first_row) {
@@ -52,6 +75,8 @@ struct PanelKernel {
       const long super = block / (kSuperColumns / kBlockColumns) * kPanelRows + first_row;
       return Ops::multiply(Ops::load_small(scales + (block * 2 + half) * kPanelRows + first_row),
                            Ops::load_halves(scales + columns + super * 2));
+    } else if constexpr (type == PanelType::kQ4_K) {
+      return load_packed(scales, columns, block, false, first_row);
     } else {
       return Ops::load_halves(scales + (block * kPanelRows + first_row) * 2);
     }
@@ -85,7 +110,10 @@ struct PanelKernel {
                                const QuantisedRows& x, Floats (&totals)[rows]) {
     constexpr long kBytes = panel_value_bytes(type, kBlockColumns);
     constexpr int kSignBit = Ops::kSignedWeights ? 0 : 128;
-    constexpr int kOffset = type == PanelType::kQ8_0 ? kSignBit : type == PanelType::kQ4_0 ? 8 : 32;
+    constexpr int kOffset = type == PanelType::kQ8_0   ? kSignBit
+                            : type == PanelType::kQ4_0 ? 8
+                            : type == PanelType::kQ6_K ? 32
+                                                       : 0;
     constexpr int kChains = rows == 1 ? 4 : 1;
     const long blocks = x.columns / kBlockColumns;
     const std::byte* at = panel + block * kBytes;
@@ -99,8 +127,12 @@ struct PanelKernel {
     Ints groups[8];
     load_groups<type>(at + first_row * 4, groups);
     const Floats low = load_scale<type>(scales, x.columns, block, 0, first_row);
-    const Floats high =
-        type == PanelType::kQ6_K ? load_scale<type>(scales, x.columns, block, 1, first_row) : low;
+    Floats high = low;  // the second scale of q6_k, the minimum of q4_k
+    if constexpr (type == PanelType::kQ6_K) {
+      high = load_scale<type>(scales, x.columns, block, 1, first_row);
+    } else if constexpr (type == PanelType::kQ4_K) {
+      high = load_packed(scales, x.columns, block, true, first_row);
+    }
 #pragma GCC unroll 8
     for (int m = 0; m < rows; ++m) {
       const std::int8_t* values = x.values + m * x.columns + block * kBlockColumns;
@@ -114,6 +146,10 @@ struct PanelKernel {
       } else {
         const Ints sum = dot<type, 0, 8, kChains>(-kOffset * (sums[0] + sums[1]), groups, values);
         totals[m] = Ops::add_product(sum, Ops::multiply(low, scale), totals[m]);
+        if constexpr (type == PanelType::kQ4_K) {
+          totals[m] = Ops::add_product(Ops::broadcast(-(sums[0] + sums[1])),
+                                       Ops::multiply(high, scale), totals[m]);
+        }
       }
     }
   }

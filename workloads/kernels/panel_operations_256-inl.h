@@ -36,6 +36,18 @@ struct Operations256 {
     return _mm256_cvtepi32_ps(
         _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(at))));
   }
+  static inline Ints load_bytes(const std::byte* at) {  // each to 32 bits
+    return _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(at)));
+  }
+  template <int bits>
+  static inline Ints mask32(Ints v) {
+    return _mm256_and_si256(v, _mm256_set1_epi32(bits));
+  }
+  template <int places>
+  static inline Ints shift32(Ints v) {
+    return _mm256_srli_epi32(v, places);
+  }
+  static inline Floats to_floats(Ints v) { return _mm256_cvtepi32_ps(v); }
   static inline Floats multiply(Floats a, Floats b) { return _mm256_mul_ps(a, b); }
   static inline Floats add_product(Ints a, Floats b, Floats c) {
     return _mm256_fmadd_ps(_mm256_cvtepi32_ps(a), b, c);

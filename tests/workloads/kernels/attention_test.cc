@@ -86,6 +86,25 @@ TEST(Attention, TakesF32CachesAndOtherHeadSizes) {
   expect_equal_on_every_isa(Scene(KvType::kF16, 80, 70, 2, 2, 0));
 }
 
+TEST(Attention, TakesQuantisedCaches) {
+  expect_equal_on_every_isa(Scene(KvType::kQ8_0, 128, 90, 3, 4, 0));
+  expect_equal_on_every_isa(Scene(KvType::kQ8_0, 64, 200, 1, 8, 0));
+  expect_equal_on_every_isa(Scene(KvType::kQ8_0, 256, 70, 2, 2, 40));
+}
+
+TEST(Attention, OfAQuantisedCacheIsNearThatOfTheValuesItKeeps) {
+  const Scene exact(KvType::kF32, 128, 150, 2, 4, 0), quantised(KvType::kQ8_0, 128, 150, 2, 4, 0);
+  const std::vector<float> expected = exact.run(64), got = quantised.run(64);
+  double error = 0, size = 0;
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    error += std::pow(static_cast<double>(got[i] - expected[i]), 2);
+    size += std::pow(static_cast<double>(expected[i]), 2);
+  }
+  EXPECT_LT(std::sqrt(error / size), 0.05);
+  // 32 values in 34 bytes.
+  EXPECT_EQ(kv_head_bytes(KvType::kQ8_0, 128, 64), 64 * 128 / 32 * 34);
+}
+
 TEST(Attention, OfNoCachedPositionIsTheValueItself) {
   const Scene scene(KvType::kF32, 64, 0, 1, 1, 0);
   const std::vector<float> value = random_floats(64, 101);

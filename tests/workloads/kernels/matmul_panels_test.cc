@@ -70,6 +70,8 @@ TEST(MatmulPanels, EqualsTheScalarTwinForOneActivationRow) {
   }
   for (const long columns : {256L, 768L}) {
     expect_equal_on_every_isa(PanelType::kQ6_K, 37, columns, 1);
+    expect_equal_on_every_isa(PanelType::kQ4_K, 37, columns, 1);
+    expect_equal_on_every_isa(PanelType::kQ4_K, 128, columns, 1);
   }
 }
 
@@ -78,6 +80,7 @@ TEST(MatmulPanels, EqualsTheScalarTwinForManyActivationRows) {
     expect_equal_on_every_isa(PanelType::kQ4_0, 33, 96, rows);
     expect_equal_on_every_isa(PanelType::kQ8_0, 33, 96, rows);
     expect_equal_on_every_isa(PanelType::kQ6_K, 33, 256, rows);
+    expect_equal_on_every_isa(PanelType::kQ4_K, 33, 512, rows);
   }
 }
 
@@ -91,7 +94,8 @@ TEST(MatmulPanels, EveryVariantEqualsTheScalarTwin) {
   for (const PanelVariant* variant : {&avx512_vnni(), &avx_vnni(), &avx2()}) {
     if (!variant->supported) continue;
     SCOPED_TRACE(variant->name);
-    for (const PanelType type : {PanelType::kQ4_0, PanelType::kQ8_0, PanelType::kQ6_K}) {
+    for (const PanelType type :
+         {PanelType::kQ4_0, PanelType::kQ8_0, PanelType::kQ6_K, PanelType::kQ4_K}) {
       for (const long rows : {1L, 7L}) {
         const Case c(type, 80, 768, rows);
         const std::vector<float> expected = product(c, rows, true);
@@ -115,7 +119,8 @@ TEST(MatmulPanels, WritesOnlyTheAskedPanels) {
 
 TEST(MatmulPanels, HoldsForTheLargestMagnitudes) {
   // Weights as far from zero as their bits go and activations at 127: no saturation on the way.
-  for (const PanelType type : {PanelType::kQ8_0, PanelType::kQ4_0, PanelType::kQ6_K}) {
+  for (const PanelType type :
+       {PanelType::kQ8_0, PanelType::kQ4_0, PanelType::kQ6_K, PanelType::kQ4_K}) {
     SCOPED_TRACE(static_cast<int>(type));
     constexpr long kColumns = 256;
     Case c(type, 16, kColumns, 1);
@@ -139,10 +144,43 @@ TEST(Panels, HaveTheBytesOfThePublishedBlocks) {
   EXPECT_EQ(panel_bytes(PanelType::kQ4_0, 1024), 16 * 32 * 18);
   EXPECT_EQ(panel_bytes(PanelType::kQ8_0, 1024), 16 * 32 * 34);
   EXPECT_EQ(panel_bytes(PanelType::kQ6_K, 1024), 16 * 4 * 210);
+  EXPECT_EQ(panel_bytes(PanelType::kQ4_K, 1024), 16 * 4 * 144);
+}
+
+// The twelve packed bytes by the published rule, for one row whose scales and minima are all
+// different.
+TEST(Panels, UnpackTheSixBitScalesOfQ4K) {
+  constexpr long kRow = 5;
+  std::vector<std::byte> panel(static_cast<std::size_t>(panel_bytes(PanelType::kQ4_K, 256)));
+  std::byte* scales = panel.data() + panel_value_bytes(PanelType::kQ4_K, 256);
+  const auto scale = [](int j) { return 7 * j + 3; };
+  const auto minimum = [](int j) { return 61 - 8 * j; };
+  for (int j = 0; j < 4; ++j) {
+    const auto put = [&](int i, int value) {
+      scales[i * kPanelRows + kRow] = static_cast<std::byte>(value);
+    };
+    put(j, scale(j) | scale(j + 4) >> 4 << 6);
+    put(j + 4, minimum(j) | minimum(j + 4) >> 4 << 6);
+    put(j + 8, (scale(j + 4) & 15) | (minimum(j + 4) & 15) << 4);
+  }
+  const std::uint16_t one = f16_from_f32(1), half = f16_from_f32(0.5F);
+  std::memcpy(scales + kPackedScales * kPanelRows + kRow * 2, &one, 2);
+  std::memcpy(scales + kPackedScales * kPanelRows + (kPanelRows + kRow) * 2, &half, 2);
+  // Column 1 and 17 of a block are the nibbles of byte 1 of the row's first group.
+  for (long block = 0; block < 8; ++block) {
+    panel[static_cast<std::size_t>(block * 256 + kRow * 4 + 1)] = std::byte{0x52};
+  }
+  const PanelMatrix matrix{PanelType::kQ4_K, panel.data(), 16, 256};
+  for (int j = 0; j < 8; ++j) {
+    const float m = 0.5F * static_cast<float>(minimum(j));
+    EXPECT_EQ(panel_weight(matrix, kRow, 32 * j + 1), static_cast<float>(2 * scale(j)) - m) << j;
+    EXPECT_EQ(panel_weight(matrix, kRow, 32 * j + 17), static_cast<float>(5 * scale(j)) - m) << j;
+  }
 }
 
 TEST(Panels, AreFilledWithWeightsOfVarianceOneOverColumns) {
-  for (const PanelType type : {PanelType::kQ4_0, PanelType::kQ8_0, PanelType::kQ6_K}) {
+  for (const PanelType type :
+       {PanelType::kQ4_0, PanelType::kQ8_0, PanelType::kQ6_K, PanelType::kQ4_K}) {
     const Case c(type, 16, 1024, 1);
     double squares = 0;
     for (long r = 0; r < 16; ++r) {
