@@ -69,8 +69,8 @@ inline void add_profile(Step& step, PinnedTeam& team, const Machine& machine, bo
     double between = total.work.activation_bytes / static_cast<double>(step.plan().layers().size());
     if (total.work.weight_bytes > 0) between = prefill ? weights : weights + cache;
     if (total.work.kv_bytes > 0) {
-      between = prefill ? cache / static_cast<double>(step.plan().layers().size())
-                        : weights + cache;
+      between =
+          prefill ? cache / static_cast<double>(step.plan().layers().size()) : weights + cache;
     }
     into.notes[name + "_served_by"] = level_of(between);
   }

@@ -69,9 +69,8 @@ TEST(StepProfile, TotalsAddSecondsAndWorkByName) {
 TEST(StepProfile, TheHookSeesEveryOperationOnceInOrder) {
   Built built({small_shape(WeightType::kQ4_0), 2, 1, 10, 0, 2});
   std::vector<int> seen;
-  built.team.run([&](int rank) {
-    built.step.run_rank(rank, [&](int index) { seen.push_back(index); });
-  });
+  built.team.run(
+      [&](int rank) { built.step.run_rank(rank, [&](int index) { seen.push_back(index); }); });
   ASSERT_EQ(seen.size(), static_cast<std::size_t>(built.step.operations()));
   for (std::size_t i = 0; i < seen.size(); ++i) EXPECT_EQ(seen[i], static_cast<int>(i));
   EXPECT_EQ(built.step.operation_name(0), "norm");

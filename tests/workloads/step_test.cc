@@ -65,10 +65,15 @@ void expect_reference(const ModelShape& shape, long rows, long context, int rank
 }
 
 TEST(Step, DecodeEqualsTheScalarReferenceForEveryWeightType) {
-  for (const WeightType type : {WeightType::kQ4_0, WeightType::kQ8_0, WeightType::kQ4_K,
-                                WeightType::kBF16, WeightType::kF16, WeightType::kF32}) {
+  for (const WeightType type : {WeightType::kQ4_0, WeightType::kQ8_0, WeightType::kBF16,
+                                WeightType::kF16, WeightType::kF32}) {
     expect_reference(small_shape(type), 1, 100, 2);
   }
+  ModelShape mixed = small_shape(WeightType::kQ4_K);  // q4_k_m: Q4_K, some matrices Q6_K
+  mixed.mix = Mix::kMedium;
+  mixed.ffn = 512;
+  expect_reference(mixed, 1, 100, 2);
+  expect_reference(mixed, 5, 20, 2);
 }
 
 TEST(Step, DecodeEqualsTheScalarReferenceForEveryKindOfLayer) {

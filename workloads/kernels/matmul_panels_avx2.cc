@@ -35,22 +35,59 @@ struct Ops : Operations256 {
     return _mm256_maddubs_epi16(_mm256_abs_epi8(weights), _mm256_sign_epi8(four(x), weights));
   }
 
-  // 32-bit sums of groups [first, last) times the block's activations x.
-  template <PanelType type, int first, int last>
-  static inline Ints dot_groups(const Ints (&groups)[8], const std::int8_t* x) {
-    constexpr int kFitting = type == PanelType::kQ8_0 ? 1 : type == PanelType::kQ6_K ? 2 : 8;
-    Ints total = broadcast(0);
-#pragma GCC unroll 8
-    for (int g = first; g < last; g += kFitting) {
-      Ints sums = type == PanelType::kQ8_0 ? signed_pairs(groups[g], x + g * 4)
-                                           : pairs(groups[g], x + g * 4);
-#pragma GCC unroll 8
-      for (int i = g + 1; i < g + kFitting; ++i) {
-        sums = _mm256_add_epi16(sums, pairs(groups[i], x + i * 4));
+  template <PanelType type>
+  static constexpr int kFitting = type == PanelType::kQ8_0   ? 1
+                                  : type == PanelType::kQ6_K ? 2
+                                                             : 8;
+
+  // Group g of a block, unpacked; `at` is the block's first byte of these eight rows.
+  template <PanelType type>
+  static inline Ints group(const std::byte* at, int g) {
+    if constexpr (type == PanelType::kQ8_0) return load(at + g * 64);
+    const Ints bytes = load(at + g % 4 * 64);
+    const Ints nibbles = g < 4 ? low_nibbles(bytes) : high_nibbles(bytes);
+    if constexpr (type == PanelType::kQ6_K) {
+      const Ints upper = load(at + 256 + g / 4 * 64);
+      switch (g % 4) {
+        case 0:
+          return join(nibbles, upper_bits<0>(upper));
+        case 1:
+          return join(nibbles, upper_bits<1>(upper));
+        case 2:
+          return join(nibbles, upper_bits<2>(upper));
+        default:
+          return join(nibbles, upper_bits<3>(upper));
       }
-      total = add(total, widen(sums));
     }
-    return total;
+    return nibbles;
+  }
+
+  // 32-bit sums of groups [first, last) for each activation row, `pitch` bytes apart: each group
+  // is unpacked once and meets all rows, so that sums and not groups stay in the sixteen registers.
+  template <PanelType type, int first, int last, int rows>
+  static inline void dot_rows(const std::byte* at, const std::int8_t* x, long pitch,
+                              Ints (&totals)[rows]) {
+#pragma GCC unroll 8
+    for (int g = first; g < last; g += kFitting<type>) {
+      Ints sums[rows];
+#pragma GCC unroll 8
+      for (int i = g; i < g + kFitting<type>; ++i) {
+        const Ints weights = group<type>(at, i);
+#pragma GCC unroll 4
+        for (int m = 0; m < rows; ++m) {
+          const std::int8_t* values = x + m * pitch + i * 4;
+          const Ints products =
+              type == PanelType::kQ8_0 ? signed_pairs(weights, values) : pairs(weights, values);
+          sums[m] = i == g ? products : _mm256_add_epi16(sums[m], products);
+          asm volatile(""
+                       : "+x"(sums[m]));  // in this order: GCC spills 50 values a block otherwise
+        }
+      }
+#pragma GCC unroll 4
+      for (int m = 0; m < rows; ++m) {
+        totals[m] = g == first ? widen(sums[m]) : add(totals[m], widen(sums[m]));
+      }
+    }
   }
 };
 

@@ -1,7 +1,7 @@
 // The panel kernel over byte products, for any vector width that `Ops` gives. Weights are unsigned
 // in the instruction: q4_0 and q6_k are stored so; q8_0 is flipped by its sign bit, unless
-// Ops::kSignedWeights says that it deals with signs itself. The offset is taken off by starting
-// each block's sum at -offset * sum(activations).
+// Ops::kSignedWeights says that Ops::dot_rows unpacks and deals with signs itself. The offset is
+// taken off each block's sum, offset * sum(activations).
 //
 // Included inside a file-local namespace: no include guard by intent.
 
@@ -23,7 +23,7 @@ struct PanelKernel {
 #pragma GCC unroll 8
       for (int g = 0; g < 8; ++g) {
         const Ints bytes = Ops::load(values + g * 64);
-        groups[g] = Ops::kSignedWeights ? bytes : Ops::flip_signs(bytes);
+        groups[g] = Ops::flip_signs(bytes);
       }
     } else {
 #pragma GCC unroll 4
@@ -84,23 +84,42 @@ struct PanelKernel {
 
   // With one activation row there is nothing else to overlap, so four chains hide the latency.
   template <PanelType type, int first, int last, int chains>
-  static inline Ints dot(int start, const Ints (&groups)[8], const std::int8_t* x) {
-    if constexpr (Ops::kSignedWeights) {
-      return Ops::add(Ops::broadcast(start),
-                      Ops::template dot_groups<type, first, last>(groups, x));
-    } else {
-      Ints sums[chains];
-      sums[0] = Ops::broadcast(start);
+  static inline Ints dot(const Ints (&groups)[8], const std::int8_t* x) {
+    Ints sums[chains];
 #pragma GCC unroll 4
-      for (int c = 1; c < chains; ++c) sums[c] = Ops::broadcast(0);
+    for (int c = 0; c < chains; ++c) sums[c] = Ops::broadcast(0);
 #pragma GCC unroll 8
-      for (int g = first; g < last; ++g) {
-        sums[g % chains] = Ops::dot(sums[g % chains], groups[g], x + g * 4);
+    for (int g = first; g < last; ++g) {
+      sums[g % chains] = Ops::dot(sums[g % chains], groups[g], x + g * 4);
+    }
+    if constexpr (chains == 4) {
+      return Ops::add(Ops::add(sums[0], sums[1]), Ops::add(sums[2], sums[3]));
+    }
+    return sums[0];
+  }
+
+  // The integer sums of one block for every activation row; q6_k's halves apart.
+  template <PanelType type, int rows, int halves>
+  static inline void dot_block(const std::byte* at, const QuantisedRows& x, long block,
+                               Ints (&dots)[halves][rows]) {
+    constexpr int kChains = rows == 1 ? 4 : 1;
+    constexpr int kGroups = 8 / halves;
+    const std::int8_t* values = x.values + block * kBlockColumns;
+    if constexpr (Ops::kSignedWeights) {
+      Ops::template dot_rows<type, 0, kGroups>(at, values, x.columns, dots[0]);
+      if constexpr (halves == 2) {
+        Ops::template dot_rows<type, kGroups, 8>(at, values, x.columns, dots[1]);
       }
-      if constexpr (chains == 4) {
-        return Ops::add(Ops::add(sums[0], sums[1]), Ops::add(sums[2], sums[3]));
+    } else {
+      Ints groups[8];
+      load_groups<type>(at, groups);
+#pragma GCC unroll 8
+      for (int m = 0; m < rows; ++m) {
+        dots[0][m] = dot<type, 0, kGroups, kChains>(groups, values + m * x.columns);
+        if constexpr (halves == 2) {
+          dots[1][m] = dot<type, kGroups, 8, kChains>(groups, values + m * x.columns);
+        }
       }
-      return sums[0];
     }
   }
 
@@ -114,7 +133,6 @@ struct PanelKernel {
                             : type == PanelType::kQ4_0 ? 8
                             : type == PanelType::kQ6_K ? 32
                                                        : 0;
-    constexpr int kChains = rows == 1 ? 4 : 1;
     const long blocks = x.columns / kBlockColumns;
     const std::byte* at = panel + block * kBytes;
     const std::byte* scales = panel + panel_value_bytes(type, x.columns);
@@ -124,8 +142,6 @@ struct PanelKernel {
         __builtin_prefetch(at + kPrefetchBytes + line, 0, 2);
       }
     }
-    Ints groups[8];
-    load_groups<type>(at + first_row * 4, groups);
     const Floats low = load_scale<type>(scales, x.columns, block, 0, first_row);
     Floats high = low;  // the second scale of q6_k, the minimum of q4_k
     if constexpr (type == PanelType::kQ6_K) {
@@ -133,18 +149,23 @@ struct PanelKernel {
     } else if constexpr (type == PanelType::kQ4_K) {
       high = load_packed(scales, x.columns, block, true, first_row);
     }
+    constexpr int kHalves = type == PanelType::kQ6_K ? 2 : 1;  // with scales of their own
+    Ints dots[kHalves][rows];
+    dot_block<type, rows>(at + first_row * 4, x, block, dots);
 #pragma GCC unroll 8
     for (int m = 0; m < rows; ++m) {
-      const std::int8_t* values = x.values + m * x.columns + block * kBlockColumns;
       const std::int32_t* sums = x.sums + m * blocks * 2 + block * 2;
       const Floats scale = Ops::broadcast(x.scales[m * blocks + block]);
       if constexpr (type == PanelType::kQ6_K) {
-        const Ints first = dot<type, 0, 4, kChains>(-kOffset * sums[0], groups, values);
-        const Ints second = dot<type, 4, 8, kChains>(-kOffset * sums[1], groups, values);
+        const Ints first = Ops::add(dots[0][m], Ops::broadcast(-kOffset * sums[0]));
+        const Ints second = Ops::add(dots[1][m], Ops::broadcast(-kOffset * sums[1]));
         totals[m] = Ops::add_product(first, Ops::multiply(low, scale), totals[m]);
         totals[m] = Ops::add_product(second, Ops::multiply(high, scale), totals[m]);
       } else {
-        const Ints sum = dot<type, 0, 8, kChains>(-kOffset * (sums[0] + sums[1]), groups, values);
+        Ints sum = dots[0][m];
+        if constexpr (kOffset != 0) {
+          sum = Ops::add(sum, Ops::broadcast(-kOffset * (sums[0] + sums[1])));
+        }
         totals[m] = Ops::add_product(sum, Ops::multiply(low, scale), totals[m]);
         if constexpr (type == PanelType::kQ4_K) {
           totals[m] = Ops::add_product(Ops::broadcast(-(sums[0] + sums[1])),

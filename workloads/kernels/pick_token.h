@@ -1,6 +1,6 @@
-// Picking the next token from the logits of a vocabulary: the largest, or a random one of those that
-// hold most of the probability. Engines do it on one thread between two steps, so it is a serial
-// part of every token.
+// Picking the next token from the logits of a vocabulary: the largest, or a random one of those
+// that hold most of the probability. Engines do it on one thread between two steps, so it is a
+// serial part of every token.
 #pragma once
 #include <cstdint>
 #include <vector>
