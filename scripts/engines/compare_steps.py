@@ -9,6 +9,8 @@ the same synthesised model on both sides, turn by turn in rounds, the ratio take
       --threads 1,2   --prompts 16,128,512   --contexts 0,4096   --rounds 5   --no-flash   --page thp
       --prepare       only makes the files (slow, needs no quiet machine)
       --phases prefill,decode
+      --go FILE       measures when FILE is there: everything is loaded before, so that a machine need
+                      be kept quiet for the rounds alone
   scripts/engines/compare_steps.py table WORK/likeness.jsonl
       the table of likeness in Markdown, and how far the two are apart in the median.
 
@@ -18,10 +20,12 @@ node-llama-cpp; engine_steps.mjs says how it is timed. Exit 1 when a side fails.
 import argparse
 import json
 import pathlib
+import signal
 import statistics
 import struct
 import subprocess
 import sys
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 TILE = 256      # positions evaluated for a cache that is then repeated
@@ -30,7 +34,8 @@ MOST_PAIRS = 128 * 4096  # of new and cached positions
 
 
 class Side:
-    """A program that answers each line with a line of JSON."""
+    """A program that answers each line with a line of JSON. Between its turns it is stopped: threads
+    that spin while they wait would take the other side's processors."""
 
     def __init__(self, command):
         self.command = command
@@ -38,11 +43,13 @@ class Side:
                                         stdout=subprocess.PIPE, text=True)
 
     def ask(self, line):
+        self.program.send_signal(signal.SIGCONT)
         self.program.stdin.write(line + "\n")
         self.program.stdin.flush()
         answer = self.program.stdout.readline()
         if not answer:
             sys.exit(f"{self.command[0]} ended on: {line}")
+        self.program.send_signal(signal.SIGSTOP)
         answer = json.loads(answer)
         if "error" in answer:
             sys.exit(f"{self.command[0]}: {line}: {answer['error']} {answer.get('log', '')}")
@@ -50,6 +57,7 @@ class Side:
 
     def end(self):
         self.program.stdin.close()
+        self.program.send_signal(signal.SIGCONT)
         self.program.wait()
 
 
@@ -145,50 +153,51 @@ def load_engine(options, model, threads):
     return engine
 
 
-def measure(options, model, spec, phase, threads):
-    """All cases of one phase on one team, round by round."""
-    engine = load_engine(options, model, threads)
-    ours = Side([options.bin / "step_rounds", threads, "spin", options.page])
-    cached = [c for c in options.contexts if c > 0]
-    growth = max(cached + [0]) + 64
-    for rows in ([1] if phase == "decode" else options.prompts):
-        ours.ask(f"step s{rows} {model['spec']} {rows} 0 {growth}")
-    files = {c: make_cache(options, engine, model, c) for c in cached}
-    held = None  # the context that the engine's second sequence holds
+class Comparison:
+    """All cases of one phase of one model on one number of threads: loaded when it is made, measured
+    round by round later."""
 
-    def turn(rows, context):
-        nonlocal held
-        if context > 0 and (held != context or model["windowed"]):
-            engine.ask(json.dumps({"op": "restore", "name": "m", "sequence": 1,
-                                   "file": str(files[context])}))
-            held = context
+    def __init__(self, options, model, spec, phase, threads):
+        self.options, self.model, self.spec = options, model, spec
+        self.phase, self.threads = phase, threads
+        self.cases = cases(options, phase)
+        self.engine = load_engine(options, model, threads)
+        self.ours = Side([options.bin / "step_rounds", threads, "spin", options.page])
+        cached = [c for c in options.contexts if c > 0]
+        for rows in sorted({rows for rows, _ in self.cases}):
+            self.ours.ask(f"step s{rows} {model['spec']} {rows} 0 {max(cached + [0]) + 64}")
+        self.caches = {c: make_cache(options, self.engine, model, c) for c in cached}
+        self.held = None  # the context that the engine's second sequence holds
+        self.turn(*min(self.cases))  # warms both
+
+    def turn(self, rows, context):
+        if context > 0 and (self.held != context or self.model["windowed"]):
+            self.engine.ask(json.dumps({"op": "restore", "name": "m", "sequence": 1,
+                                        "file": str(self.caches[context])}))
+            self.held = context
         repeats = TOKENS if rows == 1 else 1
         order = {"op": "run", "name": "m", "sequence": int(context > 0), "rows": rows,
                  "cached": context, "repeats": repeats}
-        theirs = engine.ask(json.dumps(order))["seconds"]
-        mine = ours.ask(f"run s{rows} {context} {repeats}")["seconds"]
+        theirs = self.engine.ask(json.dumps(order))["seconds"]
+        mine = self.ours.ask(f"run s{rows} {context} {repeats}")["seconds"]
         return statistics.median(mine), statistics.median(theirs)
 
-    seen = {case: [] for case in cases(options, phase)}
-    for case in seen:
-        if case[0] < 512:
-            turn(*case)  # warms both
-    for _ in range(options.rounds):
-        for case, pairs in seen.items():
-            pairs.append(turn(*case))
-    profiles = {(r, c): ours.ask(f"profile s{r} {c} {3 if r < 128 else 1}")["operations"]
-                for r, c in seen}
-    engine.end()
-    ours.end()
-    with open(options.work / "likeness.jsonl", "a", encoding="utf-8") as out:
+    def measure(self):
+        seen = {case: [] for case in self.cases}
+        for _ in range(self.options.rounds):
+            for case, pairs in seen.items():
+                pairs.append(self.turn(*case))
+        profiles = {(r, c): self.ours.ask(f"profile s{r} {c} {3 if r < 128 else 1}")["operations"]
+                    for r, c in seen}
+        self.engine.end()
+        self.ours.end()
         for (rows, context), pairs in seen.items():
-            case = {"model": spec, "layers": model["layers"], "layers_full": model["layers_full"],
-                    "phase": phase, "threads": threads, "rows": rows, "context": context,
-                    "page": options.page, "flash": not options.no_flash,
-                    "ours_seconds": [p[0] for p in pairs], "engine_seconds": [p[1] for p in pairs],
-                    "ours_operations": profiles[rows, context]}
-            out.write(json.dumps(case) + "\n")
-            print(row_of(case), flush=True)
+            yield {"model": self.spec, "layers": self.model["layers"],
+                   "layers_full": self.model["layers_full"], "phase": self.phase,
+                   "threads": self.threads, "rows": rows, "context": context,
+                   "page": self.options.page, "flash": not self.options.no_flash,
+                   "ours_seconds": [p[0] for p in pairs], "engine_seconds": [p[1] for p in pairs],
+                   "ours_operations": profiles[rows, context]}
 
 
 def ratios(case):
@@ -246,10 +255,12 @@ def main():
     run.add_argument("--page", default="thp")
     run.add_argument("--no-flash", action="store_true")
     run.add_argument("--prepare", action="store_true")
+    run.add_argument("--go", type=pathlib.Path)
     verbs.add_parser("table").add_argument("file", type=pathlib.Path)
     options = parser.parse_args()
     if options.verb == "table":
         return table(options.file)
+    comparisons = []
     for text in options.models:
         name, label, layers = parse_model(text)
         for phase in options.phases.split(","):
@@ -261,8 +272,16 @@ def main():
                         make_cache(options, engine, model, context)
                 engine.end()
                 continue
-            for threads in options.threads:
-                measure(options, model, f"{name}:{label}", phase, threads)
+            comparisons += [Comparison(options, model, f"{name}:{label}", phase, threads)
+                            for threads in options.threads]
+    print("loaded", flush=True)
+    while options.go is not None and not options.go.exists():
+        time.sleep(0.1)
+    for comparison in comparisons:
+        for case in comparison.measure():
+            with open(options.work / "likeness.jsonl", "a", encoding="utf-8") as out:
+                out.write(json.dumps(case) + "\n")
+            print(row_of(case), flush=True)
     return 0
 
 

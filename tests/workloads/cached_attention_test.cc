@@ -22,6 +22,17 @@ TEST(CachedAttention, GivesEqualValuesBackForAnyTeamAndLength) {
   }
 }
 
+TEST(CachedAttention, GivesEqualValuesBackFromEveryTypeOfCache) {
+  for (const KvType type : {KvType::kF16, KvType::kF32, KvType::kQ8_0}) {
+    const CacheShape shape{8, 2, 64, 300, type};
+    std::vector<std::byte> memory(static_cast<std::size_t>(shape.bytes()));
+    ThreadTeam team(2);
+    CachedAttention attention(shape, memory.data(), team);
+    team.run([&](int rank) { attention.run_rank(rank); });
+    EXPECT_NO_THROW(attention.check());
+  }
+}
+
 TEST(CachedAttention, ReadsFourKiBAPositionOfTheCommonGeometry) {
   const CacheShape shape{32, 8, 128, 1000};
   EXPECT_EQ(shape.read_bytes(), 4096 * 1000);
