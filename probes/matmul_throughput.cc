@@ -1,6 +1,7 @@
 // What matrices cost apart from memory and from any step:
 //   matvec  bytes of weights per second that a thread takes in, each its own matrix in half its L2,
 //           times one activation row (decode's rate where DRAM is no limit)
+//   peak    FLOP per second of the same int8 products on registers alone: the ceiling of matmul
 //   matmul  FLOP per second of `rows` activation rows by one matrix that the team shares (prefill)
 //
 // Quantised weights meet int8 activations, quantised beforehand; f32 and bf16 matmul is oneDNN's,
@@ -205,6 +206,45 @@ class MatmulCase final : public mb::Case {
   const bool library_;
 };
 
+class PeakCase final : public mb::Case {
+ public:
+  PeakCase(mb::PinnedTeam& team, const mb::PanelPeak& peak)
+      : team_(team), peak_(peak), sums_(static_cast<std::size_t>(team.size())) {
+    quantity = "throughput";
+    unit = mb::Unit::kFlopsPerSecond;
+    amount_per_iteration = peak.ops_per_pass * team.size();
+    notes["isa"] = mb::matmul_panels_isa();
+  }
+
+  double seconds(std::uint64_t iterations) override {
+    passes_ = iterations;
+    return team_.timed(
+        [&](int rank) { sums_[static_cast<std::size_t>(rank)].value = peak_.run(iterations); });
+  }
+
+  void check() override {
+    const auto expected =
+        static_cast<std::uint32_t>(passes_) * static_cast<std::uint32_t>(mb::kPanelPeakSumPerPass);
+    for (const Sum& sum : sums_) {
+      if (static_cast<std::uint32_t>(sum.value) == expected) continue;
+      throw Error(
+          ErrorCode::kFailure,
+          fmt::format("int8 products added up to {}, expected {}; this CPU does not compute "
+                      "reliably",
+                      sum.value, expected));
+    }
+  }
+
+ private:
+  struct alignas(128) Sum {
+    std::int32_t value = 0;
+  };
+  mb::PinnedTeam& team_;
+  mb::PanelPeak peak_;
+  std::uint64_t passes_ = 0;
+  std::vector<Sum> sums_;
+};
+
 std::unique_ptr<mb::Case> prepare(const mb::PlannedPoint& point, mb::Kit& kit) {
   const mb::Parameters& parameters = point.parameters;
   const mb::WeightType type = mb::weight_type_from_string(parameters.text_or("type", "q4_0"));
@@ -218,9 +258,18 @@ std::unique_ptr<mb::Case> prepare(const mb::PlannedPoint& point, mb::Kit& kit) {
     kit.require_memory(team.size() * outputs * mb::row_bytes(type, kColumns));
     return std::make_unique<MatvecCase>(team, type, outputs);
   }
+  if (operation == "peak") {
+    const mb::PanelPeak peak = mb::panel_peak();
+    if (peak.run == nullptr) {
+      throw Error(ErrorCode::kNotAvailable,
+                  fmt::format("no register-only int8 kernel for {}; x86 with AVX2 has one",
+                              mb::matmul_panels_isa()));
+    }
+    return std::make_unique<PeakCase>(team, peak);
+  }
   if (operation != "matmul") {
     throw Error(ErrorCode::kUsage,
-                fmt::format("operation '{}': expected matvec or matmul", operation));
+                fmt::format("operation '{}': expected matvec, matmul or peak", operation));
   }
   const long rows = parameters.number_or("rows", 128);
   if (rows < 1) throw Error(ErrorCode::kUsage, fmt::format("rows {}: expected at least 1", rows));

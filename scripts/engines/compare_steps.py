@@ -12,7 +12,11 @@ the same synthesised model on both sides, turn by turn in rounds, the ratio take
       --go FILE       measures when FILE is there: everything is loaded before, so that a machine need
                       be kept quiet for the rounds alone
   scripts/engines/compare_steps.py table WORK/likeness.jsonl
-      the table of likeness in Markdown, and how far the two are apart in the median.
+      the table of likeness in Markdown, and how far the two are apart in the median: as measured, and
+      with our operations slowed by the engine's factors (below), fitted without the case's model.
+  scripts/engines/compare_steps.py factors WORK/likeness.jsonl
+      how much longer than ours the engine takes, by kind of operation, fitted to all cases; what
+      data/engines states as its efficiencies.
 
 BUILD_BIN is a build's bin folder (step_rounds and memory_benchmark). The engine is npm's
 node-llama-cpp; engine_steps.mjs says how it is timed. Exit 1 when a side fails.
@@ -30,6 +34,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 TILE = 256      # positions evaluated for a cache that is then repeated
 TOKENS = 4      # of one turn of decode
+LEAST_FACTOR = 0.9  # an engine streams the same bytes through the same memory
 MOST_PAIRS = 128 * 4096  # of new and cached positions
 
 
@@ -215,25 +220,105 @@ def row_of(case):
             f"{max(found):.2f} |")
 
 
-def table(path):
+def read_cases(path):
+    """The last measurement of each case."""
     latest = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         case = json.loads(line)
         latest[tuple(case[k] for k in ("model", "phase", "threads", "rows", "context",
                                        "flash"))] = case
-    print("| model | layers | phase | threads | rows | context | ours tokens/s | engine tokens/s | "
-          "ours / engine | rounds |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
-    found = sorted(latest.values(), key=lambda c: (c["phase"], c["model"], c["threads"], c["rows"],
-                                                   c["context"]))
+    return sorted(latest.values(), key=lambda c: (c["phase"], c["model"], c["threads"], c["rows"],
+                                                  c["context"]))
+
+
+MATRICES = ("qkv", "output", "gate_up", "down", "router")
+
+
+def kinds_of(case):
+    """Seconds of our step by what an engine may do at another speed, scaled to its median time."""
+    label = case["model"].split(":")[1]
+    rows = case["rows"]
+    product = "matvec" if rows == 1 else "matmul"
+    # llama.cpp's attention takes blocks of query rows together from some tens of rows on.
+    block = "decode" if rows == 1 else "few rows" if rows < 64 else "block"
+    seconds = {}
+    for name, time_taken in case["ours_operations"].items():
+        kind = (f"{product} {label}" if name in MATRICES else "head" if name == "head" else
+                f"attention {block}" if name in ("attention", "merge") else
+                f"between products, {case['phase']}")
+        seconds[kind] = seconds.get(kind, 0) + time_taken
+    scale = statistics.median(case["ours_seconds"]) / sum(seconds.values())
+    return {kind: value * scale for kind, value in seconds.items()}
+
+
+def fit_factors(cases_given):
+    """Factor of each kind of operation, LEAST_FACTOR to 40, with the least squared relative error of the
+    engine's median times; by turns over the kinds, each solved exactly."""
+    rows = [({k: v / statistics.median(c["engine_seconds"]) for k, v in kinds_of(c).items()})
+            for c in cases_given]
+    factors = {kind: 1.0 for row in rows for kind in row}
+    for _ in range(2000):
+        for kind in factors:
+            top = bottom = 0.0
+            for row in rows:
+                if kind in row:
+                    others = sum(factors[k] * v for k, v in row.items() if k != kind)
+                    top += row[kind] * (1 - others)
+                    bottom += row[kind] ** 2
+            factors[kind] = min(max(top / bottom, LEAST_FACTOR), 40)
+    return factors
+
+
+def predicted_ratios(found):
+    """Our time with the engine's factors over the engine's, each model by factors of the others."""
+    ratios_found = []
     for case in found:
-        print(row_of(case))
+        name = case["model"].split(":")[0]
+        factors = fit_cache(tuple(c["model"] for c in found), name, found)
+        predicted = sum(factors.get(k, 1) * v for k, v in kinds_of(case).items())
+        ratios_found.append(statistics.median(case["engine_seconds"]) / predicted)
+    return ratios_found
+
+
+FITTED = {}
+
+
+def fit_cache(key, without, found):
+    if (key, without) not in FITTED:
+        FITTED[key, without] = fit_factors([c for c in found if c["model"].split(":")[0] != without])
+    return FITTED[key, without]
+
+
+def error_line(label, errors):
+    return (f"- {label}: {len(errors)} cases, median error {statistics.median(errors):.1%}, "
+            f"largest {max(errors):.1%}")
+
+
+def table(path):
+    found = read_cases(path)
+    predicted = predicted_ratios(found)
+    print("| model | layers | phase | threads | rows | context | ours tokens/s | engine tokens/s | "
+          "ours / engine | rounds | with the engine's factors |")
+    print("|---|---|---|---|---|---|---|---|---|---|---|")
+    for case, ratio in zip(found, predicted):
+        print(f"{row_of(case)} {ratio:.2f} |")
     print()
     for phase in ("decode", "prefill"):
-        errors = [abs(statistics.median(ratios(c)) - 1) for c in found if c["phase"] == phase]
-        if errors:
-            print(f"- {phase}: {len(errors)} cases, median error {statistics.median(errors):.1%}, "
-                  f"largest {max(errors):.1%}")
+        both = [(statistics.median(ratios(c)), p) for c, p in zip(found, predicted)
+                if c["phase"] == phase]
+        if both:
+            print(error_line(f"{phase}, as measured", [abs(r - 1) for r, _ in both]))
+            print(error_line(f"{phase}, with the factors of the other models",
+                             [abs(p - 1) for _, p in both]))
+
+
+def print_factors(path):
+    found = read_cases(path)
+    factors = fit_factors(found)
+    print("| operation | engine's time / ours | efficiency |")
+    print("|---|---|---|")
+    for kind, factor in sorted(factors.items()):
+        print(f"| {kind} | {factor:.2f} | {1 / factor:.2f} |")
 
 
 def numbers(text):
@@ -256,10 +341,11 @@ def main():
     run.add_argument("--no-flash", action="store_true")
     run.add_argument("--prepare", action="store_true")
     run.add_argument("--go", type=pathlib.Path)
-    verbs.add_parser("table").add_argument("file", type=pathlib.Path)
+    for name in ("table", "factors"):
+        verbs.add_parser(name).add_argument("file", type=pathlib.Path)
     options = parser.parse_args()
-    if options.verb == "table":
-        return table(options.file)
+    if options.verb != "run":
+        return table(options.file) if options.verb == "table" else print_factors(options.file)
     comparisons = []
     for text in options.models:
         name, label, layers = parse_model(text)

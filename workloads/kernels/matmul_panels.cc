@@ -261,6 +261,11 @@ void matmul_panels_scalar(const PanelMatrix& matrix, long first_panel, long last
   }
 }
 
+PanelPeak panel_peak() {
+  const PanelVariant* variant = chosen_variant();
+  return variant != nullptr ? variant->peak : PanelPeak{};
+}
+
 std::string matmul_panels_isa() {
   const PanelVariant* variant = chosen_variant();
   return variant != nullptr ? variant->name : chosen_isa();

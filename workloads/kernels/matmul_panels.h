@@ -28,4 +28,14 @@ std::string matmul_panels_isa();
 // axis, and how tests reach it). While a ForcedIsa lives, only what its target implies is used.
 void allow_intrinsics(bool allowed);
 
+// The same products on registers alone, as int8 (q8_0) needs them: multiply, add up to 32 bits.
+// run(passes) returns kPanelPeakSumPerPass x passes modulo 2^32. Null where products go by
+// Highway's portable path.
+struct PanelPeak {
+  double ops_per_pass = 0;
+  std::int32_t (*run)(std::uint64_t passes) = nullptr;
+};
+PanelPeak panel_peak();
+inline constexpr std::int32_t kPanelPeakSumPerPass = 40;  // ten chains of four products of ones
+
 }  // namespace mb

@@ -35,6 +35,10 @@ struct Ops : Operations256 {
     return _mm256_maddubs_epi16(_mm256_abs_epi8(weights), _mm256_sign_epi8(four(x), weights));
   }
 
+  static inline Ints peak_step(Ints sum, Ints weights, Ints values) {
+    return add(sum, widen(_mm256_maddubs_epi16(weights, values)));
+  }
+
   template <PanelType type>
   static constexpr int kFitting = type == PanelType::kQ8_0   ? 1
                                   : type == PanelType::kQ6_K ? 2
@@ -105,14 +109,15 @@ const PanelVariant& avx2() {
                                     __builtin_cpu_supports("avx2") &&
                                         __builtin_cpu_supports("fma") &&
                                         __builtin_cpu_supports("f16c"),
-                                    &drive_type<PanelKernel<Ops>>};
+                                    &drive_type<PanelKernel<Ops>>,
+                                    {PeakKernel<Ops>::kOpsPerPass, &PeakKernel<Ops>::run}};
   return variant;
 }
 }  // namespace mb
 #else
 namespace mb {
 const PanelVariant& avx2() {
-  static const PanelVariant none{"AVX2", false, nullptr};
+  static const PanelVariant none{"AVX2", false, nullptr, {}};
   return none;
 }
 }  // namespace mb

@@ -46,6 +46,9 @@ struct Ops {
     std::memcpy(&bits, four, 4);
     return _mm512_dpbusd_epi32(sum, weights, _mm512_set1_epi32(bits));
   }
+  static inline Ints peak_step(Ints sum, Ints weights, Ints values) {
+    return _mm512_dpbusd_epi32(sum, weights, values);
+  }
   static inline Floats load_halves(const std::byte* at) {
     return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(at)));
   }
@@ -87,7 +90,8 @@ const PanelVariant& avx512_vnni() {
       "AVX512_VNNI",
       __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") &&
           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"),
-      &drive_type<PanelKernel<Ops>>};
+      &drive_type<PanelKernel<Ops>>,
+      {PeakKernel<Ops>::kOpsPerPass, &PeakKernel<Ops>::run}};
   return variant;
 }
 
@@ -95,7 +99,7 @@ const PanelVariant& avx512_vnni() {
 #else
 namespace mb {
 const PanelVariant& avx512_vnni() {
-  static const PanelVariant none{"AVX512_VNNI", false, nullptr};
+  static const PanelVariant none{"AVX512_VNNI", false, nullptr, {}};
   return none;
 }
 }  // namespace mb

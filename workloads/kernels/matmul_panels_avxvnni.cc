@@ -24,6 +24,9 @@ struct Ops : Operations256 {
     std::memcpy(&bits, four, 4);
     return _mm256_dpbusd_avx_epi32(sum, weights, _mm256_set1_epi32(bits));
   }
+  static inline Ints peak_step(Ints sum, Ints weights, Ints values) {
+    return _mm256_dpbusd_avx_epi32(sum, weights, values);
+  }
 };
 
 #include "workloads/kernels/panel_kernel-inl.h"
@@ -47,7 +50,10 @@ bool cpu_has_avx_vnni() {
 }  // namespace
 
 const PanelVariant& avx_vnni() {
-  static const PanelVariant variant{"AVX_VNNI", cpu_has_avx_vnni(), &drive_type<PanelKernel<Ops>>};
+  static const PanelVariant variant{"AVX_VNNI",
+                                    cpu_has_avx_vnni(),
+                                    &drive_type<PanelKernel<Ops>>,
+                                    {PeakKernel<Ops>::kOpsPerPass, &PeakKernel<Ops>::run}};
   return variant;
 }
 
@@ -55,7 +61,7 @@ const PanelVariant& avx_vnni() {
 #else
 namespace mb {
 const PanelVariant& avx_vnni() {
-  static const PanelVariant none{"AVX_VNNI", false, nullptr};
+  static const PanelVariant none{"AVX_VNNI", false, nullptr, {}};
   return none;
 }
 }  // namespace mb

@@ -2,6 +2,7 @@
 // signed bytes (vpdpbusd, vpmaddubsw), which Highway 1.0.3 does not offer and which is the whole
 // inner loop on 16 rows x 4 columns. Used by matmul_panels.cc and its test.
 #pragma once
+#include "workloads/kernels/matmul_panels.h"
 #include "workloads/kernels/panels.h"
 #include "workloads/kernels/quantise.h"
 
@@ -12,6 +13,7 @@ struct PanelVariant {
   bool supported;  // by this CPU and system
   void (*run)(const PanelMatrix& matrix, long first_panel, long last_panel, const QuantisedRows& x,
               long rows, float* out, long stride);
+  PanelPeak peak;
 };
 
 const PanelVariant& avx512_vnni();  // 512-bit

@@ -107,6 +107,17 @@ TEST(MatmulPanels, EveryVariantEqualsTheScalarTwin) {
   }
 }
 
+TEST(MatmulPanels, ThePeakOfEveryVariantAddsUpAllItsProducts) {
+  for (const PanelVariant* variant : {&avx512_vnni(), &avx_vnni(), &avx2()}) {
+    if (!variant->supported) continue;
+    for (const std::uint64_t passes : {0U, 1U, 1000U}) {
+      EXPECT_EQ(variant->peak.run(passes),
+                kPanelPeakSumPerPass * static_cast<std::int32_t>(passes));
+    }
+    EXPECT_GT(variant->peak.ops_per_pass, 0);
+  }
+}
+
 TEST(MatmulPanels, WritesOnlyTheAskedPanels) {
   const Case c(PanelType::kQ8_0, 64, 64, 3);
   std::vector<float> out(3 * 64, -77.0F);
