@@ -34,6 +34,8 @@ EngineProfile profile_from_file(const EmbeddedFile& file) {
     json.at("matmul_efficiency").get_to(profile.matmul_efficiency);
     json.at("matvec_efficiency").get_to(profile.matvec_efficiency);
     json.at("attention_efficiency").get_to(profile.attention_efficiency);
+    profile.attention_block_rows = json.value("attention_block_rows", std::int64_t{0});
+    profile.attention_block_efficiency = json.value("attention_block_efficiency", 1.0);
     json.at("serial_seconds_per_token").get_to(profile.serial_seconds_per_token);
     json.at("dynamic_chunks").get_to(profile.dynamic_chunks);
     json.at("sources").get_to(profile.sources);

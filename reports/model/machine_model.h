@@ -39,6 +39,15 @@ struct EngineProfile {
   std::vector<std::string> repacked_types;
   std::string compiled_profile;  // the profile that fuses this one's operations; empty: none
   double matmul_efficiency = 1, matvec_efficiency = 1, attention_efficiency = 1;
+  // Prefill rows from which attention takes rows in blocks, and its efficiency then; 0: no such
+  // difference.
+  std::int64_t attention_block_rows = 0;
+  double attention_block_efficiency = 1;
+  double attention_efficiency_at(double prefill_rows) const {
+    const bool blocks =
+        attention_block_rows > 0 && prefill_rows >= static_cast<double>(attention_block_rows);
+    return blocks ? attention_block_efficiency : attention_efficiency;
+  }
   double serial_seconds_per_token = 0;
   bool dynamic_chunks = true;                  // else a static split waits for the slowest
   std::map<std::string, std::string> sources;  // of each field in words, or "not measured ..."

@@ -207,6 +207,7 @@ class Stepper {
     const ModelShape& shape = work_.shape;
     // Engines share attention out by heads and rows: more threads than those find no work.
     const double workers = std::min(threads_, static_cast<double>(shape.heads) * rows_);
+    const double efficiency = engine_.attention_efficiency_at(step_.prefill ? rows_ : 1);
     double kernel = 0, spread = 0;
     for (const AttentionGroup& group : work_.attention) {
       if (curves_.attention.empty()) break;
@@ -217,7 +218,7 @@ class Stepper {
           (step_.prefill ? 1 : batch_) *
           static_cast<double>(group.one.kv_bytes(step_.cached + step_.rows, step_.kv_type));
       const Estimate rate = curves_.attention.at("", layer_kv, workers * instances_);
-      kernel += flops * instances_ / (rate.value * engine_.attention_efficiency);
+      kernel += flops * instances_ / (rate.value * efficiency);
       spread = std::max(spread, rate.spread);
     }
     const double touched = step_.prefill ? kv_bytes_ : kv_bytes_ + work_.weight_bytes_per_token();
@@ -229,7 +230,7 @@ class Stepper {
       return bytes_bind ? smoothmax(seconds, streaming) : Joined{seconds, 1};
     };
     const Joined joined = join(kernel);
-    ledger_.terms.roofline_seconds += join(kernel * engine_.attention_efficiency).seconds;
+    ledger_.terms.roofline_seconds += join(kernel * efficiency).seconds;
     ledger_.terms[Term::kAttention] = joined.seconds;
     ledger_.lean(Source::kAttention, joined.seconds * joined.share_a, spread);
     ledger_.lean(Source::kBandwidth, joined.seconds * (1 - joined.share_a), rate.spread);

@@ -33,9 +33,9 @@ double truth(const Laws& laws, const ModelShape& shape, const Query& query, doub
 }
 
 double decode(const MachineModel& model, const std::string& spec, int threads,
-              std::int64_t context = 512) {
+              std::int64_t context = 512, const char* engine = "llama.cpp-threadpool") {
   return model
-      .predict(find_model(spec), find_engine_profile("llama.cpp-threadpool"),
+      .predict(find_model(spec), find_engine_profile(engine),
                {"decode", 512, context, "f16"}, threads)
       .tokens_per_second;
 }
@@ -93,7 +93,9 @@ TEST(Prediction, ShowsTheSmtCliffInPrefillAndNotInDecode) {
   laws.bandwidth_all = 40e9;
   const MachineModel model(synthetic::results(laws));
   EXPECT_GT(prefill(model, "qwen3-4b", 8), 1.2 * prefill(model, "qwen3-4b", 9));
-  EXPECT_NEAR(decode(model, "qwen3-4b", 9) / decode(model, "qwen3-4b", 8), 1, 0.05);
+  EXPECT_NEAR(decode(model, "qwen3-4b", 9, 512, "generic") /
+                  decode(model, "qwen3-4b", 8, 512, "generic"),
+              1, 0.05);
 }
 
 TEST(Prediction, MoreBandwidthNeverLowersDecode) {
@@ -105,7 +107,7 @@ TEST(Prediction, MoreBandwidthNeverLowersDecode) {
     faster.bandwidth_all *= factor;
     const MachineModel model(synthetic::results(faster));
     for (int threads = 1; threads <= 8; ++threads) {
-      const double seen = decode(model, "llama-3.1-8b", threads);
+      const double seen = decode(model, "llama-3.1-8b", threads, 512, "generic");
       EXPECT_GE(seen, last[static_cast<std::size_t>(threads)] * 0.999) << factor << " " << threads;
       last[static_cast<std::size_t>(threads)] = seen;
     }
@@ -407,6 +409,21 @@ TEST(EngineProfiles, NameTheSourceOfEveryField) {
   EXPECT_THROW(find_engine_profile("nonesuch"), Error);
 }
 
+TEST(Engine, TakesAttentionInBlocksFromItsRowsOn) {
+  const MachineModel model(synthetic::results(Laws{}));
+  const ModelShape shape = find_model("qwen3-4b");
+  EngineProfile engine = find_engine_profile("generic");
+  const auto attention = [&](std::int64_t rows) {
+    return model.predict(shape, engine, {"prefill", rows, 4096, "f16"}, 4)
+        .seconds_by_term.at("attention");
+  };
+  const double few = attention(63), many = attention(64);
+  engine.attention_block_rows = 64;
+  engine.attention_block_efficiency = 0.5;
+  EXPECT_NEAR(attention(63), few, few * 1e-9);
+  EXPECT_NEAR(attention(64), 2 * many, many * 1e-6);
+}
+
 TEST(Engine, OnSmallPagesReadsAtTheirBandwidth) {
   Laws laws;
   laws.pages_4k = 0.5;
@@ -455,7 +472,7 @@ TEST(Prediction, NamesItsSharesAndItsOverhead) {
   EXPECT_GT(*seen.overhead_factor, 1);  // the chain reaches 0.9 of its terms, and barriers are cut
   // An engine's inefficiency, its barriers and serial work are overhead; the roofline stays.
   slow.regions_per_layer_dense *= 10;
-  slow.attention_efficiency = 0.5;
+  slow.attention_efficiency *= 0.5;
   slow.serial_seconds_per_token = 0.01;
   const Prediction slower = model.predict(shape, slow, query, 4);
   EXPECT_NEAR(*slower.roofline_seconds, *seen.roofline_seconds, 1e-9);
