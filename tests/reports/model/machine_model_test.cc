@@ -35,8 +35,8 @@ double truth(const Laws& laws, const ModelShape& shape, const Query& query, doub
 double decode(const MachineModel& model, const std::string& spec, int threads,
               std::int64_t context = 512, const char* engine = "llama.cpp-threadpool") {
   return model
-      .predict(find_model(spec), find_engine_profile(engine),
-               {"decode", 512, context, "f16"}, threads)
+      .predict(find_model(spec), find_engine_profile(engine), {"decode", 512, context, "f16"},
+               threads)
       .tokens_per_second;
 }
 
@@ -93,9 +93,9 @@ TEST(Prediction, ShowsTheSmtCliffInPrefillAndNotInDecode) {
   laws.bandwidth_all = 40e9;
   const MachineModel model(synthetic::results(laws));
   EXPECT_GT(prefill(model, "qwen3-4b", 8), 1.2 * prefill(model, "qwen3-4b", 9));
-  EXPECT_NEAR(decode(model, "qwen3-4b", 9, 512, "generic") /
-                  decode(model, "qwen3-4b", 8, 512, "generic"),
-              1, 0.05);
+  EXPECT_NEAR(
+      decode(model, "qwen3-4b", 9, 512, "generic") / decode(model, "qwen3-4b", 8, 512, "generic"),
+      1, 0.05);
 }
 
 TEST(Prediction, MoreBandwidthNeverLowersDecode) {
