@@ -8,8 +8,8 @@ cache, and what picking a token costs.
 
   scripts/redo_published.py build/release/bin --out docs/published_tables.md
 
-Steps run on a chain of the model's layers (as many as a quarter of the memory holds and the time
-allows: marked "layers") and are scaled to all of them, the output head counted once; a prompt longer
+Steps run on a chain of layers (two in prefill, in decode as many as a quarter of the memory and the time
+allow: marked "layers") and are scaled to all of them, the output head counted once; a prompt longer
 than 512 tokens is taken in blocks of 512, of which the one in the middle of the prompt stands for all
 (attention grows evenly with the position). Published rows are those of data/datasets/seed. --plan
 prints the points that would be measured and ends.
@@ -81,7 +81,8 @@ def whole_model(point):
 def prefill_point(points, model, prompt, threads):
     rows = min(prompt, BLOCK)
     return points.ask("prefill_scaling", operation="step", model=model, prompt_tokens=rows,
-                      context_tokens=(prompt - rows) // 2, threads=threads, head=1, profile=1)
+                      context_tokens=(prompt - rows) // 2, threads=threads, layers=2, head=1,
+                      profile=1)
 
 
 def decode_point(points, model, context, threads):
