@@ -73,6 +73,64 @@ struct RuleJudgement {
   std::string rule;  // "all logical CPUs", "physical cores", "half"
   int prefill_threads = 0, decode_threads = 0;
   double prefill_loss = 0, decode_loss = 0;  // against the advised count
+  std::string note;  // where the rule itself asks for another count than could be judged
+};
+
+// What one change would do to a phase here, by the model: at the fastest measured counts of both.
+struct Lever {
+  // quantisation kv_type batch huge_pages numa instances prompt_cache fused_operations
+  // wide_attention compiled engine_per_sequence
+  std::string name;
+  std::string setting;  // "q8_0", "8 sequences", "2 engines of 4 threads"
+  std::string phase;    // prefill | decode
+  double from_tokens_per_second = 0;
+  std::optional<double> to_tokens_per_second, speedup;  // absent: not to be had here, note says why
+  std::string note;
+};
+
+// Drafting `draft_tokens` tokens and checking them in one step.
+struct Speculation {
+  std::string draft;  // a model, or "lookup": guesses from the text itself, at no cost
+  int draft_tokens = 0;
+  double draft_seconds = 0, check_seconds = 0;  // all drafts; one check of them
+  // Share of drafted tokens that must be accepted to gain; absent: even all are not enough.
+  std::optional<double> break_even_acceptance;
+  std::map<std::string, double> speedup_by_acceptance;  // "0.6", "0.8", "1"
+};
+
+// What is missing to a wanted decode rate.
+struct TargetGap {
+  double target_tokens_per_second = 0, expected_tokens_per_second = 0;
+  double factor = 0;                             // target / expected
+  double bandwidth_needed_bytes_per_second = 0;  // if nothing but reading took time
+  std::vector<std::string> reached_by;           // levers that suffice alone: "quantisation q4_0"
+  std::string reason;                            // one sentence
+};
+
+// Layers on a GPU, the rest on the CPU; the last layers go first, the output head at the end.
+struct Offload {
+  std::int64_t gpu_memory_bytes = 0, overhead_bytes = 0;
+  int layers = 0, gpu_layers = 0;
+  bool head_on_gpu = false;
+  std::int64_t gpu_weight_bytes = 0, gpu_kv_bytes = 0, free_bytes = 0;
+  bool rest_fits = true;                                 // in the memory budget of the CPU
+  int cpu_threads = 0;                                   // of decode, for the CPU's share
+  double cpu_seconds = 0;                                // of one token
+  std::optional<double> gpu_seconds, tokens_per_second;  // absent without the GPU's bandwidth
+  double tokens_per_second_at_most = 0;                  // with a GPU that takes no time
+  double cpu_only_tokens_per_second = 0;                 // 0: the model does not fit the CPU alone
+  std::string reason;
+};
+
+// A published rule for the layers that fit a GPU, against the tensors' bytes.
+struct OffloadRule {
+  std::string model, title;
+  std::int64_t gpu_memory_bytes = 0, positions = 0;
+  int layers = 0;                           // of the model
+  int claimed_least = 0, claimed_most = 0;  // by the rule
+  int fitting = 0;                          // by the bytes
+  std::string verdict;                      // holds | leaves_room | cannot_hold
+  std::string reason;
 };
 
 struct ModelAdvice {
@@ -88,6 +146,11 @@ struct ModelAdvice {
   std::vector<Prediction> predictions;  // every count from 1 to the budget, both phases
   std::vector<EngineSettings> engines;
   std::vector<RuleJudgement> rules;
+  // What follows is absent from documents of earlier programs, and where it was not asked for.
+  std::vector<Lever> levers;
+  std::vector<Speculation> speculation;
+  std::optional<TargetGap> target;
+  std::optional<Offload> offload;
 };
 
 // A curve the model made from measured points, for charts: bandwidth knee, cache plateaus, eta(T).
@@ -101,6 +164,7 @@ struct ModelCurve {
 struct Finding {
   std::string severity;  // info | warning
   std::string title, evidence, remedy;
+  std::string cause;  // where it is told from the measurements; may be empty
 };
 
 struct Recommendation {
@@ -115,6 +179,7 @@ struct Recommendation {
   std::vector<ModelCurve> curves;
   std::vector<Finding> findings;
   std::vector<Missing> missing;
+  std::vector<OffloadRule> offload_rules;
 };
 
 std::string to_json_text(const Recommendation& recommendation);

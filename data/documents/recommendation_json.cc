@@ -36,7 +36,60 @@ struct Fields<RuleJudgement> {
                       field("prefill_threads", &RuleJudgement::prefill_threads),
                       field("decode_threads", &RuleJudgement::decode_threads),
                       field("prefill_loss", &RuleJudgement::prefill_loss),
-                      field("decode_loss", &RuleJudgement::decode_loss));
+                      field("decode_loss", &RuleJudgement::decode_loss),
+                      field("note", &RuleJudgement::note, Rule::kSparse));
+};
+template <>
+struct Fields<Lever> {
+  static constexpr auto list = std::make_tuple(
+      field("name", &Lever::name), field("setting", &Lever::setting), field("phase", &Lever::phase),
+      field("from_tokens_per_second", &Lever::from_tokens_per_second),
+      field("to_tokens_per_second", &Lever::to_tokens_per_second),
+      field("speedup", &Lever::speedup), field("note", &Lever::note));
+};
+template <>
+struct Fields<Speculation> {
+  static constexpr auto list = std::make_tuple(
+      field("draft", &Speculation::draft), field("draft_tokens", &Speculation::draft_tokens),
+      field("draft_seconds", &Speculation::draft_seconds),
+      field("check_seconds", &Speculation::check_seconds),
+      field("break_even_acceptance", &Speculation::break_even_acceptance),
+      field("speedup_by_acceptance", &Speculation::speedup_by_acceptance));
+};
+template <>
+struct Fields<TargetGap> {
+  static constexpr auto list = std::make_tuple(
+      field("target_tokens_per_second", &TargetGap::target_tokens_per_second),
+      field("expected_tokens_per_second", &TargetGap::expected_tokens_per_second),
+      field("factor", &TargetGap::factor),
+      field("bandwidth_needed_bytes_per_second", &TargetGap::bandwidth_needed_bytes_per_second),
+      field("reached_by", &TargetGap::reached_by), field("reason", &TargetGap::reason));
+};
+template <>
+struct Fields<Offload> {
+  static constexpr auto list = std::make_tuple(
+      field("gpu_memory_bytes", &Offload::gpu_memory_bytes),
+      field("overhead_bytes", &Offload::overhead_bytes), field("layers", &Offload::layers),
+      field("gpu_layers", &Offload::gpu_layers), field("head_on_gpu", &Offload::head_on_gpu),
+      field("gpu_weight_bytes", &Offload::gpu_weight_bytes),
+      field("gpu_kv_bytes", &Offload::gpu_kv_bytes),
+      field("free_bytes", &Offload::free_bytes, Rule::kSigned),
+      field("rest_fits", &Offload::rest_fits), field("cpu_threads", &Offload::cpu_threads),
+      field("cpu_seconds", &Offload::cpu_seconds), field("gpu_seconds", &Offload::gpu_seconds),
+      field("tokens_per_second", &Offload::tokens_per_second),
+      field("tokens_per_second_at_most", &Offload::tokens_per_second_at_most),
+      field("cpu_only_tokens_per_second", &Offload::cpu_only_tokens_per_second),
+      field("reason", &Offload::reason));
+};
+template <>
+struct Fields<OffloadRule> {
+  static constexpr auto list = std::make_tuple(
+      field("model", &OffloadRule::model), field("title", &OffloadRule::title),
+      field("gpu_memory_bytes", &OffloadRule::gpu_memory_bytes),
+      field("positions", &OffloadRule::positions), field("layers", &OffloadRule::layers),
+      field("claimed_least", &OffloadRule::claimed_least),
+      field("claimed_most", &OffloadRule::claimed_most), field("fitting", &OffloadRule::fitting),
+      field("verdict", &OffloadRule::verdict), field("reason", &OffloadRule::reason));
 };
 template <>
 struct Fields<ModelAdvice> {
@@ -51,7 +104,10 @@ struct Fields<ModelAdvice> {
       field("prefill", &ModelAdvice::prefill), field("decode", &ModelAdvice::decode),
       field("compromise", &ModelAdvice::compromise),
       field("predictions", &ModelAdvice::predictions), field("engines", &ModelAdvice::engines),
-      field("rules", &ModelAdvice::rules));
+      field("rules", &ModelAdvice::rules), field("levers", &ModelAdvice::levers, Rule::kSparse),
+      field("speculation", &ModelAdvice::speculation, Rule::kSparse),
+      field("target", &ModelAdvice::target, Rule::kSparse),
+      field("offload", &ModelAdvice::offload, Rule::kSparse));
 };
 template <>
 struct Fields<ModelCurve> {
@@ -65,7 +121,8 @@ template <>
 struct Fields<Finding> {
   static constexpr auto list =
       std::make_tuple(field("severity", &Finding::severity), field("title", &Finding::title),
-                      field("evidence", &Finding::evidence), field("remedy", &Finding::remedy));
+                      field("evidence", &Finding::evidence), field("remedy", &Finding::remedy),
+                      field("cause", &Finding::cause, Rule::kSparse));
 };
 template <>
 struct Fields<Recommendation> {
@@ -78,7 +135,8 @@ struct Fields<Recommendation> {
       field("context_tokens", &Recommendation::context_tokens),
       field("limits", &Recommendation::limits), field("verdict", &Recommendation::verdict),
       field("models", &Recommendation::models), field("curves", &Recommendation::curves),
-      field("findings", &Recommendation::findings), field("missing", &Recommendation::missing));
+      field("findings", &Recommendation::findings), field("missing", &Recommendation::missing),
+      field("offload_rules", &Recommendation::offload_rules, Rule::kSparse));
 };
 
 }  // namespace mb::json

@@ -8,16 +8,13 @@
 #include <algorithm>
 
 #include "data/error.h"
+#include "reports/advice/levers.h"
 #include "reports/advice/parts.h"
 #include "reports/model/calibrate.h"
 #include "workloads/shapes/weight_type.h"
 
 namespace mb {
 namespace {
-
-std::string gib(std::int64_t bytes) {
-  return fmt::format("{:.3g} GiB", static_cast<double>(bytes) / (1 << 30));
-}
 
 std::string upper(std::string_view text) {
   std::string made(text);
@@ -26,6 +23,10 @@ std::string upper(std::string_view text) {
 }
 
 }  // namespace
+
+std::string gib(std::int64_t bytes) {
+  return fmt::format("{:.3g} GiB", static_cast<double>(bytes) / (1 << 30));
+}
 
 std::string title_of(const ModelShape& shape) {
   return fmt::format("{}, {}", shape.title, upper(shape.label()));
@@ -71,8 +72,9 @@ ByThreads predict_all(const AdviceContext& context, const Workload& work, const 
 }
 
 ModelAdvice advise_model(const AdviceContext& context, const ModelShape& shape,
-                         const std::vector<MachineModel>& redraws) {
+                         const std::vector<MachineModel>& redraws, const AdviceRequest& request) {
   ModelAdvice advice = facts_of(context, shape);
+  if (request.gpu) advice.offload = offload(context, shape, *request.gpu);
   if (!advice.fits) return advice;
   const Workload work(shape);
   const ByThreads prefill = predict_all(context, work, "prefill");
@@ -83,9 +85,14 @@ ModelAdvice advise_model(const AdviceContext& context, const ModelShape& shape,
   for (const ByThreads* phase : {&prefill, &decode}) {
     for (const auto& [threads, prediction] : *phase) advice.predictions.push_back(prediction);
   }
-  advice.rules = judge_rules(context, prefill, decode, advice);
+  advice.rules = judge_rules(context, shape, prefill, decode, advice);
   advice.engines =
       engine_settings(context.results.machine, std::string(to_string(shape.type)), advice);
+  advice.levers = find_levers(context, shape);
+  advice.speculation = speculate(context, shape);
+  if (request.target_tokens_per_second) {
+    advice.target = gap_to(context, shape, *request.target_tokens_per_second, advice);
+  }
   return advice;
 }
 
@@ -129,10 +136,12 @@ Recommendation advise(const Results& results, const AdviceRequest& request) {
   made.verdict = model.verdict();
   const std::vector<MachineModel> redraws = redraw(model);
   for (const ModelShape& shape : shapes) {
-    made.models.push_back(advise_model(context, shape, redraws));
+    made.models.push_back(advise_model(context, shape, redraws, request));
   }
   made.curves = model.curves();
   made.findings = find_findings(context);
+  diagnose(context, made);
+  made.offload_rules = judge_offload_rules(request.prompt_tokens + request.context_tokens);
   made.missing = results.missing;
   for (const std::vector<Missing>& more : {results.machine.missing, model.missing()}) {
     for (const Missing& entry : more) {

@@ -2,11 +2,13 @@
 // thread count whose predicted throughput is within the tolerance of the best, never above the
 // effective CPU budget; with reason, alternatives, confidence, rules of thumb judged, findings.
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "data/documents/recommendation.h"
 #include "data/documents/results.h"
+#include "reports/advice/gpu_offer.h"
 
 namespace mb {
 
@@ -16,7 +18,9 @@ struct AdviceRequest {
   double tolerance = 0.02;
   std::int64_t prompt_tokens = 512, context_tokens = 512, batch = 1;
   std::string kv_type = "f16";
-  std::string results_file;  // as it shall be named in the document
+  std::string results_file;                        // as it shall be named in the document
+  std::optional<double> target_tokens_per_second;  // of decode
+  std::optional<GpuOffer> gpu;
 };
 
 Recommendation advise(const Results& results, const AdviceRequest& request);

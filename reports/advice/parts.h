@@ -60,14 +60,19 @@ std::vector<MachineModel> redraw(const MachineModel& model);
 void judge_confidence(const AdviceContext& context, const Workload& work, const Choice& choice,
                       const std::vector<MachineModel>& redraws, PhaseAdvice& advice);
 
-std::vector<RuleJudgement> judge_rules(const AdviceContext& context, const ByThreads& prefill,
-                                       const ByThreads& decode, const ModelAdvice& advice);
+std::vector<RuleJudgement> judge_rules(const AdviceContext& context, const ModelShape& shape,
+                                       const ByThreads& prefill, const ByThreads& decode,
+                                       const ModelAdvice& advice);
 // Every format's settings, in the order of its table (engines/engines.cc).
 // `quantisation` is the word for the layers' weight type (q4_0, bf16 ...).
 std::vector<EngineSettings> engine_settings(const Machine& machine, const std::string& quantisation,
                                             const ModelAdvice& advice);
 std::vector<Finding> find_findings(const AdviceContext& context);
+// Adds to the findings what the predictions and measurements together tell: symptom, cause, remedy.
+void diagnose(const AdviceContext& context, Recommendation& made);
 
+// "2.4 GiB"
+std::string gib(std::int64_t bytes);
 // "Qwen3 4B, Q4_0"
 std::string title_of(const ModelShape& shape);
 // "0-3,8" of sorted CPU numbers.

@@ -82,6 +82,46 @@ std::int64_t parse_count(std::string_view flag, std::string_view text, std::int6
   return *number;
 }
 
+double parse_bytes(std::string_view flag, std::string_view text) {
+  std::string_view rest = text;
+  const auto number = take_number<double>(rest);
+  double unit = 0;
+  for (const auto& [name, bytes] : {std::pair{"", 1.0},
+                                    {"B", 1.0},
+                                    {"KiB", 0x1p10},
+                                    {"MiB", 0x1p20},
+                                    {"GiB", 0x1p30},
+                                    {"TiB", 0x1p40},
+                                    {"kB", 1e3},
+                                    {"MB", 1e6},
+                                    {"GB", 1e9},
+                                    {"TB", 1e12}}) {
+    if (rest == name) unit = bytes;
+  }
+  constexpr double kMost = 0x1p53;  // exact as a double
+  if (!number || unit == 0 || !(*number >= 0) || !(*number * unit <= kMost)) {
+    refuse(flag, text, "a size: write 8GiB, 512MiB or 24GB");
+  }
+  return *number * unit;
+}
+
+double parse_bytes_per_second(std::string_view flag, std::string_view text) {
+  if (text.ends_with("/s")) {
+    const double rate = parse_bytes(flag, text.substr(0, text.size() - 2));
+    if (rate > 0) return rate;
+  }
+  refuse(flag, text, "a bandwidth: write 300GB/s");
+}
+
+double parse_positive(std::string_view flag, std::string_view text) {
+  std::string_view rest = text;
+  const auto number = take_number<double>(rest);
+  if (!number || !rest.empty() || !std::isfinite(*number) || *number <= 0) {
+    refuse(flag, text, "a positive number");
+  }
+  return *number;
+}
+
 double parse_share(std::string_view flag, std::string_view text) {
   std::string_view rest = text;
   auto number = take_number<double>(rest);

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <optional>
 
 #include "data/error.h"
 #include "data/system/files.h"
@@ -13,6 +14,7 @@
 #include "reports/cli/terminal.h"
 #include "reports/cli/trust.h"
 #include "reports/model/calibrate.h"
+#include "reports/render/levers.h"
 #include "reports/render/render.h"
 
 namespace mb {
@@ -33,6 +35,28 @@ void print_or_write(const Flags& flags, const std::string& text) {
   }
 }
 
+std::optional<GpuOffer> gpu_of(const Flags& flags) {
+  const auto memory = flags.get("gpu-memory");
+  if (!memory) {
+    for (const char* other : {"gpu-bandwidth", "gpu-overhead"}) {
+      if (flags.has(other)) {
+        throw Error(ErrorCode::kUsage,
+                    fmt::format("--{}: needs --gpu-memory, such as --gpu-memory 8GiB", other));
+      }
+    }
+    return std::nullopt;
+  }
+  GpuOffer gpu;
+  gpu.memory_bytes = static_cast<std::int64_t>(parse_bytes("--gpu-memory", *memory));
+  if (const auto rate = flags.get("gpu-bandwidth")) {
+    gpu.bandwidth_bytes_per_second = parse_bytes_per_second("--gpu-bandwidth", *rate);
+  }
+  if (const auto bytes = flags.get("gpu-overhead")) {
+    gpu.overhead_bytes = static_cast<std::int64_t>(parse_bytes("--gpu-overhead", *bytes));
+  }
+  return gpu;
+}
+
 AdviceRequest advice_request(const Flags& flags) {
   AdviceRequest request;
   request.models = canonical_models(flags.all("model"));
@@ -44,6 +68,10 @@ AdviceRequest advice_request(const Flags& flags) {
   request.context_tokens = query.context_tokens;
   request.kv_type = query.kv_type;
   request.batch = query.batch;
+  if (const auto rate = flags.get("target")) {
+    request.target_tokens_per_second = parse_positive("--target", *rate);
+  }
+  request.gpu = gpu_of(flags);
   request.results_file = std::filesystem::path(flags.positional(0)).filename().string();
   return request;
 }
@@ -58,12 +86,20 @@ int run_recommend(const Arguments& arguments) {
   Flags flags("recommend", "Advises thread counts from a results document.", {"RESULTS"},
               "  memory_benchmark recommend D/results.json\n"
               "  memory_benchmark recommend D/results.json --model qwen3-4b --format env\n"
+              "  memory_benchmark recommend D/results.json --model qwen3-4b --levers --target 20\n"
+              "  memory_benchmark recommend D/results.json --model llama-2-70b:q4_k_m --gpu-memory "
+              "24GiB --gpu-bandwidth 900GB/s\n"
               "  memory_benchmark recommend --format list\n");
   flags.values("model", "MODEL", "a catalogue model, repeatable (default: all that fit)")
       .value("format", "NAME", "one engine's settings; list names the formats");
   add_request_flags(flags);
   flags.value("tolerance", "SHARE", "loss accepted for fewer threads (default 2%)")
       .value("out", "FILE", "write the text there, whole or not at all")
+      .flag("levers", "also what would help, and by how much")
+      .value("target", "TOKENS/S", "a wanted decode rate: the gap, and what closes it")
+      .value("gpu-memory", "BYTES", "of a GPU, such as 8GiB: layers that fit, rate of the split")
+      .value("gpu-bandwidth", "RATE", "of that memory, such as 300GB/s")
+      .value("gpu-overhead", "BYTES", "driver and buffers (default: estimated)")
       .flag("json", "the recommendation document");
   if (!flags.parse(arguments)) return 0;
   const auto format = flags.get("format");
@@ -89,6 +125,9 @@ int run_recommend(const Arguments& arguments) {
     print_or_write(flags, to_json_text(recommendation));
   } else {
     fmt::print("{}", render_terminal(results, recommendation, standard_output_style()));
+    if (flags.has("levers") || request.gpu || request.target_tokens_per_second) {
+      fmt::print("{}", render_levers(recommendation));
+    }
   }
   require_trust(results, recommendation);
   return 0;

@@ -17,8 +17,8 @@ namespace {
 
 constexpr std::int64_t kMostTokens = 1LL << 30, kMostSequences = 1 << 16;
 // What llama.cpp takes for -ctk and -ctv.
-constexpr std::array<std::string_view, 9> kKvTypes{"f32",  "f16",  "bf16", "q8_0",  "q5_1",
-                                                   "q5_0", "q4_1", "q4_0", "iq4_nl"};
+constexpr std::array<std::string_view, 9> kCacheTypes{"f32",  "f16",  "bf16", "q8_0",  "q5_1",
+                                                      "q5_0", "q4_1", "q4_0", "iq4_nl"};
 
 std::int64_t count_of(const Flags& flags, const std::string& name, std::int64_t otherwise,
                       std::int64_t least, std::int64_t most) {
@@ -52,9 +52,9 @@ EngineProfile engine_of(const Flags& flags, const Results& results) {
 
 std::string kv_type_of(const Flags& flags) {
   const std::string type = flags.get("kv-type").value_or("f16");
-  if (std::find(kKvTypes.begin(), kKvTypes.end(), type) == kKvTypes.end()) {
-    throw Error(ErrorCode::kUsage,
-                fmt::format("--kv-type: '{}' is not one of {}", type, fmt::join(kKvTypes, ", ")));
+  if (std::find(kCacheTypes.begin(), kCacheTypes.end(), type) == kCacheTypes.end()) {
+    throw Error(ErrorCode::kUsage, fmt::format("--kv-type: '{}' is not one of {}", type,
+                                               fmt::join(kCacheTypes, ", ")));
   }
   return type;
 }

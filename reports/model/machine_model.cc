@@ -92,12 +92,11 @@ Prediction MachineModel::predict(const Workload& work, const EngineProfile& engi
   }
   if (threads < 1) throw Error(ErrorCode::kUsage, "threads: at least 1 is needed");
   const Step step{prefill,
-                  prefill ? query.prompt_tokens : 1,
+                  prefill ? query.prompt_tokens : query.rows,
                   query.context_tokens,
                   query.kv_type,
                   query.batch,
-                  query.instances,
-                  query.all_logits};
+                  query.instances};
   if (step.rows < 1 || step.cached < 0) {
     throw Error(ErrorCode::kUsage, "prompt: at least one token; context: none or more");
   }
@@ -106,9 +105,11 @@ Prediction MachineModel::predict(const Workload& work, const EngineProfile& engi
   }
   StepTerms terms = step_terms(state_->curves, work, engine, step, threads);
   const ChosenResidual chosen = choose_residual(state_->residuals, query.phase, work);
-  const double sigma = deviation(terms, chosen, threads);
+  // As the curves: at the count of all threads that run.
+  const double all_threads = threads * static_cast<double>(step.instances);
+  const double sigma = deviation(terms, chosen, all_threads);
   if (chosen.residual != nullptr) {
-    const double eta = chosen.residual->eta.at(threads).value;
+    const double eta = chosen.residual->eta.at(all_threads).value;
     for (const Term term : {Term::kWeights, Term::kCompute, Term::kAttention, Term::kDispatch}) {
       terms[term] /= eta;
     }
@@ -124,6 +125,12 @@ Prediction MachineModel::predict(const Workload& work, const EngineProfile& engi
   prediction.prompt_tokens = query.prompt_tokens;
   prediction.context_tokens = query.context_tokens;
   const double total = terms.total();
+  if (!(total > 0) || !std::isnormal(1 / total) || !std::isfinite(sigma)) {
+    throw Error(ErrorCode::kUntrustworthy,
+                fmt::format("the measurements give no time that could be ({:g} s a step of {}): "
+                            "some figure in the results is absurd; measure again",
+                            total, query.phase));
+  }
   prediction.batch = query.batch;
   prediction.kv_type = query.kv_type;
   prediction.tokens_per_second =

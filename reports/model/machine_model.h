@@ -66,7 +66,7 @@ struct Query {
   std::string kv_type = "f16";
   std::int64_t batch = 1;      // sequences side by side in one step, each with a cache of its own
   std::int64_t instances = 1;  // equal engines side by side; `threads` are those of one of them
-  bool all_logits = false;     // the head for every row of a prefill, as checking a draft needs
+  std::int64_t rows = 1;       // of a decode step and sequence: more where it checks drafted tokens
 };
 
 struct Workload;  // a shape's bytes and FLOP, summed once (workload.h)

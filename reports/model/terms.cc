@@ -1,9 +1,10 @@
 // smoothmax(a, b) = (a^p + b^p)^(1/p) with p = 4: memory and compute overlap almost wholly (threads
 // prefetch while others compute), at equality the step takes 19 % more than either alone.
 //
-// A decode step is one row a sequence; a prefill step is ceil(S / ubatch) blocks that each read the
-// weights, with the head computed for the last row of each sequence only. Matrix rates at few rows
-// run on a log-log line from the matrix-vector rate (one row) to the first measured row count.
+// A decode step is one row a sequence, or several where it checks drafted tokens; a prefill step is
+// ceil(S / ubatch) blocks that each read the weights, with the head computed for the last row of
+// each sequence only. Matrix rates at few rows run on a log-log line from the matrix-vector rate
+// (one row) to the first measured row count.
 //
 // Equal engines side by side share what all their threads together get: each curve is read at the
 // count of all threads and divided by the engines; only barriers stay their own.
@@ -77,7 +78,7 @@ class Stepper {
     all_rows_ = static_cast<double>(all);
     rows_ = static_cast<double>(std::min(all, block));
     blocks_ = std::ceil(all_rows_ / static_cast<double>(block));
-    head_rows_ = step.all_logits ? all_rows_ : batch_;
+    head_rows_ = step.prefill ? batch_ : all_rows_;
   }
 
   StepTerms terms() {

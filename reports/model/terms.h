@@ -39,7 +39,6 @@ struct Step {
   std::int64_t cached = 0;  // positions before them
   std::string_view kv_type = "f16";
   std::int64_t batch = 1, instances = 1;
-  bool all_logits = false;
 };
 
 // Throws Error(kUntrustworthy) when bandwidth or matrix rates were not measured at all.

@@ -48,6 +48,7 @@ std::string regimes(const Documents& documents);
 std::string dispatch(const Documents& documents);
 std::string smt_and_counters(const Documents& documents);
 std::string rules(const Documents& documents);
+std::string levers(const Documents& documents);
 std::string findings(const Documents& documents);
 std::string engines(const Documents& documents);
 std::string evidence(const Documents& documents);

@@ -286,7 +286,8 @@ std::string rules(const Documents& documents) {
                                   {"Decode threads", Cell::kNumber},
                                   {"against advice", Cell::kNumber}});
     for (const RuleJudgement& rule : models[i].rules) {
-      table.row({html_escape(rule.rule), fmt::format("{}", rule.prefill_threads),
+      const std::string note = rule.note.empty() ? "" : fmt::format(" ({})", rule.note);
+      table.row({html_escape(rule.rule + note), fmt::format("{}", rule.prefill_threads),
                  format_loss(rule.prefill_loss), fmt::format("{}", rule.decode_threads),
                  format_loss(rule.decode_loss)});
     }
@@ -302,6 +303,7 @@ std::string findings(const Documents& documents) {
         fmt::format("<div class=\"finding {}\"><h3>{}</h3>",
                     finding.severity == "warning" ? "warning" : "info", html_escape(finding.title));
     if (!finding.evidence.empty()) markup += paragraph(finding.evidence);
+    if (!finding.cause.empty()) markup += paragraph(finding.cause);
     if (!finding.remedy.empty()) markup += paragraph(finding.remedy, "muted");
     markup += "</div>\n";
   }

@@ -179,6 +179,16 @@ TEST_F(MainJob, TheDocumentRecommends) {
   EXPECT_EQ(advice.models[0].model, "qwen3-4b:q4_0");
 }
 
+TEST_F(MainJob, TheDocumentTellsWhatWouldHelp) {
+  SKIP_WHEN_BUSY(run, out());
+  const ChildResult text = run_program({"recommend", document(), "--model", "qwen3-4b", "--levers",
+                                        "--target", "1000", "--gpu-memory", "2GiB"});
+  EXPECT_TRUE(text.ok()) << text.standard_error;
+  EXPECT_THAT(text.standard_output, HasSubstr("Another quantisation: q8_0"));
+  EXPECT_THAT(text.standard_output, HasSubstr("Target: "));
+  EXPECT_THAT(text.standard_output, HasSubstr("layers fit the GPU"));
+}
+
 TEST_F(MainJob, EveryFormatOfTheListIsWritten) {
   SKIP_WHEN_BUSY(run, out());
   std::istringstream list(run_program({"recommend", "--format", "list"}).standard_output);

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -375,6 +376,74 @@ TEST(Request, ThatMakesNoSenseIsRefused) {
   request.tolerance = 0.02;
   request.prompt_tokens = 0;
   EXPECT_THROW(advise(results, request), Error);
+}
+
+// Whatever a document says, the answer is finite or refused with a reason.
+TEST(Advice, OfHostileFiguresIsFiniteOrRefused) {
+  const Results sound = synthetic::results(Laws{});
+  for (const char* probe : {"stream_bandwidth", "matmul_throughput", "attention_kv",
+                            "dispatch_overhead", "decode_scaling", "prefill_scaling"}) {
+    for (const double value : {0.0, 1e-300, 1e-9, 1e300}) {
+      Results results = sound;
+      for (Point& point : results.points) {
+        if (point.probe != probe) continue;
+        point.samples.assign(point.samples.size(), value);
+        point.summary = summarise(point.samples, point.unit);
+      }
+      try {
+        for (const ModelAdvice& advice : advise_on(results).models) {
+          for (const Prediction& each : advice.predictions) {
+            EXPECT_TRUE(std::isfinite(each.tokens_per_second)) << probe << " " << value;
+            EXPECT_GT(each.tokens_per_second, 0) << probe << " " << value;
+            EXPECT_LE(each.low, each.tokens_per_second) << probe << " " << value;
+          }
+          EXPECT_GE(advice.decode.threads, 1) << probe << " " << value;
+          EXPECT_LE(advice.decode.threads, 8) << probe << " " << value;
+        }
+      } catch (const Error& error) {
+        EXPECT_EQ(error.code(), ErrorCode::kUntrustworthy) << probe << " " << value;
+      }
+    }
+  }
+}
+
+// The same machine at another speed: times shorter, rates higher, the same advice.
+TEST(Advice, OfAMachineThatIsFasterThroughoutStays) {
+  Laws laws;
+  laws.cores = 12;
+  laws.smt = 2;
+  laws.bandwidth_all = 70e9;
+  const ModelAdvice before = one_model(synthetic::results(laws));
+  Results faster = synthetic::results(laws);
+  for (Point& point : faster.points) {
+    for (double& sample : point.samples) {
+      sample = point.unit == Unit::kSeconds ? sample / 2.5 : sample * 2.5;
+    }
+    point.summary = summarise(point.samples, point.unit);
+  }
+  const ModelAdvice after = one_model(faster);
+  EXPECT_EQ(after.prefill.threads, before.prefill.threads);
+  EXPECT_EQ(after.decode.threads, before.decode.threads);
+  EXPECT_EQ(after.compromise.threads, before.compromise.threads);
+  EXPECT_NEAR(after.decode.expected.tokens_per_second / before.decode.expected.tokens_per_second,
+              2.5, 0.01);
+}
+
+TEST(Advice, NeverRestsOnAnInvalidMeasurement) {
+  Laws laws;
+  laws.cores = 16;
+  Results results = synthetic::results(laws);
+  // Sixteen threads look wonderful, but those points are invalid.
+  for (Point& point : results.points) {
+    if (point.parameters.number_or("threads", 1) != 16) continue;
+    for (double& sample : point.samples) sample *= point.unit == Unit::kSeconds ? 0.01 : 100;
+    point.summary = summarise(point.samples, point.unit);
+    point.verdict.worsen(Validity::kInvalid, "steal", "40 %, limit 5 %");
+  }
+  const ModelAdvice advice = one_model(results);
+  const ModelAdvice sound = one_model(synthetic::results(laws));
+  EXPECT_LT(rate(advice, "decode", 16), 1.5 * rate(sound, "decode", 16));
+  EXPECT_LT(rate(advice, "prefill", 16), 1.5 * rate(sound, "prefill", 16));
 }
 
 TEST(Request, OnADocumentWithoutBandwidthIsUntrustworthy) {

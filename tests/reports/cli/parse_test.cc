@@ -70,6 +70,25 @@ TEST(Parse, CountsAreWholeAndLargeEnough) {
   }
 }
 
+TEST(Parse, SizesAndRatesCarryTheirUnit) {
+  EXPECT_DOUBLE_EQ(parse_bytes("--gpu-memory", "8GiB"), 8.0 * (1LL << 30));
+  EXPECT_DOUBLE_EQ(parse_bytes("--gpu-memory", "24GB"), 24e9);
+  EXPECT_DOUBLE_EQ(parse_bytes("--gpu-memory", "0"), 0);
+  EXPECT_DOUBLE_EQ(parse_bytes_per_second("--gpu-bandwidth", "300GB/s"), 300e9);
+  EXPECT_DOUBLE_EQ(parse_positive("--target", "7.5"), 7.5);
+  for (const char* text : {"", "GiB", "8Gib", "-1GiB", "nan", "1e300", "8 GiB", "8GB/s"}) {
+    EXPECT_THAT(refusal([&] { parse_bytes("--gpu-memory", text); }), HasSubstr("8GiB")) << text;
+  }
+  for (const char* text : {"300GB", "0GB/s", "/s", "fast"}) {
+    EXPECT_THAT(refusal([&] { parse_bytes_per_second("--gpu-bandwidth", text); }),
+                HasSubstr("--gpu-bandwidth"))
+        << text;
+  }
+  for (const char* text : {"0", "-1", "inf", "5t/s"}) {
+    EXPECT_THAT(refusal([&] { parse_positive("--target", text); }), HasSubstr("positive")) << text;
+  }
+}
+
 TEST(Parse, SharesAreFractionsOrPercent) {
   EXPECT_DOUBLE_EQ(parse_share("--tolerance", "0.02"), 0.02);
   EXPECT_DOUBLE_EQ(parse_share("--tolerance", "5%"), 0.05);

@@ -546,6 +546,26 @@ TEST(Instances, ShareTheMemoryAndSaveBarriers) {
             1.1 * dear.predict(shape, engine, one, 8).tokens_per_second);
 }
 
+TEST(Instances, HaveTheEfficiencyOfAllTheirThreads) {
+  Results results = synthetic::results(Laws{});
+  // Alone a thread of the measured chain is fast, all together are slow: engines side by side are
+  // together too.
+  for (Point& point : results.points) {
+    if (point.probe != "decode_scaling") continue;
+    const double factor = point.parameters.number_or("threads", 1) == 1 ? 0.8 : 1.25;
+    for (double& sample : point.samples) sample *= factor;
+    point.summary = summarise(point.samples, point.unit);
+  }
+  const MachineModel model(results);
+  const EngineProfile engine = find_engine_profile("generic");
+  Query one{"decode", 512, 0, "f16"}, eight = one;
+  eight.instances = 8;
+  const ModelShape shape = find_model("qwen3-4b");
+  EXPECT_NEAR(model.predict(shape, engine, eight, 1).tokens_per_second /
+                  model.predict(shape, engine, one, 8).tokens_per_second,
+              1, 0.05);
+}
+
 TEST(Dispatch, OfOneThreadTellsNothingOfMore) {
   Laws laws;
   Results results = synthetic::results(laws);

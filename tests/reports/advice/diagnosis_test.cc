@@ -1,0 +1,137 @@
+// Symptom, cause, remedy: each said where its figure shows it, and only there.
+#include <gmock/gmock.h>
+
+#include <algorithm>
+
+#include "reports/advice/advise.h"
+#include "tests/reports/model/synthetic.h"
+
+namespace mb {
+namespace {
+
+using synthetic::Laws;
+using ::testing::HasSubstr;
+
+Recommendation diagnose_on(const Results& results, const std::string& model) {
+  AdviceRequest request;
+  request.models = {model};
+  return advise(results, request);
+}
+
+const Finding* find(const Recommendation& made, const std::string& title) {
+  for (const Finding& each : made.findings) {
+    if (each.title == title) return &each;
+  }
+  return nullptr;
+}
+
+TEST(Diagnosis, ThreadsPastTheKneeAreNamedWithTheirLoss) {
+  Laws laws;
+  laws.cores = 16;
+  laws.bandwidth_one = 20e9;
+  laws.bandwidth_all = 60e9;
+  laws.matvec_one = 60e9;
+  laws.barrier_two = 2e-6;
+  const Recommendation made = diagnose_on(synthetic::results(laws), "qwen3-4b:q4_0");
+  const Finding* found = find(made, "More threads decode slower");
+  ASSERT_NE(found, nullptr);
+  EXPECT_EQ(found->severity, "warning");
+  EXPECT_THAT(found->evidence, HasSubstr("all 16 decode"));
+  EXPECT_FALSE(found->cause.empty());
+  laws.bandwidth_all = 320e9;  // every core adds
+  laws.barrier_two = 1e-8;
+  EXPECT_EQ(find(diagnose_on(synthetic::results(laws), "qwen3-4b:q4_0"), found->title), nullptr);
+}
+
+TEST(Diagnosis, AnIdleMemoryAndABusyOneAreToldApart) {
+  Laws slow_cores;
+  slow_cores.matvec_one = 1e9;
+  const std::string idle = "Decode leaves the memory idle",
+                    busy = "The memory is busy and decode still slow";
+  const Recommendation compute = diagnose_on(synthetic::results(slow_cores), "qwen3-4b:q4_0");
+  ASSERT_NE(find(compute, idle), nullptr);
+  EXPECT_THAT(find(compute, idle)->cause, HasSubstr("compute takes"));
+  EXPECT_EQ(find(compute, busy), nullptr);
+  Laws slow_memory;
+  slow_memory.bandwidth_one = slow_memory.bandwidth_all = 15e9;
+  slow_memory.matvec_one = 200e9;
+  const Recommendation memory = diagnose_on(synthetic::results(slow_memory), "llama-3.1-8b:q8_0");
+  ASSERT_NE(find(memory, busy), nullptr);
+  EXPECT_THAT(find(memory, busy)->evidence, HasSubstr("15 GB/s"));
+  EXPECT_EQ(find(memory, idle), nullptr);
+}
+
+TEST(Diagnosis, VaryingStepsNameWhatRanMeanwhile) {
+  Laws laws;
+  laws.spread = 0.2;
+  Results results = synthetic::results(laws);
+  const std::string title = "Steps take varying time";
+  ASSERT_NE(find(diagnose_on(results, "qwen3-4b:q4_0"), title), nullptr);
+  EXPECT_THAT(find(diagnose_on(results, "qwen3-4b:q4_0"), title)->cause, HasSubstr("Nothing else"));
+  for (Point& point : results.points) point.verdict.worsen(Validity::kNoisy, "steal", "3 %");
+  EXPECT_THAT(find(diagnose_on(results, "qwen3-4b:q4_0"), title)->cause, HasSubstr("hypervisor"));
+  laws.spread = 0.01;
+  EXPECT_EQ(find(diagnose_on(synthetic::results(laws), "qwen3-4b:q4_0"), title), nullptr);
+}
+
+TEST(Diagnosis, AThrottlingQuotaIsShownWithItsShare) {
+  Laws laws;
+  Machine machine = synthetic::machine(laws);
+  synthetic::set_quota(machine, 4);
+  Results results = synthetic::results(laws, machine);
+  const std::string title = "The CPU quota throttles";
+  EXPECT_EQ(find(diagnose_on(results, "qwen3-4b:q4_0"), title), nullptr);
+  results.points.front().noise.throttled_share = 0.031;
+  const Recommendation made = diagnose_on(results, "qwen3-4b:q4_0");
+  ASSERT_NE(find(made, title), nullptr);
+  EXPECT_THAT(find(made, title)->evidence, HasSubstr("3.1 %"));
+  EXPECT_THAT(find(made, title)->cause, HasSubstr("/test/cpu.max"));
+}
+
+TEST(Diagnosis, CpusThatShareACoreAreSuspectedWhereTwoDoAsMuchAsOne) {
+  Laws laws;
+  laws.cores = 2;
+  Results results = synthetic::results(laws);
+  results.machine.hypervisor = "KVM";
+  const std::string title = "Two CPUs do little more than one";
+  EXPECT_EQ(find(diagnose_on(results, "qwen3-4b:q4_0"), title), nullptr);
+  for (Point& point : results.points) {
+    if (point.probe != "matmul_throughput" || point.parameters.number_or("threads", 1) != 2) {
+      continue;
+    }
+    for (double& sample : point.samples) sample *= 0.6;
+    point.summary = summarise(point.samples, point.unit);
+  }
+  const Recommendation made = diagnose_on(results, "qwen3-4b:q4_0");
+  ASSERT_NE(find(made, title), nullptr);
+  EXPECT_THAT(find(made, title)->evidence, HasSubstr("1.20 times"));
+}
+
+TEST(RuleJudgements, CoverThePublishedRulesWithinTheBudget) {
+  Laws laws;
+  laws.cores = 16;
+  laws.smt = 2;
+  Machine machine = synthetic::machine(laws);
+  synthetic::set_quota(machine, 8);
+  const ModelAdvice advice =
+      diagnose_on(synthetic::results(laws, machine), "qwen2.5-1.5b:q4_0").models.at(0);
+  const auto rule = [&](const std::string& name) {
+    const auto found = std::find_if(advice.rules.begin(), advice.rules.end(),
+                                    [&](const RuleJudgement& each) { return each.rule == name; });
+    EXPECT_NE(found, advice.rules.end()) << name;
+    return found == advice.rules.end() ? RuleJudgement{} : *found;
+  };
+  EXPECT_EQ(rule("all logical CPUs").decode_threads, 8);
+  EXPECT_THAT(rule("all logical CPUs").note, HasSubstr("asks for 32"));
+  // 1,536 numbers of four bytes are 96 lines: 12 threads at 8 lines, 16 at 6.
+  EXPECT_THAT(rule("8 cache lines of output a thread").note, HasSubstr("asks for 12"));
+  EXPECT_THAT(rule("6 cache lines of output a thread").note, HasSubstr("asks for 16"));
+  EXPECT_THAT(rule("min(physical cores, work / cache line)").note, HasSubstr("asks for 16"));
+  EXPECT_EQ(rule("half the cores, as on laptops").decode_threads, 8);
+  EXPECT_TRUE(rule("half the cores, as on laptops").note.empty());
+  EXPECT_EQ(rule("one count for both phases (our compromise)").decode_threads,
+            advice.compromise.threads);
+}
+
+}  // namespace
+}  // namespace mb
