@@ -242,6 +242,7 @@ class Levers {
   void wide_attention() {
     EngineProfile wide = context_.engine;
     wide.attention_efficiency *= 2;
+    wide.attention_block_efficiency *= 2;
     const auto& features = context_.results.machine.cpu_features;
     const bool widest = std::find(features.begin(), features.end(), "avx512f") != features.end();
     for (const char* phase : {"prefill", "decode"}) {
