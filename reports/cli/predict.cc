@@ -126,10 +126,10 @@ int run_predict(const Arguments& arguments) {
       .flag("json", "print {\"predictions\": [...], \"end_to_end\": [...]}");
   if (!flags.parse(arguments)) return 0;
   const ModelShape shape = one_model(flags);
-  const Query query = query_of(flags);
-  const Results results = load_results(flags.positional(0));
-  ForecastRequest request{engine_of(flags, results), query, {}};
+  ForecastRequest request{{}, query_of(flags), {}};
   if (const auto text = flags.get("new")) request.new_tokens = parse_count("--new", *text, 1);
+  const Results results = load_results(flags.positional(0));
+  request.engine = engine_of(flags, results);
   const MachineModel model(results);
   request.threads = thread_list(flags, model.machine().limits.effective_cpus);
   const Forecast made = forecast(model, shape, request);

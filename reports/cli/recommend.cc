@@ -22,7 +22,7 @@ namespace {
 
 int list_formats() {
   for (const EngineFormat& format : engine_formats()) {
-    fmt::print("{:<16}{}\n", format.name, format.summary);
+    fmt::print("{:<18}{}\n", format.name, format.summary);
   }
   return 0;
 }

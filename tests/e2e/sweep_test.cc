@@ -158,8 +158,8 @@ TEST(SweepCommand, SaysWhatANeighbourCosts) {
   const std::string file = (folder.path() / "s.json").string(),
                     there = (folder.path() / "there").string();
   const ChildResult run = run_program(
-      {"sweep", "--threads", "1", "--repeat", "1", "--warmup", "0", "--set-env", "T", "--out", file,
-       "--beside", "/bin/sh -c 'touch " + there + "; sleep 1000; true'", "--parse",
+      {"sweep", "--threads", "1,2", "--repeat", "1", "--warmup", "0", "--set-env", "T", "--out",
+       file, "--beside", "/bin/sh -c 'touch " + there + "; sleep 1000; true'", "--parse",
        "decode=rate ([0-9]+)", "--", "/bin/sh", "-c",
        "if [ -e " + there + " ]; then rm " + there + "; echo rate 5; else echo rate 10; fi"});
   ASSERT_TRUE(run.ok()) << run.standard_error;
