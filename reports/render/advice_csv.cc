@@ -8,7 +8,7 @@
 namespace mb {
 namespace {
 
-std::string cell(const std::string& text) {
+std::string csv_cell(const std::string& text) {
   const std::string clean = clean_text(text);
   if (clean.find_first_of(",\"") == std::string::npos) return clean;
   std::string quoted = "\"";
@@ -24,11 +24,12 @@ std::string advice_csv(const ModelAdvice& advice) {
       "limited_by,confidence\n";
   for (const PhaseAdvice* phase : {&advice.prefill, &advice.decode}) {
     const Prediction& expected = phase->expected;
-    text += fmt::format(
-        "{},{},{},{},{},{},{},{},{},{},{},{}\n", cell(advice.model), cell(phase->phase),
-        phase->threads, cell(phase->cpu_list ? format_cpu_list(*phase->cpu_list) : ""),
-        expected.prompt_tokens, expected.context_tokens, expected.tokens_per_second, expected.low,
-        expected.high, cell(expected.regime), cell(expected.limited_by), cell(phase->confidence));
+    text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{}\n", csv_cell(advice.model),
+                        csv_cell(phase->phase), phase->threads,
+                        csv_cell(phase->cpu_list ? format_cpu_list(*phase->cpu_list) : ""),
+                        expected.prompt_tokens, expected.context_tokens, expected.tokens_per_second,
+                        expected.low, expected.high, csv_cell(expected.regime),
+                        csv_cell(expected.limited_by), csv_cell(phase->confidence));
   }
   return text;
 }

@@ -9,7 +9,7 @@
 namespace mb {
 namespace {
 
-std::string label(const std::string& text) {
+std::string label_value(const std::string& text) {
   std::string escaped;
   for (const char c : clean_text(text)) {
     if (c == '"' || c == '\\') escaped += '\\';
@@ -42,8 +42,9 @@ std::string advice_prometheus(const ModelAdvice& advice) {
   for (const Metric& metric : kMetrics) {
     text += fmt::format("# HELP {0} {1}\n# TYPE {0} gauge\n", metric.name, metric.help);
     for (const PhaseAdvice* phase : {&advice.prefill, &advice.decode}) {
-      text += fmt::format("{}{{model=\"{}\",phase=\"{}\"}} {}\n", metric.name, label(advice.model),
-                          label(phase->phase), metric.value(*phase));
+      text +=
+          fmt::format("{}{{model=\"{}\",phase=\"{}\"}} {}\n", metric.name,
+                      label_value(advice.model), label_value(phase->phase), metric.value(*phase));
     }
   }
   return text;

@@ -57,4 +57,5 @@ function(house_embed target symbol)
     DEPENDS ${ARGN} ${CMAKE_SOURCE_DIR}/scripts/cmake/Embed.cmake
     COMMENT "Embedding ${symbol}" VERBATIM)
   target_sources(${target} PRIVATE ${source} ${header})
+  set_source_files_properties(${source} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)  # all say kFiles
 endfunction()
