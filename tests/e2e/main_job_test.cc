@@ -80,11 +80,17 @@ TEST_F(MainJob, EveryProbeHasAStepThatWorked) {
   if (!machine_was_busy(document)) {  // else the last ones are dropped to keep the budget
     EXPECT_GE(document.steps.size(), 7u);
   }
+  double seconds = 0;
   for (const StepRecord& step : document.steps) {
-    EXPECT_EQ(step.verdict.validity, Validity::kValid)
-        << step.probe << ": "
-        << (step.verdict.reasons.empty() ? "" : step.verdict.reasons[0].detail);
+    seconds += step.seconds;
     EXPECT_GT(step.points, 0) << step.probe;
+    const auto& reasons = step.verdict.reasons;
+    if (seconds > document.budget_seconds && !reasons.empty()) {  // a machine slower than planned
+      EXPECT_THAT(reasons[0].detail, HasSubstr("its time was over")) << step.probe;
+      continue;
+    }
+    EXPECT_EQ(step.verdict.validity, Validity::kValid)
+        << step.probe << ": " << (reasons.empty() ? "" : reasons[0].detail);
   }
   for (const Point& point : document.points) {
     EXPECT_FALSE(point.samples.empty()) << point.name;

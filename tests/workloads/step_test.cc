@@ -2,37 +2,12 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <memory>
-
 #include "data/error.h"
 #include "tests/workloads/reference_step.h"
-#include "tests/workloads/thread_team.h"
+#include "tests/workloads/running_step.h"
 
 namespace mb {
 namespace {
-
-// A step with its memory and its team.
-struct Running {
-  Running(const ModelShape& shape, long layers, long rows, long context, int ranks, long growth = 0,
-          KvType kv_type = KvType::kF16, bool head = true)
-      : Running(StepRequest{shape, layers, rows, context, growth, ranks, kv_type, head}) {}
-  explicit Running(const StepRequest& request)
-      : plan(request),
-        memory(
-            static_cast<std::byte*>(std::aligned_alloc(4096, (plan.bytes() + 4095) / 4096 * 4096)),
-            &std::free),
-        team(request.ranks),
-        step(plan, memory.get(), team) {}
-  StepPlan plan;
-  std::unique_ptr<std::byte, decltype(&std::free)> memory;
-  ThreadTeam team;
-  Step step;
-
-  std::vector<float> logits() const {
-    return {step.logits(), step.logits() + plan.request().sequences * plan.shape().vocabulary};
-  }
-};
 
 // Root mean square of the difference over that of the expected: rounding an activation to the next
 // of 127 steps the other way moves single results, not the whole.
@@ -52,7 +27,7 @@ void expect_reference(const StepRequest& request) {
                                   << " ranks, " << request.sequences << " sequences, KV "
                                   << to_string(request.kv_type) << ", touched by "
                                   << to_string(request.first_touch));
-  Running running(request);
+  RunningStep running(request);
   ReferenceStep reference(running.step);
   const std::vector<float> expected = reference.logits(running.step.input());
   running.step.run();
@@ -122,7 +97,7 @@ TEST(Step, GivesTheSameResultWhoeverTouchesItsMemoryFirst) {
 TEST(Step, PicksATokenForEachSequence) {
   StepRequest request = batch(small_shape(WeightType::kQ8_0), 3, 2);
   request.pick = Pick::kArgmax;
-  Running running(request);
+  RunningStep running(request);
   running.step.run();
   const long vocabulary = request.shape.vocabulary;
   ASSERT_EQ(running.step.picked().size(), 3U);
@@ -141,7 +116,7 @@ TEST(Step, RefusesSequencesOfSeveralRows) {
 }
 
 TEST(Step, MovesOnlyWithinItsGrowth) {
-  Running running(small_shape(WeightType::kQ4_0), 1, 1, 10, 1, 64);
+  RunningStep running(small_shape(WeightType::kQ4_0), 1, 1, 10, 1, 64);
   running.step.move_to(74);
   EXPECT_EQ(running.step.context(), 74);
   EXPECT_THROW(running.step.move_to(75), Error);
@@ -153,8 +128,8 @@ TEST(Step, PrefillOfSeveralRowsEqualsAsManyDecodeSteps) {
                                   small_gemma(WeightType::kQ8_0)}) {
     SCOPED_TRACE(shape.architecture);
     constexpr long kRows = 7, kContext = 130;
-    Running prefill(shape, 4, kRows, kContext, 2);
-    Running decode(shape, 4, 1, kContext, 2, kRows);
+    RunningStep prefill(shape, 4, kRows, kContext, 2);
+    RunningStep decode(shape, 4, 1, kContext, 2, kRows);
     prefill.step.run();
     for (long row = 0; row < kRows; ++row) {
       if (row > 0) decode.step.advance();
@@ -166,13 +141,13 @@ TEST(Step, PrefillOfSeveralRowsEqualsAsManyDecodeSteps) {
 }
 
 TEST(Step, GivesTheSameResultForEveryTeamAndEveryRun) {
-  Running one(small_experts(WeightType::kQ4_0), 3, 1, 300, 1);
+  RunningStep one(small_experts(WeightType::kQ4_0), 3, 1, 300, 1);
   one.step.run();
   const std::vector<float> expected = one.logits();
   one.step.run();
   EXPECT_EQ(one.logits(), expected);
   for (const int ranks : {2, 5, 40}) {
-    Running many(small_experts(WeightType::kQ4_0), 3, 1, 300, ranks);
+    RunningStep many(small_experts(WeightType::kQ4_0), 3, 1, 300, ranks);
     many.step.run();
     EXPECT_LT(relative_difference(many.logits(), expected), 5e-3) << ranks;
   }
@@ -181,7 +156,7 @@ TEST(Step, GivesTheSameResultForEveryTeamAndEveryRun) {
 TEST(Step, HalvingTheLayersHalvesOperationsAndBytes) {
   for (const ModelShape& shape : {small_shape(WeightType::kQ4_0), small_gemma(WeightType::kQ4_0),
                                   small_experts(WeightType::kQ4_0)}) {
-    Running four(shape, 4, 1, 100, 1), two(shape, 2, 1, 100, 1);
+    RunningStep four(shape, 4, 1, 100, 1), two(shape, 2, 1, 100, 1);
     const int head = four.step.operations() - 4 * four.step.operations_per_layer();
     EXPECT_EQ(head, 2);
     EXPECT_EQ(four.step.operations() - head, 2 * (two.step.operations() - head));
@@ -194,8 +169,8 @@ TEST(Step, HalvingTheLayersHalvesOperationsAndBytes) {
 TEST(Step, WithoutItsHeadAChainIsProportionalToItsLayers) {
   for (const ModelShape& shape :
        {small_shape(WeightType::kQ4_0), small_experts(WeightType::kQ4_0)}) {
-    Running four(shape, 4, 1, 100, 2, 0, KvType::kF16, false);
-    Running two(shape, 2, 1, 100, 2, 0, KvType::kF16, false);
+    RunningStep four(shape, 4, 1, 100, 2, 0, KvType::kF16, false);
+    RunningStep two(shape, 2, 1, 100, 2, 0, KvType::kF16, false);
     four.step.run();
     EXPECT_NO_THROW(four.step.check());
     EXPECT_EQ(four.step.head_bytes(), 0);
@@ -206,7 +181,7 @@ TEST(Step, WithoutItsHeadAChainIsProportionalToItsLayers) {
 }
 
 TEST(Step, PassesOneBarrierAnOperationInsideOneRegion) {
-  Running running(small_shape(WeightType::kQ4_0), 3, 1, 10, 2);
+  RunningStep running(small_shape(WeightType::kQ4_0), 3, 1, 10, 2);
   running.team.regions = running.team.barriers = 0;
   running.step.run();
   EXPECT_EQ(running.team.regions, 1);
@@ -217,7 +192,7 @@ TEST(Step, PassesOneBarrierAnOperationInsideOneRegion) {
 TEST(Step, ReadsTheBytesThatTheShapeSaysATokenReads) {
   for (const ModelShape& shape : {small_shape(WeightType::kQ4_0), small_experts(WeightType::kQ8_0),
                                   small_gemma(WeightType::kQ4_0)}) {
-    const Running running(shape, shape.layers, 1, 10, 1);
+    const RunningStep running(shape, shape.layers, 1, 10, 1);
     // Norms and biases are a fraction of a per mille and not counted here.
     EXPECT_EQ(running.step.weight_bytes(),
               shape.weight_bytes_per_token() - shape.weight_bytes_per_token(TensorClass::kNorm));
@@ -225,7 +200,7 @@ TEST(Step, ReadsTheBytesThatTheShapeSaysATokenReads) {
 }
 
 TEST(Step, CheckFindsAResultThatIsNotFinite) {
-  Running running(small_shape(WeightType::kF32), 1, 1, 10, 1);
+  RunningStep running(small_shape(WeightType::kF32), 1, 1, 10, 1);
   EXPECT_THROW(running.step.check(), Error);  // nothing was computed yet
   running.step.input()[3] = NAN;
   running.step.run();

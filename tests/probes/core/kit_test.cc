@@ -5,6 +5,7 @@
 #include <sched.h>
 
 #include "data/error.h"
+#include "tests/error_code.h"
 
 namespace mb {
 namespace {
@@ -19,15 +20,6 @@ Machine two_nodes() {
   machine.pus = {far, here};
   machine.limits.memory_budget_bytes = 1 << 20;
   return machine;
-}
-
-ErrorCode code_of(const auto& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.code();
-  }
-  return ErrorCode{};
 }
 
 TEST(ProbeKit, ATeamOfANodeRunsOnItsCpus) {

@@ -18,6 +18,7 @@
 
 #include "data/error.h"
 #include "probes/core/sizes.h"
+#include "tests/error_code.h"
 
 namespace mb {
 namespace {
@@ -28,15 +29,6 @@ std::set<std::string> names_in_shm() {
     names.insert(entry.path().filename());
   }
   return names;
-}
-
-ErrorCode code_of(const auto& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.code();
-  }
-  return ErrorCode{};
 }
 
 TEST(ShmBuffer, GivesBackWhatWasWrittenThroughFileAndMapping) {

@@ -99,17 +99,26 @@ TEST(Prediction, ShowsTheSmtCliffInPrefillAndNotInDecode) {
 }
 
 TEST(Prediction, MoreBandwidthNeverLowersDecode) {
-  Laws laws;
-  std::vector<double> last(9, 0.0);
-  for (const double factor : {0.5, 0.8, 1.0, 1.3, 2.0, 4.0}) {
-    Laws faster = laws;
-    faster.bandwidth_one *= factor;
-    faster.bandwidth_all *= factor;
-    const MachineModel model(synthetic::results(faster));
-    for (int threads = 1; threads <= 8; ++threads) {
-      const double seen = decode(model, "llama-3.1-8b", threads, 512, "generic");
-      EXPECT_GE(seen, last[static_cast<std::size_t>(threads)] * 0.999) << factor << " " << threads;
-      last[static_cast<std::size_t>(threads)] = seen;
+  // An engine slower than our kernels moves where arithmetic meets memory, while the chain that
+  // scales the prediction meets it elsewhere, and sharper than the terms join: there the law bends
+  // (3.6 % seen). With the chain's own kernels it holds.
+  struct Bound {
+    const char* engine;
+    double least;
+  };
+  for (const Bound& bound : {Bound{"generic", 0.999}, Bound{"llama.cpp-threadpool", 0.96}}) {
+    std::vector<double> last(9, 0);
+    for (const double factor : {0.5, 0.8, 1.0, 1.3, 2.0, 4.0}) {
+      Laws faster;
+      faster.bandwidth_one *= factor;
+      faster.bandwidth_all *= factor;
+      const MachineModel model(synthetic::results(faster));
+      for (int threads = 1; threads <= 8; ++threads) {
+        const double seen = decode(model, "llama-3.1-8b", threads, 512, bound.engine);
+        double& before = last[static_cast<std::size_t>(threads)];
+        EXPECT_GE(seen, before * bound.least) << bound.engine << " " << factor << " " << threads;
+        before = std::max(before, seen);
+      }
     }
   }
 }
@@ -386,78 +395,6 @@ TEST(Resampling, IsTheSameForTheSameSeedAndMovesWithTheError) {
   EXPECT_NE(decode(model.resampled(3), "qwen3-4b", 8), decode(model.resampled(4), "qwen3-4b", 8));
 }
 
-TEST(EngineProfiles, NameTheSourceOfEveryField) {
-  EXPECT_THAT(engine_profiles(),
-              ::testing::ElementsAre("generic", "llama.cpp-openmp", "llama.cpp-threadpool",
-                                     "pytorch-compiled", "pytorch-eager", "rayon"));
-  for (const std::string& name : engine_profiles()) {
-    const EngineProfile profile = find_engine_profile(name);
-    EXPECT_GT(profile.regions_per_layer_moe, profile.regions_per_layer_dense) << name;
-    for (const char* field :
-         {"sync", "operation", "regions_per_layer_dense", "regions_per_layer_moe", "regions_fixed",
-          "ubatch", "weights_placement", "weights_page", "repacked_types", "dynamic_chunks",
-          "matmul_efficiency", "matvec_efficiency", "attention_efficiency",
-          "serial_seconds_per_token"}) {
-      EXPECT_THAT(profile.sources, ::testing::Contains(::testing::Key(field))) << name;
-    }
-    if (!profile.compiled_profile.empty()) {
-      EXPECT_LT(find_engine_profile(profile.compiled_profile).regions_per_layer_dense,
-                profile.regions_per_layer_dense);
-    }
-  }
-  EXPECT_EQ(find_engine_profile("llama.cpp").name, "llama.cpp-threadpool");
-  EXPECT_THROW(find_engine_profile("nonesuch"), Error);
-}
-
-TEST(Engine, TakesAttentionInBlocksFromItsRowsOn) {
-  const MachineModel model(synthetic::results(Laws{}));
-  const ModelShape shape = find_model("qwen3-4b");
-  EngineProfile engine = find_engine_profile("generic");
-  const auto attention = [&](std::int64_t rows) {
-    return model.predict(shape, engine, {"prefill", rows, 4096, "f16"}, 4)
-        .seconds_by_term.at("attention");
-  };
-  const double few = attention(63), many = attention(64);
-  engine.attention_block_rows = 64;
-  engine.attention_block_efficiency = 0.5;
-  EXPECT_NEAR(attention(63), few, few * 1e-9);
-  EXPECT_NEAR(attention(64), 2 * many, many * 1e-6);
-}
-
-TEST(Engine, OnSmallPagesReadsAtTheirBandwidth) {
-  Laws laws;
-  laws.pages_4k = 0.5;
-  laws.matvec_one = 200e9;
-  const MachineModel model(synthetic::results(laws));
-  EngineProfile mapped = find_engine_profile("generic"), huge = mapped;
-  mapped.weights_page = "4k";
-  const Query query{"decode", 512, 0, "f16"};
-  const ModelShape shape = find_model("llama-3.1-8b");
-  const double ratio = model.predict(shape, mapped, query, 8).tokens_per_second /
-                       model.predict(shape, huge, query, 8).tokens_per_second;
-  EXPECT_NEAR(ratio, 0.5, 0.03);
-}
-
-TEST(Engine, ReadsWhatItDoesNotRepackFromTheMappedFile) {
-  Laws laws;
-  laws.pages_4k = 0.5;
-  laws.matvec_one = 200e9;
-  Machine machine = synthetic::machine(laws);
-  machine.thp_mode = "always";  // so that repacked weights get huge pages
-  const MachineModel model(synthetic::results(laws, machine));
-  const EngineProfile mapped = find_engine_profile("llama.cpp-threadpool");
-  EngineProfile copied = mapped;
-  copied.weights_placement = "copied";
-  const Query query{"decode", 512, 0, "f16"};
-  const auto ratio = [&](const char* spec) {
-    return model.predict(find_model(spec), mapped, query, 8).tokens_per_second /
-           model.predict(find_model(spec), copied, query, 8).tokens_per_second;
-  };
-  EXPECT_NEAR(ratio("llama-3.1-8b:q8_0"), 0.5, 0.03);  // nothing of it is repacked
-  EXPECT_GT(ratio("llama-3.1-8b:q4_0"), 0.85);         // the output matrix alone is not
-  EXPECT_LT(ratio("llama-3.1-8b:q4_0"), 0.97);
-}
-
 TEST(Prediction, NamesItsSharesAndItsOverhead) {
   const MachineModel model(synthetic::results(Laws{}));
   EngineProfile slow = find_engine_profile("llama.cpp-threadpool");
@@ -492,78 +429,6 @@ TEST(Prediction, WhatFitsACacheIsServedFromIt) {
   EXPECT_EQ(from_memory.served_from, "dram");
   EXPECT_EQ(from_cache.served_from, "L3");
   EXPECT_GT(from_cache.tokens_per_second, 1.5 * from_memory.tokens_per_second);
-}
-
-TEST(Batch, SharesOneReadOfTheWeights) {
-  Laws laws;
-  laws.matvec_one = 100e9;
-  laws.matmul_one = 400e9;
-  const MachineModel model(synthetic::results(laws));
-  const EngineProfile engine = find_engine_profile("generic");
-  for (const char* spec : {"llama-3.1-8b", "qwen3-30b-a3b"}) {
-    double last = 0;
-    for (const std::int64_t batch : {1, 2, 4, 8}) {
-      Query query{"decode", 512, 512, "f16"};
-      query.batch = batch;
-      const Prediction seen = model.predict(find_model(spec), engine, query, 8);
-      EXPECT_GT(seen.tokens_per_second, last) << spec << " " << batch;
-      last = seen.tokens_per_second;
-    }
-    const double one = decode(model, spec, 8);
-    EXPECT_LT(last, 8 * one) << spec;
-    // Experts differ from row to row, so a batch of an expert model reads more.
-    if (find_model(spec).is_moe()) {
-      EXPECT_LT(last, 3 * one);
-    } else {
-      EXPECT_GT(last, 5 * one);
-    }
-  }
-}
-
-TEST(Batch, OfPromptsCostsAsMuchAsTheirRows) {
-  const MachineModel model(synthetic::results(Laws{}));
-  const EngineProfile engine = find_engine_profile("generic");
-  Query one{"prefill", 512, 0, "f16"}, four = one;
-  four.batch = 4;
-  const double ratio = model.predict(find_model("qwen3-4b"), engine, four, 8).tokens_per_second /
-                       model.predict(find_model("qwen3-4b"), engine, one, 8).tokens_per_second;
-  EXPECT_NEAR(ratio, 1, 0.02);
-}
-
-TEST(Instances, ShareTheMemoryAndSaveBarriers) {
-  Laws laws;
-  laws.barrier_two = 1e-9;
-  const MachineModel model(synthetic::results(laws));
-  const EngineProfile engine = find_engine_profile("generic");
-  const ModelShape shape = find_model("qwen3-4b");
-  Query one{"decode", 512, 0, "f16"}, two = one;
-  two.instances = 2;
-  const double alone = model.predict(shape, engine, one, 8).tokens_per_second;
-  EXPECT_NEAR(model.predict(shape, engine, two, 4).tokens_per_second / alone, 1, 0.03);
-  laws.barrier_two = 2e-5;  // dear barriers: four threads wait far less than eight
-  const MachineModel dear(synthetic::results(laws));
-  EXPECT_GT(dear.predict(shape, engine, two, 4).tokens_per_second,
-            1.1 * dear.predict(shape, engine, one, 8).tokens_per_second);
-}
-
-TEST(Instances, HaveTheEfficiencyOfAllTheirThreads) {
-  Results results = synthetic::results(Laws{});
-  // Alone a thread of the measured chain is fast, all together are slow: engines side by side are
-  // together too.
-  for (Point& point : results.points) {
-    if (point.probe != "decode_scaling") continue;
-    const double factor = point.parameters.number_or("threads", 1) == 1 ? 0.8 : 1.25;
-    for (double& sample : point.samples) sample *= factor;
-    point.summary = summarise(point.samples, point.unit);
-  }
-  const MachineModel model(results);
-  const EngineProfile engine = find_engine_profile("generic");
-  Query one{"decode", 512, 0, "f16"}, eight = one;
-  eight.instances = 8;
-  const ModelShape shape = find_model("qwen3-4b");
-  EXPECT_NEAR(model.predict(shape, engine, eight, 1).tokens_per_second /
-                  model.predict(shape, engine, one, 8).tokens_per_second,
-              1, 0.05);
 }
 
 TEST(Dispatch, OfOneThreadTellsNothingOfMore) {
