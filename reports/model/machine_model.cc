@@ -67,6 +67,7 @@ struct MachineModel::State {
 MachineModel::MachineModel(const Results& results) {
   MeasuredCurves curves(results);
   auto chains = std::make_shared<const std::vector<PreparedChain>>(prepare_chains(curves.chains));
+  curves.overlap = find_overlap(curves, *chains);
   state_ = std::make_unique<State>(std::move(curves), std::move(chains));
 }
 MachineModel::MachineModel(std::unique_ptr<State> state) : state_(std::move(state)) {}

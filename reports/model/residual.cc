@@ -7,8 +7,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <limits>
 #include <map>
+#include <numeric>
 
 #include "data/error.h"
 
@@ -16,6 +19,11 @@ namespace mb {
 namespace {
 
 constexpr double kLeastEta = 0.2, kMostEta = 1.25;
+
+constexpr std::array kOverlaps{2.0, 3.0, 4.0, 6.0, 8.0, 16.0, 64.0};
+// What the overlap is weighed against: it is as far from 4 as a doubling or two, and eta differs by
+// a few per cent between thread counts for other reasons too.
+constexpr double kOverlapDoublings = 2, kEtaDeviation = 0.05;
 
 EngineProfile chain_profile(const ChainPoint& chain) {
   EngineProfile profile = find_engine_profile("generic");
@@ -113,6 +121,36 @@ std::vector<Residual> find_residuals(const MeasuredCurves& curves,
     if (!residual.eta.empty()) residuals.push_back(std::move(residual));
   }
   return residuals;
+}
+
+double find_overlap(const MeasuredCurves& curves, const std::vector<PreparedChain>& chains) {
+  MeasuredCurves tried = curves;
+  double best = curves.overlap, least = std::numeric_limits<double>::infinity();
+  for (const double power : kOverlaps) {
+    tried.overlap = power;
+    std::map<std::string, std::vector<double>> logs;  // of eta, by model
+    for (const PreparedChain& prepared : chains) {
+      const ChainPoint& chain = tried.chains[prepared.chain];
+      if (chain.phase != "decode") continue;
+      try {
+        const StepTerms terms =
+            step_terms(tried, prepared.part, prepared.part_profile, prepared.step, chain.threads);
+        logs[chain.model].push_back(std::log(terms.total() / chain.seconds));
+      } catch (const Error&) {
+        // A curve is missing: predict() says which.
+      }
+    }
+    double cost = std::pow(std::log2(power / curves.overlap) / kOverlapDoublings, 2);
+    for (const auto& [model, values] : logs) {
+      const double mean =
+          std::reduce(values.begin(), values.end()) / static_cast<double>(values.size());
+      for (const double value : values) cost += std::pow((value - mean) / kEtaDeviation, 2);
+    }
+    if (cost >= least) continue;
+    least = cost;
+    best = power;
+  }
+  return best;
 }
 
 ChosenResidual choose_residual(const std::vector<Residual>& residuals, std::string_view phase,

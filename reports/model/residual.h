@@ -37,6 +37,11 @@ struct PreparedChain {
 // Chains of models that this catalogue does not know are left out.
 std::vector<PreparedChain> prepare_chains(const std::vector<ChainPoint>& chains);
 
+// The power with which memory and compute join in the measured decode steps: of 2 to 64 (all but
+// the hard maximum) the one that leaves eta most alike over the thread counts of each model. Where
+// no step is near the edge between both they cannot tell, and it stays at 4.
+double find_overlap(const MeasuredCurves& curves, const std::vector<PreparedChain>& chains);
+
 std::vector<Residual> find_residuals(const MeasuredCurves& curves,
                                      const std::vector<PreparedChain>& chains);
 

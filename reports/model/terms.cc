@@ -1,5 +1,6 @@
-// smoothmax(a, b) = (a^p + b^p)^(1/p) with p = 4: memory and compute overlap almost wholly (threads
-// prefetch while others compute), at equality the step takes 19 % more than either alone.
+// smoothmax(a, b) = (a^p + b^p)^(1/p): memory and compute overlap almost wholly (threads prefetch
+// while others compute). With p = 4 the step takes 19 % more at equality than either alone; the
+// measured decode steps say how sharp the edge is on this machine (find_overlap).
 //
 // A decode step is one row a sequence, or several where it checks drafted tokens; a prefill step is
 // ceil(S / ubatch) blocks that each read the weights, with the head computed for the last row of
@@ -23,17 +24,15 @@
 namespace mb {
 namespace {
 
-constexpr double kSmoothness = 4;
-
 struct Joined {
   double seconds = 0, share_a = 0.5;  // share of a in the logarithmic derivative
 };
 
-Joined smoothmax(double a, double b) {
+Joined smoothmax(double a, double b, double power) {
   const double top = std::max(a, b);
   if (top <= 0) return {0, 0.5};
-  const double pa = std::pow(a / top, kSmoothness), pb = std::pow(b / top, kSmoothness);
-  return {top * std::pow(pa + pb, 1 / kSmoothness), pa / (pa + pb)};
+  const double pa = std::pow(a / top, power), pb = std::pow(b / top, power);
+  return {top * std::pow(pa + pb, 1 / power), pa / (pa + pb)};
 }
 
 // Gathers terms with their leanings; shares of the total are taken at the end.
@@ -194,8 +193,8 @@ class Stepper {
       unhindered += part.value * (source == Source::kMatvec ? engine_.matvec_efficiency
                                                             : engine_.matmul_efficiency);
     }
-    const Joined joined = smoothmax(streaming, compute);
-    ledger_.terms.roofline_seconds += smoothmax(streaming, unhindered).seconds;
+    const Joined joined = smoothmax(streaming, compute, curves_.overlap);
+    ledger_.terms.roofline_seconds += smoothmax(streaming, unhindered, curves_.overlap).seconds;
     ledger_.terms[Term::kWeights] = joined.seconds * joined.share_a;
     ledger_.terms[Term::kCompute] = joined.seconds * (1 - joined.share_a);
     ledger_.lean(Source::kBandwidth, ledger_.terms[Term::kWeights], spread);
@@ -228,7 +227,7 @@ class Stepper {
     // In prefill a block's rows share what they read, so bytes bind only without a kernel curve.
     const bool bytes_bind = !step_.prefill || kernel <= 0;
     const auto join = [&](double seconds) {
-      return bytes_bind ? smoothmax(seconds, streaming) : Joined{seconds, 1};
+      return bytes_bind ? smoothmax(seconds, streaming, curves_.overlap) : Joined{seconds, 1};
     };
     const Joined joined = join(kernel);
     ledger_.terms.roofline_seconds += join(kernel * efficiency).seconds;

@@ -15,7 +15,7 @@ namespace {
 TEST(StepProfile, AllOperationsTogetherReadTheStepsWeightsAndCache) {
   for (const ModelShape& shape :
        {small_shape(WeightType::kQ4_0), small_experts(WeightType::kQ8_0)}) {
-    RunningStep built(shape, 3, 1, 100, 0, 2);
+    RunningStep built(StepRequest{shape, 3, 1, 100, 0, 2});
     double weights = 0, kv = 0;
     for (const OperationWork& work : describe_operations(built.step)) {
       weights += work.weight_bytes;
@@ -29,7 +29,7 @@ TEST(StepProfile, AllOperationsTogetherReadTheStepsWeightsAndCache) {
 TEST(StepProfile, MatrixFlopsAreThoseOfTheShape) {
   for (const long rows : {1L, 9L}) {
     const ModelShape shape = small_shape(WeightType::kQ4_0);
-    RunningStep built(shape, shape.layers, rows, 0, 0, 2);
+    RunningStep built(StepRequest{shape, shape.layers, rows, 0, 0, 2});
     double flops = 0;
     for (const OperationWork& work : describe_operations(built.step)) {
       if (work.weight_bytes > 0) flops += work.flops;
@@ -39,7 +39,7 @@ TEST(StepProfile, MatrixFlopsAreThoseOfTheShape) {
 }
 
 TEST(StepProfile, TotalsAddSecondsAndWorkByName) {
-  RunningStep built(small_shape(WeightType::kQ4_0), 3, 1, 100, 0, 1);
+  RunningStep built(StepRequest{small_shape(WeightType::kQ4_0), 3, 1, 100, 0, 1});
   const std::vector<OperationWork> operations = describe_operations(built.step);
   const std::vector<double> seconds(operations.size(), 0.5);
   std::map<std::string, OperationTotal> totals;
@@ -53,7 +53,7 @@ TEST(StepProfile, TotalsAddSecondsAndWorkByName) {
 }
 
 TEST(StepProfile, TheHookSeesEveryOperationOnceInOrder) {
-  RunningStep built(small_shape(WeightType::kQ4_0), 2, 1, 10, 0, 2);
+  RunningStep built(StepRequest{small_shape(WeightType::kQ4_0), 2, 1, 10, 0, 2});
   std::vector<int> seen;
   built.team.run(
       [&](int rank) { built.step.run_rank(rank, [&](int index) { seen.push_back(index); }); });

@@ -98,26 +98,27 @@ TEST(Prediction, ShowsTheSmtCliffInPrefillAndNotInDecode) {
       1, 0.05);
 }
 
+// Both where the chain's own kernels run and for an engine whose kernels are slower. These machines
+// take the harder of memory and compute without any loss where both meet, which the terms only
+// approach: the efficiency of the chain, a few per cent higher at that edge, costs up to 2.2 %.
 TEST(Prediction, MoreBandwidthNeverLowersDecode) {
-  // An engine slower than our kernels moves where arithmetic meets memory, while the chain that
-  // scales the prediction meets it elsewhere, and sharper than the terms join: there the law bends
-  // (3.6 % seen). With the chain's own kernels it holds.
-  struct Bound {
-    const char* engine;
-    double least;
-  };
-  for (const Bound& bound : {Bound{"generic", 0.999}, Bound{"llama.cpp-threadpool", 0.96}}) {
-    std::vector<double> last(9, 0);
-    for (const double factor : {0.5, 0.8, 1.0, 1.3, 2.0, 4.0}) {
-      Laws faster;
-      faster.bandwidth_one *= factor;
-      faster.bandwidth_all *= factor;
-      const MachineModel model(synthetic::results(faster));
-      for (int threads = 1; threads <= 8; ++threads) {
-        const double seen = decode(model, "llama-3.1-8b", threads, 512, bound.engine);
-        double& before = last[static_cast<std::size_t>(threads)];
-        EXPECT_GE(seen, before * bound.least) << bound.engine << " " << factor << " " << threads;
-        before = std::max(before, seen);
+  for (const char* engine : {"generic", "llama.cpp-threadpool"}) {
+    for (const char* spec : {"llama-3.1-8b", "qwen3-4b", "qwen3-30b-a3b"}) {
+      for (const std::int64_t context : {0, 512, 8192}) {
+        std::vector<double> last(9, 0);
+        for (const double factor : {0.5, 0.8, 1.0, 1.3, 2.0, 4.0}) {
+          Laws faster;
+          faster.bandwidth_one *= factor;
+          faster.bandwidth_all *= factor;
+          const MachineModel model(synthetic::results(faster));
+          for (int threads = 1; threads <= 8; ++threads) {
+            const double seen = decode(model, spec, threads, context, engine);
+            double& before = last[static_cast<std::size_t>(threads)];
+            EXPECT_GE(seen, before * 0.975)
+                << engine << " " << spec << " " << context << " " << factor << " " << threads;
+            before = std::max(before, seen);
+          }
+        }
       }
     }
   }
