@@ -1,6 +1,7 @@
 // What matrices cost apart from memory and from any step:
 //   matvec  bytes of weights per second that a thread takes in, each its own matrix in half its L2,
-//           times one activation row (decode's rate where DRAM is no limit)
+//           times one activation row (decode's rate where DRAM is no limit); with working_set_bytes
+//           a matrix of that size for each thread, so that DRAM sets the pace
 //   peak    FLOP per second of the same int8 products on registers alone: the ceiling of matmul
 //   matmul  FLOP per second of `rows` activation rows by one matrix that the team shares (prefill)
 //
@@ -252,7 +253,8 @@ std::unique_ptr<mb::Case> prepare(const mb::PlannedPoint& point, mb::Kit& kit) {
   mb::PinnedTeam& team = kit.team(parameters);
   if (operation == "matvec") {
     // Half the L2, or half a MiB where the machine does not say.
-    const std::int64_t bytes = kit.machine().cache_bytes(2).value_or(1 << 20) / 2;
+    const std::int64_t bytes = parameters.number_or(
+        "working_set_bytes", kit.machine().cache_bytes(2).value_or(1 << 20) / 2);
     const long units = bytes / mb::row_bytes(type, kColumns) / mb::Weights::kUnitRows;
     const long outputs = std::max(1L, units) * mb::Weights::kUnitRows;
     kit.require_memory(team.size() * outputs * mb::row_bytes(type, kColumns));

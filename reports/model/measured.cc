@@ -131,7 +131,8 @@ void MeasuredCurves::take(const Point& point) {
     if (!bytes || axes.text_or("page", "") != "thp" || value <= 0) return;
     load_rate.add({static_cast<double>(*bytes), 1 / value, d.spread, d.error});
   } else if (point.probe == "matmul_throughput" && operation == "matvec") {
-    if (threads == 1) matvec[axes.text_or("type", "")] = {1, value, d.spread, d.error};
+    if (threads != 1 || axes.has("working_set_bytes")) return;  // from the cache alone
+    matvec[axes.text_or("type", "")] = {1, value, d.spread, d.error};
   } else if (point.probe == "matmul_throughput") {
     matmul.add(axes.text_or("type", ""), static_cast<double>(axes.number_or("rows", 1)), threads,
                value, d.spread, d.error);

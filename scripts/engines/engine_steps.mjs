@@ -7,6 +7,7 @@
 //   {"op": "restore", "name": N, "sequence": Q, "file": F}           puts a saved cache there
 //   {"op": "run", "name": N, "sequence": Q, "rows": R, "cached": C, "repeats": K}
 //       R > 1: one prompt block of R tokens after C cached ones; R == 1: K tokens, one at a time
+//   {"op": "threads", "name": N, "threads": T}                       of what runs from now on
 //   {"op": "drop", "name": N}
 //
 //   node scripts/engines/engine_steps.mjs FOLDER_OF_NODE_MODULES [on|off]    (flash attention; on)
@@ -86,6 +87,11 @@ async function restore({name, sequence, file}) {
   return {last: here.engine.getSequenceKvCacheMaxPosition(sequence)};
 }
 
+async function threads({name, threads: count}) {
+  held.get(name).engine.setThreads(count);
+  return {threads: held.get(name).engine.getThreads()};
+}
+
 async function drop({name}) {
   const {model, context} = held.get(name);
   held.delete(name);
@@ -94,7 +100,7 @@ async function drop({name}) {
   return {};
 }
 
-const operations = {load, save, restore, run, drop};
+const operations = {load, save, restore, run, threads, drop};
 for await (const line of readline.createInterface({input: process.stdin})) {
   let answer;
   try {

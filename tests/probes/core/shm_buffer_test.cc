@@ -93,13 +93,13 @@ TEST(ShmBuffer, HasNoNameInDevShm) {
 TEST(ShmBuffer, LeavesNothingWhenItsProcessIsKilled) {
   const auto names_before = names_in_shm();
   const std::int64_t free_before = shm_free_bytes();
-  constexpr std::size_t kBytes = 64 * kMiB;
+  constexpr std::size_t kShmBytes = 64 * kMiB;
   int ready[2];
   ASSERT_EQ(pipe(ready), 0);
   const pid_t child = fork();
   if (child == 0) {
-    ShmBuffer buffer(kBytes);
-    std::fill_n(buffer.map(), kBytes, std::byte{1});
+    ShmBuffer buffer(kShmBytes);
+    std::fill_n(buffer.map(), kShmBytes, std::byte{1});
     const char done = 1;
     if (write(ready[1], &done, 1) != 1) _exit(1);
     pause();
@@ -115,8 +115,8 @@ TEST(ShmBuffer, LeavesNothingWhenItsProcessIsKilled) {
   close(ready[1]);
   EXPECT_TRUE(WIFSIGNALED(status));
   EXPECT_THAT(names_in_shm(), testing::IsSubsetOf(names_before));
-  EXPECT_LT(free_during, free_before - static_cast<std::int64_t>(kBytes / 2));
-  EXPECT_GT(shm_free_bytes(), free_before - static_cast<std::int64_t>(kBytes / 2));
+  EXPECT_LT(free_during, free_before - static_cast<std::int64_t>(kShmBytes / 2));
+  EXPECT_GT(shm_free_bytes(), free_before - static_cast<std::int64_t>(kShmBytes / 2));
 }
 
 TEST(ShmBuffer, RefusesMoreThanTheTmpfsHasAndNamesBothSizes) {

@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+"""Holds what is predicted from probes alone against llama.cpp on the same machine in the same
+minutes: in each round the main job, then the engine on every model, then the next round. The error
+of a case is taken in each round.
+
+  scripts/engines/validate_engine.py prepare BUILD_BIN MODULES WORK MODEL...
+      makes the GGUF files and the caches; slow, needs no quiet machine
+  scripts/engines/validate_engine.py round BUILD_BIN MODULES WORK MODEL... [--budget 45s]
+      one round, into WORK/round-N: results.json, and one sweep document a model
+  scripts/engines/validate_engine.py table BUILD_BIN WORK
+      Markdown: every case, the errors by phase, and the same after calibration with each model's own
+      run on as many threads as there are, judged on the other counts
+  scripts/engines/validate_engine.py predict BUILD_BIN WORK
+      the errors alone, as they would be with the model of this build: documents are read again
+
+MODEL is a catalogue name with its quantisation (qwen3-0.6b:q4_0). BUILD_BIN is a build's bin folder,
+MODULES holds node_modules with npm's node-llama-cpp; engine_steps.mjs says how it is timed. Exit 1
+when a side fails.
+"""
+import argparse
+import json
+import pathlib
+import statistics
+import subprocess
+import sys
+
+from compare_steps import Side, HERE, load_engine, make_cache, make_model, numbers, parse_model
+
+TOKENS = 8  # of one decode measurement
+ENGINE = "llama.cpp-threadpool"  # what the npm package is built with
+
+
+def cases(options):
+    prefill = [(p, 0, c) for p in options.prompts for c in options.contexts]
+    return prefill + [(0, TOKENS, c) for c in options.contexts]
+
+
+def prepare(options):
+    for text in options.models:
+        name, label, _ = parse_model(text)
+        model = make_model(options, name, label, None)
+        engine = load_engine(options, model, max(options.threads))
+        for context in filter(None, options.contexts):
+            make_cache(options, engine, model, context)
+        engine.end()
+
+
+def measure(options, model, engine):
+    """One line a case, with the keys of llama-bench -o jsonl."""
+    held = None
+    for threads in options.threads:
+        engine.ask(json.dumps({"op": "threads", "name": "m", "threads": threads}))
+        for n_prompt, n_gen, context in [(16, 0, 0)] + cases(options):  # the first warms
+            # A sliding window forgets what a run pushed out: such a cache is put back each time.
+            if context > 0 and (held != context or model["windowed"]):
+                cache = model["folder"] / f"cache-{context}.bin"
+                engine.ask(json.dumps({"op": "restore", "name": "m", "sequence": 1,
+                                       "file": str(cache)}))
+                held = context
+            order = {"op": "run", "name": "m", "sequence": int(context > 0),
+                     "rows": n_prompt or 1, "cached": context, "repeats": n_gen or 1}
+            seconds = engine.ask(json.dumps(order))["seconds"][0]
+            rate = (n_prompt or 1) / seconds
+            if n_prompt == 16 and 16 not in options.prompts:
+                continue
+            yield {"model_filename": str(model["file"]), "n_threads": threads, "n_prompt": n_prompt,
+                   "n_gen": n_gen, "n_depth": context, "avg_ts": rate, "samples_ts": [rate]}
+
+
+def round_(options):
+    done = len(list(options.work.glob("round-*")))
+    folder = options.work / f"round-{done}"
+    folder.mkdir()
+    subprocess.run([options.bin / "memory_benchmark", "run", "--budget", options.budget, "--quiet",
+                    "--out", folder / "probes"], check=False)
+    if not (folder / "probes/results.json").exists():
+        sys.exit("the main job left no results.json")
+    for text in options.models:
+        name, label, _ = parse_model(text)
+        model = make_model(options, name, label, None)
+        engine = load_engine(options, model, max(options.threads))
+        bench = folder / f"{name}-{label}.jsonl"
+        bench.write_text("".join(json.dumps(line) + "\n" for line in measure(options, model, engine)))
+        engine.end()
+        subprocess.run([options.bin / "memory_benchmark", "import", bench, "--model", text, "--out",
+                        bench.with_suffix(".json")], check=True, stdout=subprocess.DEVNULL)
+        print(f"{folder.name}: {text}", flush=True)
+
+
+def validated(options, results, sweep, engine):
+    """What `validate` says of one sweep: its points."""
+    command = [options.bin / "memory_benchmark", "validate", results, sweep, "--engine", engine, "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if not done.stdout:
+        sys.exit(f"{' '.join(map(str, command))}: {done.stderr.strip()}")
+    return json.loads(done.stdout)["points"]
+
+
+def part_of(sweep, threads, folder):
+    """The sweep with the points of that count alone, as one run of the engine leaves it."""
+    document = json.loads(sweep.read_text())
+    for series in document["series"]:
+        series["points"] = [p for p in series["points"]
+                            if (p.get("threads") or series.get("threads")) == threads]
+    document["series"] = [s for s in document["series"] if s["points"]]
+    file = folder / f"{sweep.stem}-{threads}.part"
+    file.write_text(json.dumps(document))
+    return file
+
+
+def gather(options):
+    """Errors by case over rounds: {(model, phase, threads, prompt, context): [(measured, error)]},
+    forward and calibrated."""
+    forward, calibrated = {}, {}
+    for folder in sorted(options.work.glob("round-*")):
+        results = folder / "probes/results.json"
+        for sweep in sorted(folder.glob("*.json")):
+            model = json.loads(sweep.read_text())["series"][0]["model"]
+
+            def note(into, points, but=None):
+                for p in points:
+                    if p["threads"] == but:
+                        continue
+                    key = (model, p["phase"], p["threads"], p["prompt_tokens"], p["context_tokens"])
+                    into.setdefault(key, []).append(
+                        (p["measured_tokens_per_second"], p["error"]))
+
+            points = validated(options, results, sweep, ENGINE)
+            note(forward, points)
+            most = max(p["threads"] for p in points)
+            fitted = folder / f"{sweep.stem}.calibrated"
+            subprocess.run([options.bin / "memory_benchmark", "calibrate", results,
+                            part_of(sweep, most, folder), "--engine", ENGINE, "--out", fitted],
+                           check=True, capture_output=True)
+            name = json.loads(fitted.read_text())["calibrated_profiles"][-1]["name"]
+            note(calibrated, validated(options, fitted, sweep, name), but=most)
+    return forward, calibrated
+
+
+def errors_of(found, phase):
+    return [error for (_, p, *_), seen in found.items() if p == phase for _, error in seen]
+
+
+def summary(label, found):
+    for phase in ("prefill", "decode"):
+        errors = errors_of(found, phase)
+        sizes = sorted(map(abs, errors))
+        if sizes:
+            print(f"| {phase} | {label} | {len(sizes)} | {statistics.median(sizes):.1%} | "
+                  f"{sizes[min(len(sizes) - 1, int(0.9 * len(sizes)))]:.1%} | {sizes[-1]:.1%} | "
+                  f"{statistics.median(errors):+.1%} |")
+
+
+def table(options):
+    forward, calibrated = gather(options)
+    print("| phase | | cases x rounds | median error | 90 % | worst | median of signed |")
+    print("|---|---|--:|--:|--:|--:|--:|")
+    summary("from probes alone", forward)
+    summary("calibrated, other thread counts", calibrated)
+    if options.verb == "predict":
+        return
+    print("\n| model | phase | threads | prompt | context | llama.cpp tokens/s | error of the prediction, "
+          "median of rounds | rounds |")
+    print("|---|---|--:|--:|--:|--:|--:|---|")
+    for (model, phase, threads, prompt, context), seen in sorted(forward.items()):
+        rates, errors = zip(*seen)
+        print(f"| {model} | {phase} | {threads} | {prompt if phase == 'prefill' else '-'} | {context} | "
+              f"{statistics.median(rates):.1f} | {statistics.median(errors):+.0%} | "
+              f"{min(errors):+.0%} to {max(errors):+.0%} |")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    for verb in ("prepare", "round"):
+        own = verbs.add_parser(verb)
+        for name in ("bin", "modules", "work"):
+            own.add_argument(name, type=pathlib.Path)
+        own.add_argument("models", nargs="+")
+        for name, fallback in (("threads", "1,2"), ("prompts", "32,128"), ("contexts", "0,1024")):
+            own.add_argument(f"--{name}", type=numbers, default=numbers(fallback))
+        own.add_argument("--budget", default="45s")
+        own.set_defaults(no_flash=False)
+    for verb in ("table", "predict"):
+        own = verbs.add_parser(verb)
+        for name in ("bin", "work"):
+            own.add_argument(name, type=pathlib.Path)
+    options = parser.parse_args()
+    {"prepare": prepare, "round": round_, "table": table, "predict": table}[options.verb](options)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+"""How near our kernels come to this machine's ceilings: matrix-vector products from DRAM against the
+read bandwidth of as many threads, matrix products of 512 rows against the same products on registers
+alone. Both sides of a ratio are measured in each round, in turns; the table has medians.
+
+  scripts/kernel_speed.py [--build build/release] [--rounds 7] [--seconds 0.3] [--only REGEX]
+"""
+import argparse
+import json
+import os
+import pathlib
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+
+MIB = 1 << 20
+DRAM_BYTES = 256 * MIB  # of all threads together: eight times and more what a thread's caches hold
+ROWS = 512
+
+
+def all_cases(threads_list):
+    """[name, bar, (probe, parameters), ceiling's (probe, parameters)]"""
+    cases = []
+    for threads in threads_list:
+        read = ("stream_bandwidth", {"operation": "read", "level": "dram", "page": "thp",
+                                     "threads": threads})
+        for kind in ("q8_0", "q4_0", "q4_k", "q6_k", "bf16", "f16", "f32"):
+            cases.append((f"matvec {kind}, {threads} threads, of DRAM read",
+                          0.95 if kind in ("q8_0", "q4_0") else None,
+                          ("matmul_throughput", {"operation": "matvec", "type": kind,
+                                                 "working_set_bytes": DRAM_BYTES // threads,
+                                                 "threads": threads}), read))
+        peak = ("matmul_throughput", {"operation": "peak", "threads": threads})
+        for kind in ("q8_0", "q4_0", "q4_k", "q6_k"):
+            cases.append((f"matmul {kind}, {ROWS} rows, {threads} threads, of int8 on registers",
+                          0.85 if kind == "q8_0" else None,
+                          ("matmul_throughput", {"operation": "matmul", "type": kind, "rows": ROWS,
+                                                 "threads": threads}), peak))
+        fma = ("smt_interference", {"operation": "compute", "cores": threads, "threads_per_core": 1,
+                                    "threads": threads})
+        for kind in ("f32", "bf16"):
+            cases.append((f"matmul {kind}, {ROWS} rows, {threads} threads, of f32 on registers", None,
+                          ("matmul_throughput", {"operation": "matmul", "type": kind, "rows": ROWS,
+                                                 "threads": threads}), fma))
+    return cases
+
+
+def measure(options, side):
+    """The median, or None with the reason on stderr."""
+    probe, parameters = side
+    with tempfile.TemporaryDirectory() as folder:
+        plan, out = pathlib.Path(folder, "plan.json"), pathlib.Path(folder, "out.json")
+        plan.write_text(json.dumps({"probe": probe, "environment": {}, "points": [
+            {"parameters": parameters, "seconds": options.seconds}]}))
+        done = subprocess.run([options.build / "bin" / probe, "--plan", plan, "--out", out],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
+        if done.returncode not in (0, 4, 7):
+            sys.exit(done.stderr)
+        document = json.loads(out.read_text())
+    if not document["points"]:
+        print(f"{probe} {parameters}: {document['missing'][0]['cause']}", file=sys.stderr)
+        return None
+    return document["points"][0]["summary"]["median"]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", type=pathlib.Path, default=pathlib.Path("build/release"))
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=0.3)
+    parser.add_argument("--only", default="", help="regular expression of case names")
+    options = parser.parse_args()
+    usable = len(os.sched_getaffinity(0))
+    print("| kernel | ceiling | ratio, median of rounds | range | bar |")
+    print("|---|--:|--:|---|---|")
+    for name, bar, ours, ceiling in all_cases(sorted({1, usable})):
+        if not re.search(options.only, name):
+            continue
+        ratios, tops = [], []
+        for turn in range(options.rounds):
+            sides = [ours, ceiling] if turn % 2 else [ceiling, ours]
+            found = {id(side): measure(options, side) for side in sides}
+            mine, top = found[id(ours)], found[id(ceiling)]
+            if not mine or not top:
+                break
+            ratios.append(mine / top)
+            tops.append(top)
+        if not ratios:
+            continue
+        median = statistics.median(ratios)
+        verdict = "" if bar is None else "holds" if median >= bar else f"**below {bar}**"
+        print(f"| {name} | {statistics.median(tops) / 1e9:.1f}e9 | {median:.3f} | "
+              f"{min(ratios):.2f} to {max(ratios):.2f} | {verdict} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
