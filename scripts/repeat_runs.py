@@ -38,7 +38,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for run in range(runs):
             out = pathlib.Path(folder) / str(run)
-            subprocess.run([program, "run", "--quick", "--quiet", "--out", out], check=False,
+            subprocess.run([program, "run", "--quick", "--out", out], check=False,
                            capture_output=True)
             reads = dram_reads(json.loads((out / "results.json").read_text()))
             print(f"run {run + 1}: " + "; ".join(

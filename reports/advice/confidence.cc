@@ -30,7 +30,7 @@ double stable_share(const AdviceContext& context, const Workload& work, const Ch
   for (const MachineModel& machine : redraws) {
     double best = 0, advised = 0;
     for (const int threads : choice.eligible) {
-      const double rate = machine.predict(work, context.engine, query, threads).tokens_per_second;
+      const double rate = machine.tokens_per_second(work, context.engine, query, threads);
       best = std::max(best, rate);
       if (threads == choice.threads) advised = rate;
     }

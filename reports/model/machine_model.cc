@@ -84,14 +84,14 @@ Prediction MachineModel::predict(const ModelShape& shape, const EngineProfile& e
   return predict(Workload(shape), engine, query, threads);
 }
 
-Prediction MachineModel::predict(const Workload& work, const EngineProfile& engine,
-                                 const Query& query, int threads) const {
+namespace {
+
+Step step_of(const Query& query) {
   const bool prefill = query.phase == "prefill";
   if (!prefill && query.phase != "decode") {
     throw Error(ErrorCode::kUsage,
                 fmt::format("unknown phase \"{}\": prefill or decode", query.phase));
   }
-  if (threads < 1) throw Error(ErrorCode::kUsage, "threads: at least 1 is needed");
   const Step step{prefill,
                   prefill ? query.prompt_tokens : query.rows,
                   query.context_tokens,
@@ -104,22 +104,47 @@ Prediction MachineModel::predict(const Workload& work, const EngineProfile& engi
   if (step.batch < 1 || step.instances < 1) {
     throw Error(ErrorCode::kUsage, "batch: at least one sequence");
   }
-  StepTerms terms = step_terms(state_->curves, work, engine, step, threads);
-  const ChosenResidual chosen = choose_residual(state_->residuals, query.phase, work);
-  // As the curves: at the count of all threads that run.
-  const double all_threads = threads * static_cast<double>(step.instances);
-  const double sigma = deviation(terms, chosen, all_threads);
+  return step;
+}
+
+// As the curves: at the count of all threads that run.
+double all_threads(const Step& step, int threads) {
+  return threads * static_cast<double>(step.instances);
+}
+
+void scale(StepTerms& terms, const ChosenResidual& chosen, const EngineProfile& engine,
+           const Step& step, int threads) {
   if (chosen.residual != nullptr) {
-    const double eta = chosen.residual->eta.at(all_threads).value;
+    const double eta = chosen.residual->eta.at(all_threads(step, threads)).value;
     for (const Term term : {Term::kWeights, Term::kCompute, Term::kAttention, Term::kDispatch}) {
       terms[term] /= eta;
     }
   }
   for (int i = 0; i < kTerms && !engine.seconds_factors.empty(); ++i) {
-    const auto factor = engine.seconds_factors.find(
-        fmt::format("{}/{}", query.phase, to_string(static_cast<Term>(i))));
+    const auto factor = engine.seconds_factors.find(fmt::format(
+        "{}/{}", step.prefill ? "prefill" : "decode", to_string(static_cast<Term>(i))));
     if (factor != engine.seconds_factors.end()) terms[static_cast<Term>(i)] *= factor->second;
   }
+}
+
+}  // namespace
+
+double MachineModel::tokens_per_second(const Workload& work, const EngineProfile& engine,
+                                       const Query& query, int threads) const {
+  const Step step = step_of(query);
+  StepTerms terms = step_terms(state_->curves, work, engine, step, threads);
+  scale(terms, choose_residual(state_->residuals, query.phase, work), engine, step, threads);
+  return static_cast<double>(step.rows * step.batch * step.instances) / terms.total();
+}
+
+Prediction MachineModel::predict(const Workload& work, const EngineProfile& engine,
+                                 const Query& query, int threads) const {
+  if (threads < 1) throw Error(ErrorCode::kUsage, "threads: at least 1 is needed");
+  const Step step = step_of(query);
+  StepTerms terms = step_terms(state_->curves, work, engine, step, threads);
+  const ChosenResidual chosen = choose_residual(state_->residuals, query.phase, work);
+  const double sigma = deviation(terms, chosen, all_threads(step, threads));
+  scale(terms, chosen, engine, step, threads);
   Prediction prediction;
   prediction.phase = query.phase;
   prediction.threads = threads;
@@ -140,7 +165,7 @@ Prediction MachineModel::predict(const Workload& work, const EngineProfile& engi
   prediction.high = prediction.tokens_per_second * std::exp(kNormal90 * sigma);
   const auto largest = static_cast<Term>(
       std::max_element(terms.seconds.begin(), terms.seconds.end()) - terms.seconds.begin());
-  prediction.regime = regime_of(prefill, step.rows, largest);
+  prediction.regime = regime_of(step.prefill, step.rows, largest);
   prediction.limited_by = to_string(largest);
   for (int i = 0; i < kTerms; ++i) {
     const auto term = static_cast<Term>(i);

@@ -84,6 +84,9 @@ class MachineModel {
                      int threads) const;
   Prediction predict(const Workload& work, const EngineProfile& engine, const Query& query,
                      int threads) const;
+  // That rate alone, several times as fast: for many draws of the machine.
+  double tokens_per_second(const Workload& work, const EngineProfile& engine, const Query& query,
+                           int threads) const;
 
   // The same machine with every measured point moved within its error: one draw, the same for the
   // same seed. For how stable a choice is.

@@ -155,12 +155,11 @@ double find_overlap(const MeasuredCurves& curves, const std::vector<PreparedChai
 
 ChosenResidual choose_residual(const std::vector<Residual>& residuals, std::string_view phase,
                                const Workload& work) {
-  const std::string spec = work.shape.spec();
   ChosenResidual chosen;
   double least = 0;
   for (const Residual& residual : residuals) {
     if (residual.phase != phase) continue;
-    if (residual.model == spec) return {&residual, true};
+    if (residual.model == work.spec) return {&residual, true};
     constexpr double kOtherKind = 100;  // farther than any ratio of sizes
     const double distance =
         std::abs(std::log(residual.weight_bytes_per_token / work.weight_bytes_per_token())) +

@@ -25,7 +25,7 @@ double sum_of_bytes(const std::vector<TypedWork>& work) {
 
 }  // namespace
 
-Workload::Workload(const ModelShape& model) : shape(model) {
+Workload::Workload(const ModelShape& model) : shape(model), spec(model.spec()) {
   double small = 0;  // norms, biases and router: read, but no matrix product worth a rate
   const double used =
       model.is_moe() ? static_cast<double>(model.experts_used) / static_cast<double>(model.experts)

@@ -3,6 +3,7 @@
 // and the experts as often as its rows touch them.
 #pragma once
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -26,6 +27,7 @@ struct Workload {
   explicit Workload(const ModelShape& model);
 
   ModelShape shape;
+  std::string spec;                // shape.spec(), which chains are found by
   std::vector<TypedWork> dense;    // layers without experts; norms and biases with the first
   std::vector<TypedWork> experts;  // bytes of all experts, FLOP of the used ones
   TypedWork head;

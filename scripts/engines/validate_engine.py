@@ -71,8 +71,8 @@ def round_(options):
     done = len(list(options.work.glob("round-*")))
     folder = options.work / f"round-{done}"
     folder.mkdir()
-    subprocess.run([options.bin / "memory_benchmark", "run", "--budget", options.budget, "--quiet",
-                    "--out", folder / "probes"], check=False)
+    subprocess.run([options.bin / "memory_benchmark", "run", "--budget", options.budget,
+                    "--out", folder / "probes"], check=False, capture_output=True)
     if not (folder / "probes/results.json").exists():
         sys.exit("the main job left no results.json")
     for text in options.models:
@@ -115,7 +115,7 @@ def gather(options):
     for folder in sorted(options.work.glob("round-*")):
         results = folder / "probes/results.json"
         for sweep in sorted(folder.glob("*.json")):
-            model = json.loads(sweep.read_text())["series"][0]["model"]
+            model = json.loads(sweep.read_text())["model"]["name"]
 
             def note(into, points, but=None):
                 for p in points:
