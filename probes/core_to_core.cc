@@ -1,12 +1,17 @@
-// Hand-off latency: seconds until a line that one PU wrote is seen by another. Two threads answer
-// each other's number on one line; a round trip is two hand-offs. Siblings of a core, cores of one
-// L3, other L3 domains and other sockets stand apart in the matrix of pairs.
+// What pairs of PUs are to one another, in two matrices:
+//   handoff     seconds until a line that one PU wrote is seen by another. Two threads answer each
+//               other's number on one line; a round trip is two hand-offs. Siblings of a core,
+//               cores of one L3, other L3 domains and other sockets stand apart.
+//   contention  FLOP/s of register-only multiply-adds by one PU (from_pu) or by two at once. Two
+//               that share a core do little more than one; all others do twice as much.
+// data/plan/topology_check tells from both which PUs really share what.
 #include <fmt/format.h>
 
 #include <atomic>
 #include <chrono>
 
 #include "data/error.h"
+#include "probes/compute_case.h"
 #include "probes/core/probe.h"
 
 namespace mb {
@@ -72,14 +77,20 @@ class HandoffCase final : public Case {
 
 std::unique_ptr<Case> prepare(const PlannedPoint& point, Kit& kit) {
   const Parameters& parameters = point.parameters;
+  const std::string operation = parameters.text_or("operation", "handoff");
   const auto from = parameters.number("from_pu"), to = parameters.number("to_pu");
-  if (parameters.text_or("operation", "handoff") != "handoff" || !from || !to || *from == *to) {
+  const bool contention = operation == "contention";
+  if ((!contention && operation != "handoff") || !from || (!to && !contention) ||
+      (to && *from == *to)) {
     throw Error(ErrorCode::kUsage,
-                "expected operation handoff with two different PUs, from_pu and "
-                "to_pu (OS indices)");
+                "expected operation handoff with two different PUs, from_pu and to_pu (OS "
+                "indices), or contention with one or two");
   }
-  return std::make_unique<HandoffCase>(
-      kit.team({static_cast<int>(*from), static_cast<int>(*to)}, Sync::kSpin));
+  std::vector<int> pus{static_cast<int>(*from)};
+  if (to) pus.push_back(static_cast<int>(*to));
+  PinnedTeam& team = kit.team(pus, Sync::kSpin);
+  if (contention) return std::make_unique<ComputeCase>(team);
+  return std::make_unique<HandoffCase>(team);
 }
 
 }  // namespace
@@ -88,6 +99,7 @@ std::unique_ptr<Case> prepare(const PlannedPoint& point, Kit& kit) {
 int main(int argc, char** argv) {
   return mb::probe_main(
       argc, argv,
-      {"core_to_core", "Seconds until a line written on one PU is seen on another, by pairs.",
+      {"core_to_core", "Pairs of PUs: seconds until a line written on one is seen on the other, and what both "
+       "compute at once.",
        mb::prepare, /*in_nanoseconds=*/true});
 }

@@ -14,10 +14,10 @@
 
 #include "data/error.h"
 #include "data/plan/placement.h"
+#include "probes/compute_case.h"
 #include "probes/core/probe.h"
 #include "probes/core/rank_buffers.h"
 #include "workloads/kernels/attention.h"
-#include "workloads/kernels/compute_fma.h"
 #include "workloads/kernels/isa.h"
 #include "workloads/kernels/stream_read.h"
 
@@ -29,39 +29,6 @@ using mb::Error, mb::ErrorCode;
 constexpr std::int64_t kTimesLastLevelCache = 4;
 constexpr std::int64_t kLeastDramSliceBytes = std::int64_t{16} << 20;
 constexpr std::size_t kGrainBytes = 512;  // whole turns of the unrolled loop
-
-class ComputeCase final : public mb::Case {
- public:
-  explicit ComputeCase(mb::PinnedTeam& team) : team_(team), means_(pus()) {
-    unit = mb::Unit::kFlopsPerSecond;
-    amount_per_iteration = mb::compute_fma_flops_per_pass() * static_cast<double>(team.size());
-  }
-
-  double seconds(std::uint64_t iterations) override {
-    return team_.timed([this, iterations](int rank) {
-      means_[static_cast<std::size_t>(rank)].value = mb::compute_fma(iterations);
-    });
-  }
-
-  void check() override {
-    for (const Mean& mean : means_) {
-      if (mean.value == 1.0F) continue;
-      throw Error(ErrorCode::kFailure,
-                  fmt::format("multiply-adds ended at {}, expected 1; this CPU does not compute "
-                              "reliably",
-                              mean.value));
-    }
-  }
-
- private:
-  struct alignas(128) Mean {  // two lines: neighbours are fetched in pairs
-    float value = 0;
-  };
-  std::size_t pus() const { return static_cast<std::size_t>(team_.size()); }
-
-  mb::PinnedTeam& team_;
-  std::vector<Mean> means_;
-};
 
 class ReadCase final : public mb::Case {
  public:
@@ -209,7 +176,7 @@ std::unique_ptr<mb::Case> prepare(const mb::PlannedPoint& point, mb::Kit& kit) {
   const std::string operation = point.parameters.text_or("operation", "compute");
   std::unique_ptr<mb::Case> measured;
   if (operation == "compute") {
-    measured = std::make_unique<ComputeCase>(team);
+    measured = std::make_unique<mb::ComputeCase>(team);
   } else {
     const std::int64_t bytes = slice_bytes(operation, kit.machine(), team.size());
     const std::size_t whole = static_cast<std::size_t>(bytes) / kGrainBytes * kGrainBytes;

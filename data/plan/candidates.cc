@@ -11,6 +11,7 @@
 #include <string>
 
 #include "data/plan/placement.h"
+#include "data/plan/topology_check.h"
 
 namespace mb {
 namespace {
@@ -296,31 +297,39 @@ ProbePlan loaded_latency(const CandidateContext& context) {
   return plan;
 }
 
-// Pairs of usable PUs: all up to 32 PUs, above that those of the first PU and every neighbour.
+// Pairs of usable PUs: what they compute at once and how fast they hand a line over. First those of
+// a few PUs that tell every common numbering apart, all their pairs, so that the topology check has
+// whole matrices; then neighbours, and the rest up to 32 PUs.
 ProbePlan core_to_core(const CandidateContext& context, std::vector<Missing>& missing) {
-  ProbePlan plan{"core_to_core", {}, 0.015, 0.1, {}};
-  constexpr std::size_t kAllPairsUpTo = 32;
+  ProbePlan plan{"core_to_core", {}, 0.035, 0.1, {}};
+  constexpr std::size_t kAllPairsUpTo = 32, kCheckedFirst = 10;
+  constexpr double kPairSeconds = 0.01;  // five samples of a millisecond, warm-up and calibration
   if (context.machine.limits.effective_cpus < 2) {
     missing.push_back(
         {"hand-off latency between CPUs", "one CPU has no other to hand to", "allow two CPUs"});
     return plan;
   }
-  std::vector<int> pus;
-  for (const Pu& pu : context.machine.pus) {
-    if (pu.usable) pus.push_back(pu.os_index);
+  const auto add = [&](Parameters parameters, int importance) {
+    plan.candidates.push_back({std::move(parameters), 1, kPairSeconds, importance});
+  };
+  const std::vector<int> first = cpus_to_check(context.machine, kCheckedFirst);
+  const std::vector<int> pus = cpus_to_check(context.machine, context.machine.pus.size());
+  const auto is_first = [&](int pu) { return std::ranges::binary_search(first, pu); };
+  const bool all = pus.size() <= kAllPairsUpTo;
+  for (const int pu : pus) {
+    if (!all && !is_first(pu)) continue;
+    add({{"operation", "contention"}, {"from_pu", pu}, {"threads", 1}}, is_first(pu) ? 31 : 12);
   }
   for (std::size_t from = 0; from < pus.size(); ++from) {
     for (std::size_t to = from + 1; to < pus.size(); ++to) {
-      const bool first = from == 0, neighbour = to == from + 1;
-      if (pus.size() > kAllPairsUpTo && !first && !neighbour) continue;
-      plan.candidates.push_back({Parameters{{"operation", "handoff"},
-                                            {"from_pu", pus[from]},
-                                            {"to_pu", pus[to]},
-                                            {"threads", 2}},
-                                 1, 0.01,
-                                 first       ? 30
-                                 : neighbour ? 20
-                                             : 10});
+      const bool checked = is_first(pus[from]) && is_first(pus[to]), neighbour = to == from + 1;
+      if (!all && !checked && !neighbour) continue;
+      const int importance = checked ? 30 : neighbour ? 20 : 10;
+      for (const char* operation : {"handoff", "contention"}) {
+        if (!all && !checked && operation[0] == 'c') continue;  // its PUs were not timed alone
+        add({{"operation", operation}, {"from_pu", pus[from]}, {"to_pu", pus[to]}, {"threads", 2}},
+            importance);
+      }
     }
   }
   return plan;
@@ -462,7 +471,8 @@ int CandidateContext::importance_of(int count) const {
 
 std::vector<ProbePlan> candidate_plans(const CandidateContext& context,
                                        std::vector<Missing>& missing) {
-  return {stream_bandwidth(context, missing),
+  return {core_to_core(context, missing),
+          stream_bandwidth(context, missing),
           matmul_throughput(context),
           cache_latency(context),
           attention_kv(context),
@@ -471,7 +481,6 @@ std::vector<ProbePlan> candidate_plans(const CandidateContext& context,
           steps(context, /*prefill=*/false),
           steps(context, /*prefill=*/true),
           smt_interference(context, missing),
-          core_to_core(context, missing),
           loaded_latency(context),
           shm_bandwidth(context, missing)};
 }

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "data/error.h"
+#include "data/plan/topology_check.h"
 #include "data/system/child.h"
 #include "data/system/clock.h"
 #include "data/system/files.h"
@@ -51,7 +52,9 @@ class Campaign {
 
   Results run() {
     prepare();
-    write_file_atomically(machine_file(), machine_to_json_text(journal_.start.machine));
+    machine_ = journal_.start.machine;
+    adopt_topology();
+    write_file_atomically(machine_file(), machine_to_json_text(machine_));
     if (request_.on_machine) request_.on_machine(journal_.start.machine);
     bool interrupted = false;
     for (std::size_t index = 0; index < journal_.steps.size() && !interrupted; ++index) {
@@ -93,6 +96,36 @@ class Campaign {
     begin_journal(journal_path_, journal_);
   }
 
+  // What pairs of CPUs show is acted upon where it surely differs from the system's claim: the steps
+  // that follow are planned and placed by it. The document keeps the claim; advice infers anew.
+  void adopt_topology() {
+    Results pairs = journal_.start;
+    for (const auto& [index, document] : journal_.finished) {
+      if (journal_.steps.at(index).probe == "core_to_core") merge(pairs, document);
+    }
+    const Machine inferred = with_inferred_topology(pairs.machine, check_topology(pairs));
+    if (inferred == machine_) return;
+    machine_ = inferred;
+    if (journal_.finished.size() == 1) plan_anew();
+  }
+
+  // The first step stays as it was: it is finished.
+  void plan_anew() {
+    Plan before = make_plan(journal_.start.machine, request_.plan);
+    Plan plan = make_plan(machine_, request_.plan);
+    if (plan.steps.empty() || plan.steps.front().probe != journal_.steps.front().probe) return;
+    auto& missing = journal_.start.missing;
+    std::erase_if(missing, [&](const Missing& entry) {
+      return std::ranges::find(before.missing, entry) != before.missing.end();
+    });
+    missing.insert(missing.end(), plan.missing.begin(), plan.missing.end());
+    plan.steps.front() = journal_.steps.front();
+    journal_.steps = std::move(plan.steps);
+    std::filesystem::remove(journal_path_);
+    begin_journal(journal_path_, journal_);
+    append_finished(journal_path_, 0, journal_.finished.at(0));
+  }
+
   double seconds_used() const { return monotonic_clock().now_seconds() - begin_seconds_; }
 
   // The unfinished steps from `index` on, in order.
@@ -117,7 +150,7 @@ class Campaign {
     const PlannedStep step = scaled(journal_.steps[index], fit.factor);
     StepRequest request{.step = step,
                         .program = request_.probe_folder / step.probe,
-                        .machine = journal_.start.machine,
+                        .machine = machine_,
                         .machine_file = machine_file(),
                         .work_folder = work_.path(),
                         .timeout_seconds = 0,
@@ -127,6 +160,7 @@ class Campaign {
     request.on_tick = [&] { report(index, steps, fit, seconds_used() - step_begin, {}); };
     request.on_tick();
     StepOutcome outcome = run_step(request);
+    outcome.document.machine = journal_.start.machine;
     if (outcome.interrupted) {
       unfinished_ = std::move(outcome.document);
       return false;
@@ -137,6 +171,10 @@ class Campaign {
     report(index, steps, fit, step.seconds(), message_of(record));
     append_finished(journal_path_, index, outcome.document);
     journal_.finished[index] = std::move(outcome.document);
+    if (step.probe == "core_to_core") {
+      adopt_topology();
+      write_file_atomically(machine_file(), machine_to_json_text(machine_));
+    }
     return true;
   }
 
@@ -147,7 +185,7 @@ class Campaign {
     for (const SecondTry& again : second_tries(journal_.steps, journal_.finished, seconds_left)) {
       StepRequest request{.step = again.points,
                           .program = request_.probe_folder / again.points.probe,
-                          .machine = journal_.start.machine,
+                          .machine = machine_,
                           .machine_file = machine_file(),
                           .work_folder = work_.path(),
                           .timeout_seconds = 0,
@@ -228,6 +266,7 @@ class Campaign {
   double begin_seconds_;
   Pace pace_;
   Journal journal_;
+  Machine machine_;  // as the probes are told
   std::optional<Results> unfinished_;  // what an interrupted step had written
 };
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "data/error.h"
+#include "data/plan/topology_check.h"
 #include "reports/advice/levers.h"
 #include "reports/advice/parts.h"
 #include "reports/model/calibrate.h"
@@ -108,8 +109,12 @@ void check(const AdviceRequest& request) {
 
 }  // namespace
 
-Recommendation advise(const Results& results, const AdviceRequest& request) {
+Recommendation advise(const Results& measured, const AdviceRequest& request) {
   check(request);
+  // Cores, domains and packages as the pairs of CPUs show them: the campaign measured by the same.
+  const TopologyCheck topology = check_topology(measured);
+  Results results = measured;
+  results.machine = with_inferred_topology(measured.machine, topology);
   const EngineProfile engine = engine_profile_for(results, request.engine_profile);
   std::vector<ModelShape> shapes;
   for (const std::string& spec : request.models.empty() ? catalogue() : request.models) {
@@ -140,6 +145,7 @@ Recommendation advise(const Results& results, const AdviceRequest& request) {
   }
   made.curves = model.curves();
   made.findings = find_findings(context);
+  topology_findings(measured.machine, topology, made.findings);
   diagnose(context, made);
   made.offload_rules = judge_offload_rules(request.prompt_tokens + request.context_tokens);
   made.missing = results.missing;

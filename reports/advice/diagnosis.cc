@@ -160,6 +160,8 @@ void throttling(const AdviceContext& context, Findings& out) {
 void hidden_smt(const AdviceContext& context, Findings& out) {
   const Machine& machine = context.results.machine;
   if (machine.has_smt() || !machine.hypervisor || machine.usable_pus() < 2) return;
+  // Pairs of CPUs tell it better where they were timed.
+  if (!topology_evidence(context.results).contention.empty()) return;
   // The same product with one thread and with two.
   const Point *one = nullptr, *two = nullptr;
   for (const Point* point : context.results.of_probe("matmul_throughput")) {

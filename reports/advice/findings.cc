@@ -89,7 +89,8 @@ void huge_pages(const AdviceContext& context, Findings& out) {
 void hardware_threads(const AdviceContext& context, Findings& out) {
   const Machine& machine = context.results.machine;
   if (!machine.has_smt()) {
-    if (!machine.hypervisor) return;
+    // Where pairs of CPUs were timed they tell (topology_findings.cc).
+    if (!machine.hypervisor || !topology_evidence(context.results).contention.empty()) return;
     out.push_back({"info", "Hardware threads cannot be told from cores",
                    fmt::format("{} shows {} single-thread cores; a guest may not be told which "
                                "share one",

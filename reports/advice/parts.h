@@ -9,6 +9,7 @@
 
 #include "data/documents/recommendation.h"
 #include "data/documents/results.h"
+#include "data/plan/topology_check.h"
 #include "reports/model/machine_model.h"
 #include "reports/model/workload.h"
 
@@ -68,6 +69,8 @@ std::vector<RuleJudgement> judge_rules(const AdviceContext& context, const Model
 std::vector<EngineSettings> engine_settings(const Machine& machine, const std::string& quantisation,
                                             const ModelAdvice& advice);
 std::vector<Finding> find_findings(const AdviceContext& context);
+// What the pairs of CPUs say of the claimed cores, caches and sockets; warnings go first.
+void topology_findings(const Machine& claimed, const TopologyCheck& check, std::vector<Finding>& out);
 // Adds to the findings what the predictions and measurements together tell: symptom, cause, remedy.
 void diagnose(const AdviceContext& context, Recommendation& made);
 

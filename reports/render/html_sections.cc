@@ -131,7 +131,8 @@ std::string handoff_table(const Results& results) {
   std::set<std::int64_t> pus;
   for (const Point* point : results.of_probe("core_to_core")) {
     const auto from = point->parameters.number("from_pu"), to = point->parameters.number("to_pu");
-    if (!from || !to || point->summary.count == 0) continue;
+    const bool handoff = point->parameters.text_or("operation", "") == "handoff";
+    if (!handoff || !from || !to || point->summary.count == 0) continue;
     pairs[{*from, *to}] = point;
     pus.insert({*from, *to});
   }
