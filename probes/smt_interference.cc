@@ -3,9 +3,10 @@
 //   compute      multiply-adds on registers alone: the siblings share the units, so no gain is due
 //   stream_read  each thread reads its slice of DRAM: a second thread may hide latency
 //   attention    each thread reads its own keys and values again and again, half an L2 of them, as
-//   a
-//                head of attention does: one thread has room, two fill the cache that they share
-// Rates count all threads: FLOP/s, or bytes read per second (STREAM rule).
+//                a head of attention does: one thread has room, two fill the cache they share
+//   prefill      a step of prompt_tokens rows through a chain of a model's layers, by all threads
+//   decode       one token's step through it
+// Rates count all threads: FLOP/s, or bytes read per second (STREAM rule); steps are seconds.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -17,6 +18,7 @@
 #include "probes/compute_case.h"
 #include "probes/core/probe.h"
 #include "probes/core/rank_buffers.h"
+#include "probes/step_case.h"
 #include "workloads/kernels/attention.h"
 #include "workloads/kernels/isa.h"
 #include "workloads/kernels/stream_read.h"
@@ -157,7 +159,9 @@ std::int64_t slice_bytes(const std::string& operation, const mb::Machine& machin
   if (operation != "attention") {
     throw Error(
         ErrorCode::kUsage,
-        fmt::format("operation '{}': expected compute, stream_read or attention", operation));
+        fmt::format(
+            "operation '{}': expected compute, stream_read, attention, prefill or decode",
+            operation));
   }
   const auto l2_bytes = machine.cache_bytes(2);
   if (!l2_bytes) throw Error(ErrorCode::kNotAvailable, "the machine shows no L2 cache");
@@ -175,6 +179,11 @@ std::unique_ptr<mb::Case> prepare(const mb::PlannedPoint& point, mb::Kit& kit) {
   mb::PinnedTeam& team = kit.team(pus, mb::Sync::kSpin);
   const std::string operation = point.parameters.text_or("operation", "compute");
   std::unique_ptr<mb::Case> measured;
+  if (operation == "decode") return mb::prepare_step_on(team, point, kit, 1, 1);
+  if (operation == "prefill") {
+    const auto rows = static_cast<long>(point.parameters.number_or("prompt_tokens", 128));
+    return mb::prepare_step_on(team, point, kit, rows, 1);
+  }
   if (operation == "compute") {
     measured = std::make_unique<mb::ComputeCase>(team);
   } else {
@@ -199,6 +208,6 @@ int main(int argc, char** argv) {
   return mb::probe_main(argc, argv,
                         {"smt_interference",
                          "The same work by one and by two hardware threads a core: compute, DRAM "
-                         "reads, attention in the L2.",
+                         "reads, attention in the L2, prefill and decode steps.",
                          prepare});
 }

@@ -77,22 +77,17 @@ inline void read_options(const Parameters& parameters, StepRequest& request) {
   request.head = parameters.number_or("head", 0) != 0 || request.pick != Pick::kNone;
 }
 
-// A step of `rows` new tokens, of one sequence or one of each; model, context, layers, pages and
-// what else as the point says.
-inline std::unique_ptr<Case> prepare_step(const PlannedPoint& point, Kit& kit, long rows,
-                                          long sequences) {
+// A step of `rows` new tokens on this team, of one sequence or one of each; model, context, layers,
+// pages and what else as the point says.
+inline std::unique_ptr<Case> prepare_step_on(PinnedTeam& team, const PlannedPoint& point, Kit& kit,
+                                             long rows, long sequences) {
   const Parameters& parameters = point.parameters;
-  const std::string operation = parameters.text_or("operation", "step");
-  if (operation != "step") {
-    throw Error(ErrorCode::kUsage, fmt::format("operation '{}': expected step", operation));
-  }
   StepRequest request;
   request.shape = find_model(parameters.text_or("model", "qwen3-4b:q4_0"));
   request.rows = rows;
   request.sequences = sequences;
   request.context = parameters.number_or("context_tokens", rows == sequences ? 512 : 0);
   read_options(parameters, request);
-  PinnedTeam& team = kit.team(parameters);
   request.ranks = team.size();
   const Machine& machine = kit.machine();
   // The probes' share of the memory budget, as require_memory has it.
@@ -104,6 +99,16 @@ inline std::unique_ptr<Case> prepare_step(const PlannedPoint& point, Kit& kit, l
   const PageKind page = page_kind_from_string(parameters.text_or("page", "thp"));
   std::byte* memory = chain_memory(kit, plan.bytes(), page);
   return std::make_unique<StepCase>(kit, team, plan, memory, parameters.number_or("profile", 0));
+}
+
+// The same on the team that the point names.
+inline std::unique_ptr<Case> prepare_step(const PlannedPoint& point, Kit& kit, long rows,
+                                          long sequences) {
+  const std::string operation = point.parameters.text_or("operation", "step");
+  if (operation != "step") {
+    throw Error(ErrorCode::kUsage, fmt::format("operation '{}': expected step", operation));
+  }
+  return prepare_step_on(kit.team(point.parameters), point, kit, rows, sequences);
 }
 
 }  // namespace mb

@@ -62,6 +62,21 @@ struct Missing {
   bool operator==(const Missing&) const = default;
 };
 
+// What came of one event that counters are wanted for.
+struct CounterTruth {
+  std::string event, what;  // PAPI's name; "cycles"
+  std::string set;          // events that are counted together: base memory prefetch dram software
+  // counts       a loop of known count was read back within 1 %
+  // plausible    no loop of exactly known count, but the count lies where it must
+  // multiplexed  counts alone, finds no register beside the others of its set
+  // wrong        opened, and read back something else
+  // unavailable  could not be opened or started
+  std::string state;
+  std::optional<std::int64_t> counted, expected;
+  std::string cause, remedy;  // of wrong and unavailable
+  bool operator==(const CounterTruth&) const = default;
+};
+
 struct Machine {
   std::string cpu_model = "unknown";
   std::string isa;  // x86_64 | aarch64 | ...
@@ -84,6 +99,7 @@ struct Machine {
   std::map<std::string, std::int64_t> hugetlb_free_pages;  // "2048kB" -> free pages
   bool pmu_counts = false;  // a counter was opened, run and read back right
   std::vector<Missing> missing;
+  std::vector<CounterTruth> counter_truth;  // absent from documents of earlier programs
 
   // Derived, all over usable PUs only.
   int usable_pus() const;

@@ -59,6 +59,14 @@ CounterReading join(const CounterReading& a, const CounterReading& b) {
       joined.values[name] = value + other->second;
     }
   }
+  if (a.bytes && b.bytes) joined.bytes = *a.bytes + *b.bytes;
+  if (a.per_thread.size() == b.per_thread.size()) {
+    joined.per_thread = a.per_thread;
+    for (std::size_t rank = 0; rank < b.per_thread.size(); ++rank) {
+      for (const auto& [name, value] : b.per_thread[rank]) joined.per_thread[rank][name] += value;
+    }
+  }
+  derive(joined);
   return joined;
 }
 

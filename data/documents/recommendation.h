@@ -167,6 +167,24 @@ struct Finding {
   std::string cause;  // where it is told from the measurements; may be empty
 };
 
+// The same work on the same cores by one and by two threads each.
+struct SmtComparison {
+  std::string work;    // compute attention stream_read prefill decode, as smt_interference does them
+  std::string regime;  // that the work stands for
+  int cores = 0;
+  double gain = 0, low = 0, high = 0;  // of the rate, 0.1 = 10 % more; 95 % interval
+  std::string verdict;                 // helps | hurts | no_difference | unclear
+};
+
+// What one thread streams of a layer's keys and values against the L2 that it has to itself.
+struct KvPressure {
+  std::string model;
+  int threads = 0;
+  std::int64_t positions = 0;
+  double kv_bytes_per_thread = 0, l2_bytes_per_thread = 0;
+  double ratio = 0;  // above 1 the L2 cannot keep it for the next row
+};
+
 struct Recommendation {
   int schema_version = kRecommendationSchemaVersion;
   std::string created_utc;
@@ -180,6 +198,9 @@ struct Recommendation {
   std::vector<Finding> findings;
   std::vector<Missing> missing;
   std::vector<OffloadRule> offload_rules;
+  // Absent from documents of earlier programs; smt is empty without hardware threads to compare.
+  std::vector<SmtComparison> smt;
+  std::vector<KvPressure> kv_pressure;  // of the first model that fits
 };
 
 std::string to_json_text(const Recommendation& recommendation);

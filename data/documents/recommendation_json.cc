@@ -125,6 +125,24 @@ struct Fields<Finding> {
                       field("cause", &Finding::cause, Rule::kSparse));
 };
 template <>
+struct Fields<SmtComparison> {
+  static constexpr auto list = std::make_tuple(
+      field("work", &SmtComparison::work), field("regime", &SmtComparison::regime),
+      field("cores", &SmtComparison::cores), field("gain", &SmtComparison::gain, Rule::kSigned),
+      field("low", &SmtComparison::low, Rule::kSigned),
+      field("high", &SmtComparison::high, Rule::kSigned),
+      field("verdict", &SmtComparison::verdict));
+};
+template <>
+struct Fields<KvPressure> {
+  static constexpr auto list = std::make_tuple(
+      field("model", &KvPressure::model), field("threads", &KvPressure::threads),
+      field("positions", &KvPressure::positions),
+      field("kv_bytes_per_thread", &KvPressure::kv_bytes_per_thread),
+      field("l2_bytes_per_thread", &KvPressure::l2_bytes_per_thread),
+      field("ratio", &KvPressure::ratio));
+};
+template <>
 struct Fields<Recommendation> {
   static constexpr auto list = std::make_tuple(
       field("schema_version", &Recommendation::schema_version),
@@ -136,7 +154,9 @@ struct Fields<Recommendation> {
       field("limits", &Recommendation::limits), field("verdict", &Recommendation::verdict),
       field("models", &Recommendation::models), field("curves", &Recommendation::curves),
       field("findings", &Recommendation::findings), field("missing", &Recommendation::missing),
-      field("offload_rules", &Recommendation::offload_rules, Rule::kSparse));
+      field("offload_rules", &Recommendation::offload_rules, Rule::kSparse),
+      field("smt", &Recommendation::smt, Rule::kSparse),
+      field("kv_pressure", &Recommendation::kv_pressure, Rule::kSparse));
 };
 
 }  // namespace mb::json

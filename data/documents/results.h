@@ -43,6 +43,12 @@ struct CounterReading {
   std::map<std::string, std::int64_t> values;         // PAPI names
   double multiplex_share = 1.0;                       // running / enabled
   std::string unavailable_cause, unavailable_remedy;  // set when values is empty
+  // Absent from documents of earlier programs.
+  std::vector<std::map<std::string, std::int64_t>> per_thread;  // by rank; their sums are values
+  std::optional<double> bytes;  // named bytes of what was counted, where the work has bytes
+  // From values: instructions_per_cycle, L1_misses_per_kilo_instruction (L2, L3, TLB likewise),
+  // stalled_share, bytes_per_cycle; those whose events are there.
+  std::map<std::string, double> derived;
   bool operator==(const CounterReading&) const = default;
 };
 
@@ -133,6 +139,9 @@ struct Results {
 // rates, the smallest for times). count = 0 gives all zeros.
 Summary summarise(const std::vector<double>& samples, Unit unit);
 
+// Sets derived from values and bytes.
+void derive(CounterReading& reading);
+
 // The two modes of a sample, or nullopt: the widest gap of the sorted samples parts them, at least
 // 1.2x apart between group medians, each group holding at least a quarter (and two) of the samples
 // and its own spread at most a third of the gap.
@@ -147,6 +156,7 @@ std::string to_json_text(const Results& results);
 Results results_from_json_text(std::string_view text, std::string_view origin);
 
 std::string machine_to_json_text(const Machine& machine);
+std::string counter_truth_to_json_text(const std::vector<CounterTruth>& rows);
 Machine machine_from_json_text(std::string_view text, std::string_view origin);
 
 }  // namespace mb

@@ -32,6 +32,16 @@ struct Fields<NumaNode> {
       std::make_tuple(field("os_index", &NumaNode::os_index), field("bytes", &NumaNode::bytes));
 };
 template <>
+struct Fields<CounterTruth> {
+  static constexpr auto list = std::make_tuple(
+      field("event", &CounterTruth::event), field("what", &CounterTruth::what),
+      field("set", &CounterTruth::set), field("state", &CounterTruth::state),
+      field("counted", &CounterTruth::counted, Rule::kSparse),
+      field("expected", &CounterTruth::expected, Rule::kSparse),
+      field("cause", &CounterTruth::cause, Rule::kSparse),
+      field("remedy", &CounterTruth::remedy, Rule::kSparse));
+};
+template <>
 struct Fields<Machine> {
   static constexpr auto list = std::make_tuple(
       field("cpu_model", &Machine::cpu_model), field("isa", &Machine::isa),
@@ -43,7 +53,8 @@ struct Fields<Machine> {
       field("cloud_label", &Machine::cloud_label), field("governor", &Machine::governor),
       field("thp_mode", &Machine::thp_mode), field("shmem_thp_mode", &Machine::shmem_thp_mode),
       field("hugetlb_free_pages", &Machine::hugetlb_free_pages),
-      field("pmu_counts", &Machine::pmu_counts), field("missing", &Machine::missing));
+      field("pmu_counts", &Machine::pmu_counts), field("missing", &Machine::missing),
+      field("counter_truth", &Machine::counter_truth, Rule::kSparse));
 };
 template <>
 struct Fields<Summary> {
@@ -63,7 +74,10 @@ struct Fields<CounterReading> {
       std::make_tuple(field("values", &CounterReading::values),
                       field("multiplex_share", &CounterReading::multiplex_share),
                       field("unavailable_cause", &CounterReading::unavailable_cause),
-                      field("unavailable_remedy", &CounterReading::unavailable_remedy));
+                      field("unavailable_remedy", &CounterReading::unavailable_remedy),
+                      field("per_thread", &CounterReading::per_thread, Rule::kSparse),
+                      field("bytes", &CounterReading::bytes, Rule::kSparse),
+                      field("derived", &CounterReading::derived, Rule::kSparse));
 };
 template <>
 struct Fields<NoiseReading> {
@@ -180,6 +194,10 @@ Results results_from_json_text(std::string_view text, std::string_view origin) {
 
 std::string machine_to_json_text(const Machine& machine) {
   return json::dump(json::to_json(machine, Place()));
+}
+
+std::string counter_truth_to_json_text(const std::vector<CounterTruth>& rows) {
+  return json::dump(json::to_json(rows, Place()));
 }
 
 Machine machine_from_json_text(std::string_view text, std::string_view origin) {

@@ -391,7 +391,7 @@ ProbePlan dispatch_overhead(const CandidateContext& context, bool passive) {
 }
 
 ProbePlan smt_interference(const CandidateContext& context, std::vector<Missing>& missing) {
-  ProbePlan plan{"smt_interference", {}, 0.05, 1.0, {}};
+  ProbePlan plan{"smt_interference", {}, 0.09, 1.0, {}};
   const Machine& machine = context.machine;
   if (!machine.has_smt()) {
     missing.push_back({"SMT comparison", "no core shows two usable hardware threads here",
@@ -404,13 +404,19 @@ ProbePlan smt_interference(const CandidateContext& context, std::vector<Missing>
                        "allow two CPUs of one core"});
     return plan;
   }
-  for (const char* operation : {"compute", "attention", "stream_read"}) {
+  const std::string model =
+      context.models.empty() ? std::string("qwen3-4b:q4_0") : context.models.front();
+  for (const char* operation : {"compute", "attention", "stream_read", "decode", "prefill"}) {
+    const bool prefill = operation[0] == 'p', step = prefill || operation[0] == 'd';
     for (const int per_core : {1, 2}) {
-      plan.candidates.push_back({Parameters{{"operation", operation},
-                                            {"cores", cores},
-                                            {"threads_per_core", per_core},
-                                            {"threads", cores * per_core}},
-                                 1, 0.1, 30});
+      Parameters parameters{{"operation", operation}};
+      if (step) parameters.set("model", model);
+      if (prefill) parameters.set("prompt_tokens", 128);
+      if (step) parameters.set("context_tokens", prefill ? 0 : 512);
+      parameters.set("cores", cores).set("threads_per_core", per_core);
+      parameters.set("threads", cores * per_core);
+      // Both sides of a comparison are kept or dropped together.
+      plan.candidates.push_back({parameters, step ? 2.0 : 1.0, step ? 0.4 : 0.1, prefill ? 28 : 30});
     }
   }
   return plan;

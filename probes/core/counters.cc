@@ -7,6 +7,9 @@
 #include <array>
 #include <cmath>
 #include <cstdlib>
+#include <utility>
+
+#include "probes/core/known_loops.h"
 
 #ifdef WITH_PAPI
 #include <papi.h>
@@ -17,14 +20,6 @@ namespace mb {
 namespace {
 
 constexpr std::string_view kWhat = "hardware counters";
-
-// Where the kernel lists a core PMU: x86, Intel hybrids, Arm.
-bool has_pmu(const HostFiles& files) {
-  for (const std::string& name : files.list("/sys/bus/event_source/devices")) {
-    if (name == "cpu" || name == "cpu_core" || name.starts_with("armv8_")) return true;
-  }
-  return false;
-}
 
 }  // namespace
 
@@ -45,7 +40,7 @@ Missing explain(const CounterTrial& trial, const HostFiles& files) {
       trial.error.empty()
           ? fmt::format("a loop of {} instructions read back as {}", trial.expected, trial.counted)
           : trial.error;
-  if (!has_pmu(files)) {
+  if (!shows_pmu(files)) {
     missing.cause = fmt::format("the system shows no performance monitoring unit ({})", seen);
     missing.remedy = "use a bare-metal instance or one whose hypervisor passes the PMU through";
     return missing;
@@ -74,7 +69,8 @@ bool pmu_counts(Missing* why) {
 
 CounterTrial try_counters() { return {}; }
 std::string papi_version() { return ""; }
-TeamCounters::TeamCounters(PinnedTeam& team) : team_(team) {}
+TeamCounters::TeamCounters(PinnedTeam& team, std::vector<std::string> events)
+    : team_(team), events_(std::move(events)) {}
 void TeamCounters::start() {}
 CounterReading TeamCounters::stop() {
   const Missing why = explain({}, HostFiles());
@@ -83,48 +79,19 @@ CounterReading TeamCounters::stop() {
   reading.unavailable_remedy = why.remedy;
   return reading;
 }
+std::unique_ptr<EventCounter> papi_event_counter() {
+  class NoCounter final : public EventCounter {
+    EventRun count(const std::string&, KnownLoop) override {
+      return {.error = "this build has no PAPI", .is_known = false, .counted = 0, .expected = 0};
+    }
+    bool fit_together(const std::vector<std::string>&) override { return false; }
+  };
+  return std::make_unique<NoCounter>();
+}
 
 #else
 
 namespace {
-
-struct Event {
-  int code;
-  const char* name;
-};
-constexpr std::array<Event, 5> kEvents = {{{static_cast<int>(PAPI_TOT_INS), "PAPI_TOT_INS"},
-                                           {static_cast<int>(PAPI_TOT_CYC), "PAPI_TOT_CYC"},
-                                           {static_cast<int>(PAPI_L1_DCM), "PAPI_L1_DCM"},
-                                           {static_cast<int>(PAPI_L2_DCM), "PAPI_L2_DCM"},
-                                           {static_cast<int>(PAPI_L3_TCM), "PAPI_L3_TCM"}}};
-
-// Turns * 2 instructions and few others.
-constexpr long kTrialTurns = 5'000'000;
-
-// Instructions that the loop takes; 0 where we have not counted them by hand.
-long long run_known_loop() {
-  long turns = kTrialTurns;
-#if defined(__x86_64__)
-  asm volatile(
-      "1: dec %0\n\t"
-      "jnz 1b\n\t"
-      : "+r"(turns)
-      :
-      : "cc");
-  return 2 * kTrialTurns;
-#elif defined(__aarch64__)
-  asm volatile(
-      "1: subs %0, %0, #1\n\t"
-      "b.ne 1b\n\t"
-      : "+r"(turns)
-      :
-      : "cc");
-  return 2 * kTrialTurns;
-#else
-  static_cast<void>(turns);
-  return 0;
-#endif
-}
 
 std::string start_papi() {
   const int version = PAPI_library_init(PAPI_VER_CURRENT);
@@ -149,7 +116,8 @@ CounterTrial count_known_loop() {
   if (step(PAPI_create_eventset(&set), "PAPI_create_eventset") &&
       step(PAPI_add_event(set, static_cast<int>(PAPI_TOT_INS)), "opening PAPI_TOT_INS") &&
       step(PAPI_start(set), "PAPI_start")) {
-    trial.expected = run_known_loop();
+    spin();
+    trial.expected = spin_instructions();
     step(PAPI_stop(set, &value), "PAPI_stop");
     trial.counted = value;
   }
@@ -175,8 +143,10 @@ std::string papi_version() {
                      PAPI_VERSION_REVISION(PAPI_VERSION));
 }
 
-TeamCounters::TeamCounters(PinnedTeam& team)
-    : team_(team), event_sets_(static_cast<std::size_t>(team.size()), PAPI_NULL) {}
+TeamCounters::TeamCounters(PinnedTeam& team, std::vector<std::string> events)
+    : team_(team),
+      events_(std::move(events)),
+      event_sets_(static_cast<std::size_t>(team.size()), PAPI_NULL) {}
 
 void TeamCounters::start() {
   if (!try_counters().counts()) return;
@@ -184,27 +154,27 @@ void TeamCounters::start() {
     int& set = event_sets_[static_cast<std::size_t>(rank)];
     PAPI_register_thread();
     if (PAPI_create_eventset(&set) != PAPI_OK) return;
-    for (const Event& event : kEvents) PAPI_add_event(set, event.code);
+    for (const std::string& event : events_) PAPI_add_named_event(set, event.c_str());
     PAPI_start(set);
   });
 }
 
 CounterReading TeamCounters::stop() {
   CounterReading reading;
-  std::vector<std::map<std::string, std::int64_t>> of_rank(event_sets_.size());
+  reading.per_thread.resize(event_sets_.size());
   team_.run([&](int rank) {
     const auto index = static_cast<std::size_t>(rank);
     int& set = event_sets_[index];
     if (set == PAPI_NULL) return;
-    std::array<long long, kEvents.size()> values{};
-    std::array<int, kEvents.size()> codes{};
+    std::vector<long long> values(events_.size());
+    std::vector<int> codes(events_.size());
     int events = static_cast<int>(codes.size());
     const bool listed = PAPI_list_events(set, codes.data(), &events) == PAPI_OK;
     if (PAPI_stop(set, values.data()) == PAPI_OK && listed) {
       for (std::size_t i = 0; i < static_cast<std::size_t>(events); ++i) {
-        for (const Event& event : kEvents) {
-          if (event.code == codes[i]) of_rank[index][event.name] = values[i];
-        }
+        std::array<char, PAPI_MAX_STR_LEN> name{};
+        if (PAPI_event_code_to_name(codes[i], name.data()) != PAPI_OK) continue;
+        reading.per_thread[index][name.data()] = values[i];
       }
     }
     PAPI_cleanup_eventset(set);
@@ -212,24 +182,84 @@ CounterReading TeamCounters::stop() {
     PAPI_unregister_thread();
   });
   // A sum of some threads would pass for the team's: an event counts when every rank has it.
-  for (const Event& event : kEvents) {
+  for (const auto& [event, value] : reading.per_thread.front()) {
     std::int64_t sum = 0;
     bool everywhere = true;
-    for (const auto& values : of_rank) {
-      const auto found = values.find(event.name);
+    for (const auto& values : reading.per_thread) {
+      const auto found = values.find(event);
       everywhere = everywhere && found != values.end();
       if (found != values.end()) sum += found->second;
     }
-    if (everywhere) reading.values[event.name] = sum;
+    if (everywhere) reading.values[event] = sum;
   }
   if (reading.values.empty()) {
     const Missing why = explain(try_counters(), HostFiles());
     reading.unavailable_cause = why.cause;
     reading.unavailable_remedy = why.remedy;
+    reading.per_thread.clear();
   }
+  derive(reading);
   return reading;
 }
 
+namespace {
+
+class PapiEventCounter final : public EventCounter {
+ public:
+  PapiEventCounter() { error_ = start_papi(); }
+
+  EventRun count(const std::string& event, KnownLoop loop) override {
+    EventRun run;
+    run.error = error_;
+    int set = PAPI_NULL;
+    if (!run.error.empty() || !step(PAPI_create_eventset(&set), "PAPI_create_eventset", run)) {
+      return run;
+    }
+    const int added = PAPI_add_named_event(set, event.c_str());
+    run.is_known = added != PAPI_ENOEVNT;
+    if (step(added, "opening", run) && step(PAPI_start(set), "starting", run)) {
+      run.expected = run_loop(loop);
+      step(PAPI_stop(set, &run.counted), "reading", run);
+    }
+    PAPI_cleanup_eventset(set);
+    PAPI_destroy_eventset(&set);
+    return run;
+  }
+
+  bool fit_together(const std::vector<std::string>& events) override {
+    int set = PAPI_NULL;
+    if (PAPI_create_eventset(&set) != PAPI_OK) return false;
+    bool fit = true;
+    for (const std::string& event : events) {
+      fit = fit && PAPI_add_named_event(set, event.c_str()) == PAPI_OK;
+    }
+    std::vector<long long> values(events.size());
+    fit = fit && PAPI_start(set) == PAPI_OK;
+    if (fit) PAPI_stop(set, values.data());
+    PAPI_cleanup_eventset(set);
+    PAPI_destroy_eventset(&set);
+    return fit;
+  }
+
+ private:
+  static bool step(int status, std::string_view what, EventRun& run) {
+    if (status != PAPI_OK && run.error.empty()) {
+      run.error = fmt::format("{}: {}", what, PAPI_strerror(status));
+    }
+    return run.error.empty();
+  }
+
+  std::string error_;
+};
+
+}  // namespace
+
+std::unique_ptr<EventCounter> papi_event_counter() { return std::make_unique<PapiEventCounter>(); }
+
 #endif
+
+std::vector<std::string> base_events() {
+  return {"PAPI_TOT_INS", "PAPI_TOT_CYC", "PAPI_L1_DCM", "PAPI_L2_DCM", "PAPI_L3_TCM"};
+}
 
 }  // namespace mb

@@ -4,11 +4,13 @@
 // percent (PAPI's own instruction test). PAPI 7.0 lists events and reads zeros in virtual machines
 // without a PMU, so a listed event proves nothing. counters.cc is the only file that knows PAPI.
 #pragma once
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "data/documents/results.h"
 #include "data/system/files.h"
+#include "probes/core/counter_truth.h"
 #include "probes/core/pinned_team.h"
 
 namespace mb {
@@ -32,16 +34,24 @@ bool pmu_counts(Missing* why);
 
 std::string papi_version();  // "7.0.0"; empty when not built in
 
-// Counts what the team's threads do between start() and stop(), its waiting included.
+// PAPI as the truth table's counter; without PAPI every event is missing.
+std::unique_ptr<EventCounter> papi_event_counter();
+
+// Counts these events (PAPI's names) while the team's threads do something between start() and
+// stop(), its waiting included. Only what every thread could count is in the reading.
 class TeamCounters {
  public:
-  explicit TeamCounters(PinnedTeam& team);
+  TeamCounters(PinnedTeam& team, std::vector<std::string> events);
   void start();
   CounterReading stop();
 
  private:
   PinnedTeam& team_;
+  std::vector<std::string> events_;
   std::vector<int> event_sets_;  // per rank
 };
+
+// The base set, where no truth table was made.
+std::vector<std::string> base_events();
 
 }  // namespace mb

@@ -276,6 +276,7 @@ Machine describe_machine() {
   Missing why;
   machine.pmu_counts = pmu_counts(&why);
   if (!machine.pmu_counts) machine.missing.push_back(why);
+  machine.counter_truth = truth_table(*papi_event_counter(), HostFiles());
   return machine;
 }
 

@@ -77,6 +77,64 @@ CounterReading no_counters(const Machine& machine) {
   return reading;
 }
 
+// Counting comes after the samples, which it leaves alone: the same work once for each set of
+// events, so that no set shares its registers with another.
+constexpr std::uint64_t kCountedSamples = 3;
+
+// The work of a regime is worth a pass for each set; elsewhere the base set tells enough.
+std::vector<const char*> counter_sets(std::string_view probe) {
+  for (const std::string_view regime :
+       {"prefill_scaling", "decode_scaling", "attention_kv", "smt_interference"}) {
+    if (probe == regime) return {"base", "memory", "prefetch", "dram", "software"};
+  }
+  return {"base"};
+}
+
+// Named bytes of one iteration, where the work has any.
+std::optional<double> bytes_of(const Case& measured) {
+  if (measured.unit == Unit::kBytesPerSecond && measured.amount_per_iteration > 0) {
+    return measured.amount_per_iteration;
+  }
+  const auto weights = measured.facts.find("weight_bytes"), kv = measured.facts.find("kv_bytes");
+  if (weights == measured.facts.end() || kv == measured.facts.end()) return std::nullopt;
+  return weights->second + kv->second;
+}
+
+void add_set(const CounterReading& set, CounterReading& all) {
+  if (set.values.empty()) return;
+  if (all.values.empty()) {
+    all = set;
+    return;
+  }
+  all.values.insert(set.values.begin(), set.values.end());
+  for (std::size_t rank = 0; rank < std::min(all.per_thread.size(), set.per_thread.size());
+       ++rank) {
+    all.per_thread[rank].insert(set.per_thread[rank].begin(), set.per_thread[rank].end());
+  }
+}
+
+CounterReading count_events(const Probe& probe, Case& measured, const ProbeKit& kit,
+                            std::uint64_t iterations) {
+  const Machine& machine = kit.machine();
+  // With several teams (one after another in one case) a sum would have no clear meaning.
+  if (!machine.pmu_counts || kit.teams_in_use().size() != 1) return no_counters(machine);
+  CounterReading all;
+  for (const char* set : counter_sets(probe.name)) {
+    const bool untold = machine.counter_truth.empty() && std::string_view(set) == "base";
+    const std::vector<std::string> events =
+        untold ? base_events() : usable_events(machine.counter_truth, set);
+    if (events.empty()) continue;
+    TeamCounters counters(*kit.teams_in_use().front(), events);
+    counters.start();
+    measured.seconds(iterations);
+    add_set(counters.stop(), all);
+  }
+  if (all.values.empty()) return no_counters(machine);
+  if (const auto bytes = bytes_of(measured)) all.bytes = *bytes * static_cast<double>(iterations);
+  derive(all);
+  return all;
+}
+
 }  // namespace
 
 Point measure_point(const Probe& probe, const PlannedPoint& planned, ProbeKit& kit, Clock& clock,
@@ -92,24 +150,17 @@ Point measure_point(const Probe& probe, const PlannedPoint& planned, ProbeKit& k
   request.min_sample_seconds =
       std::max(request.min_sample_seconds, kClockStepsPerSample * clock_resolution_seconds());
 
-  // With several teams (one after another in one case) a sum would have no clear meaning.
-  std::optional<TeamCounters> counters;
-  if (kit.machine().pmu_counts && kit.teams_in_use().size() == 1) {
-    counters.emplace(*kit.teams_in_use().front());
-  }
   NoiseWatch watch(kit, clock, files);
-  double iterations_run = 0;
   watch.start();
-  if (counters) counters->start();
   const Samples samples = take_samples(request, clock, [&](std::uint64_t iterations) {
     if (interrupt_requested()) throw Error(ErrorCode::kInterrupted, "interrupted by a signal");
-    iterations_run += static_cast<double>(iterations);
     return measured->seconds(iterations);
   });
 
   Point point;
-  point.counters = counters ? counters->stop() : no_counters(kit.machine());
   point.noise = watch.stop();
+  const std::uint64_t counted = kCountedSamples * samples.iterations_per_sample;
+  point.counters = count_events(probe, *measured, kit, counted);
   measured->check();
 
   point.name = planned.parameters.name(probe.name);
@@ -128,7 +179,9 @@ Point measure_point(const Probe& probe, const PlannedPoint& planned, ProbeKit& k
   point.facts["iterations_per_sample"] = static_cast<double>(samples.iterations_per_sample);
   if (amount > 0) point.facts["amount_per_iteration"] = amount;  // bytes or FLOP
   point.facts["set_up_seconds"] = set_up_seconds;
-  if (!point.counters.values.empty()) point.facts["counted_iterations"] = iterations_run;
+  if (!point.counters.values.empty()) {
+    point.facts["counted_iterations"] = static_cast<double>(counted);
+  }
   judge_samples(point.samples, point.summary, point.modes, samples.too_short, point.verdict);
   judge_noise(point.noise, watch.scope(), point.verdict);
   return point;

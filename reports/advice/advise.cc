@@ -143,6 +143,10 @@ Recommendation advise(const Results& measured, const AdviceRequest& request) {
   for (const ModelShape& shape : shapes) {
     made.models.push_back(advise_model(context, shape, redraws, request));
   }
+  made.smt = compare_smt(results, request.tolerance);
+  for (std::size_t i = 0; i < shapes.size() && made.kv_pressure.empty(); ++i) {
+    if (made.models[i].fits) made.kv_pressure = kv_pressure(context, shapes[i]);
+  }
   made.curves = model.curves();
   made.findings = find_findings(context);
   topology_findings(measured.machine, topology, made.findings);

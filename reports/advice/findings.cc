@@ -98,23 +98,7 @@ void hardware_threads(const AdviceContext& context, Findings& out) {
                    "See the instance type's documentation; the measured curves hold either way."});
     return;
   }
-  double one = 0, two = 0;
-  for (const Point* point : context.results.of_probe("smt_interference")) {
-    if (point->parameters.text_or("operation", "") != "compute" ||
-        point->verdict.validity > Validity::kNoisy) {
-      continue;
-    }
-    (point->parameters.number_or("threads_per_core", 1) == 2 ? two : one) = point->summary.median;
-  }
-  if (one <= 0 || two <= 0) return;
-  const double gain = two / one - 1;
-  out.push_back({"info",
-                 gain < 0 ? "Second hardware threads cost compute"
-                          : "Second hardware threads add "
-                            "compute",
-                 fmt::format("two threads a core do {:.0f} % {} than one", 100 * std::abs(gain),
-                             gain < 0 ? "less" : "more"),
-                 "The advised counts already follow from this."});
+  smt_findings(machine, compare_smt(context.results, context.tolerance), out);
 }
 
 void memory(const AdviceContext& context, Findings& out) {

@@ -69,6 +69,13 @@ std::vector<RuleJudgement> judge_rules(const AdviceContext& context, const Model
 std::vector<EngineSettings> engine_settings(const Machine& machine, const std::string& quantisation,
                                             const ModelAdvice& advice);
 std::vector<Finding> find_findings(const AdviceContext& context);
+// One against two threads a core, by kind of work; empty where they were not compared. A gain or
+// loss counts from `tolerance` on.
+std::vector<SmtComparison> compare_smt(const Results& results, double tolerance);
+// At P, P + 1, P + 2 and 2 P threads, P the cores; empty without an L2 or without KV heads.
+std::vector<KvPressure> kv_pressure(const AdviceContext& context, const ModelShape& shape);
+void smt_findings(const Machine& machine, const std::vector<SmtComparison>& comparisons,
+                  std::vector<Finding>& out);
 // What the pairs of CPUs say of the claimed cores, caches and sockets; warnings go first.
 void topology_findings(const Machine& claimed, const TopologyCheck& check, std::vector<Finding>& out);
 // Adds to the findings what the predictions and measurements together tell: symptom, cause, remedy.

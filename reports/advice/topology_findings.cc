@@ -63,7 +63,7 @@ void topology_findings(const Machine& claimed, const TopologyCheck& check,
   out.insert(out.begin(), warnings.begin(), warnings.end());
   if (confirmed.empty()) return;
   out.push_back({"info", "Timing confirms what the system says of the CPUs", confirmed,
-                 "None needed."});
+                 "None needed.", ""});
 }
 
 }  // namespace mb

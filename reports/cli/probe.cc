@@ -18,7 +18,7 @@ namespace mb {
 namespace {
 
 std::vector<std::string> probe_names() {
-  std::vector<std::string> names{"machine"};
+  std::vector<std::string> names{"machine", "counters"};
   names.insert(names.end(), planned_probes().begin(), planned_probes().end());
   return names;
 }

@@ -81,7 +81,7 @@ TEST(Counters, APmuThatReadsWrongUnderALenientKernelIsReportedAsSeen) {
 
 TEST(Counters, ATeamHasReadingsOrTheReasonWhyNot) {
   const auto team = make_team({sched_getcpu()}, Sync::kSpin);
-  TeamCounters counters(*team);
+  TeamCounters counters(*team, base_events());
   counters.start();
   team->run([](int) {});
   const CounterReading reading = counters.stop();
