@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "data/error.h"
+#include "probes/compute_case.h"
 #include "probes/core/probe.h"
 #include "workloads/dense_matmul.h"
 #include "workloads/kernels/isa.h"
@@ -207,45 +208,6 @@ class MatmulCase final : public mb::Case {
   const bool library_;
 };
 
-class PeakCase final : public mb::Case {
- public:
-  PeakCase(mb::PinnedTeam& team, const mb::PanelPeak& peak)
-      : team_(team), peak_(peak), sums_(static_cast<std::size_t>(team.size())) {
-    quantity = "throughput";
-    unit = mb::Unit::kFlopsPerSecond;
-    amount_per_iteration = peak.ops_per_pass * team.size();
-    notes["isa"] = mb::matmul_panels_isa();
-  }
-
-  double seconds(std::uint64_t iterations) override {
-    passes_ = iterations;
-    return team_.timed(
-        [&](int rank) { sums_[static_cast<std::size_t>(rank)].value = peak_.run(iterations); });
-  }
-
-  void check() override {
-    const auto expected =
-        static_cast<std::uint32_t>(passes_) * static_cast<std::uint32_t>(mb::kPanelPeakSumPerPass);
-    for (const Sum& sum : sums_) {
-      if (static_cast<std::uint32_t>(sum.value) == expected) continue;
-      throw Error(
-          ErrorCode::kFailure,
-          fmt::format("int8 products added up to {}, expected {}; this CPU does not compute "
-                      "reliably",
-                      sum.value, expected));
-    }
-  }
-
- private:
-  struct alignas(128) Sum {
-    std::int32_t value = 0;
-  };
-  mb::PinnedTeam& team_;
-  mb::PanelPeak peak_;
-  std::uint64_t passes_ = 0;
-  std::vector<Sum> sums_;
-};
-
 std::unique_ptr<mb::Case> prepare(const mb::PlannedPoint& point, mb::Kit& kit) {
   const mb::Parameters& parameters = point.parameters;
   const mb::WeightType type = mb::weight_type_from_string(parameters.text_or("type", "q4_0"));
@@ -267,7 +229,7 @@ std::unique_ptr<mb::Case> prepare(const mb::PlannedPoint& point, mb::Kit& kit) {
                   fmt::format("no register-only int8 kernel for {}; x86 with AVX2 has one",
                               mb::matmul_panels_isa()));
     }
-    return std::make_unique<PeakCase>(team, peak);
+    return std::make_unique<mb::Int8Case>(team, peak);
   }
   if (operation != "matmul") {
     throw Error(ErrorCode::kUsage,

@@ -6,6 +6,7 @@
 #include "fmt/format.h"
 
 #ifdef WITH_ONEDNN
+#include <algorithm>
 #include <dnnl.hpp>
 #include <unordered_map>
 #endif
@@ -127,7 +128,99 @@ float DenseMatmul::at(long row, long output) const {
       parts_->result.get_data_handle())[row * parts_->outputs + output];
 }
 
+struct DensePeak::Parts {
+  dnnl::stream stream;
+  dnnl::matmul primitive;
+  dnnl::memory result;
+  std::unordered_map<int, dnnl::memory> arguments;
+  bool whole;  // results are int32
+};
+
+namespace {
+
+struct PeakTypes {
+  Type x, weights, result;
+};
+
+PeakTypes types_of(DensePeak::Type type) {
+  if (type == DensePeak::Type::kInt8) return {Type::u8, Type::s8, Type::s32};
+  const Type both = type == DensePeak::Type::kF32 ? Type::f32 : Type::bf16;
+  return {both, both, Type::f32};
+}
+
+dnnl::matmul::primitive_desc describe_peak(const PeakTypes& types) {
+  const dnnl::memory::dims square{DensePeak::kSize, DensePeak::kSize};
+  return describe({square, types.x, Tag::any}, {square, types.weights, Tag::any},
+                  {square, types.result, Tag::ab});
+}
+
+// A matrix of ones in the library's own layout.
+dnnl::memory ones(Type type, const dnnl::memory::desc& as, dnnl::stream& stream) {
+  const dnnl::memory::dims square{DensePeak::kSize, DensePeak::kSize};
+  const dnnl::memory plain({square, Type::f32, Tag::ab}, engine());
+  std::fill_n(static_cast<float*>(plain.get_data_handle()), DensePeak::kSize * DensePeak::kSize,
+              1.0F);
+  const dnnl::memory typed = reordered(plain, {square, type, Tag::ab}, stream);
+  return reordered(typed, as, stream);
+}
+
+}  // namespace
+
+bool DensePeak::available(DensePeak::Type type) {
+  try {
+    describe_peak(types_of(type));
+    return true;
+  } catch (const dnnl::error&) {
+    return false;
+  }
+}
+
+DensePeak::DensePeak(DensePeak::Type type) {
+  if (!available(type)) {
+    throw Error(ErrorCode::kNotAvailable,
+                DenseMatmul::library() + " has no matmul of this type for this CPU");
+  }
+  one_thread();
+  const PeakTypes types = types_of(type);
+  const auto primitive = describe_peak(types);
+  dnnl::stream stream(engine());
+  dnnl::memory result(primitive.dst_desc(), engine());
+  std::unordered_map<int, dnnl::memory> arguments{
+      {DNNL_ARG_SRC, ones(types.x, primitive.src_desc(), stream)},
+      {DNNL_ARG_WEIGHTS, ones(types.weights, primitive.weights_desc(), stream)},
+      {DNNL_ARG_DST, result},
+      {DNNL_ARG_SCRATCHPAD, dnnl::memory(primitive.scratchpad_desc(), engine())}};
+  parts_ = std::make_unique<Parts>(
+      Parts{stream, dnnl::matmul(primitive), result, std::move(arguments),
+            types.result == dnnl::memory::data_type::s32});
+}
+
+void DensePeak::multiply() {
+  one_thread();
+  parts_->primitive.execute(parts_->stream, parts_->arguments);
+  parts_->stream.wait();
+}
+
+bool DensePeak::is_right() const {
+  const void* memory = parts_->result.get_data_handle();
+  const bool whole = parts_->whole;
+  for (long i = 0; i < kSize * kSize; ++i) {
+    const auto value = whole ? static_cast<double>(static_cast<const std::int32_t*>(memory)[i])
+                             : static_cast<double>(static_cast<const float*>(memory)[i]);
+    if (value != static_cast<double>(kSize)) return false;
+  }
+  return true;
+}
+
 #else
+
+struct DensePeak::Parts {};
+bool DensePeak::available(Type) { return false; }
+DensePeak::DensePeak(Type) {
+  throw Error(ErrorCode::kNotAvailable, "needs oneDNN, and this build is without (WITH_ONEDNN=ON)");
+}
+void DensePeak::multiply() {}
+bool DensePeak::is_right() const { return false; }
 
 struct DenseMatmul::Parts {};
 bool DenseMatmul::available(WeightType) { return false; }
@@ -142,6 +235,8 @@ float DenseMatmul::at(long, long) const { return 0; }
 
 #endif
 
+DensePeak::~DensePeak() = default;
+DensePeak::DensePeak(DensePeak&&) noexcept = default;
 DenseMatmul::~DenseMatmul() = default;
 DenseMatmul::DenseMatmul(DenseMatmul&&) noexcept = default;
 

@@ -31,4 +31,25 @@ class DenseMatmul {
   std::unique_ptr<Parts> parts_;
 };
 
+// A square product of ones that stays in the L2: the library's peak on one thread. int8 multiplies
+// unsigned with signed bytes, as every int8 instruction does.
+class DensePeak {
+ public:
+  enum class Type { kF32, kBF16, kInt8 };
+  static bool available(Type type);
+
+  explicit DensePeak(Type type);  // throws Error(kNotAvailable)
+  ~DensePeak();
+  DensePeak(DensePeak&&) noexcept;
+
+  void multiply();
+  bool is_right() const;  // every result is kSize
+  static constexpr long kSize = 192;  // three f32 matrices of it are 432 KiB
+  static constexpr double kFlops = 2.0 * kSize * kSize * kSize;
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
 }  // namespace mb

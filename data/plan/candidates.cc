@@ -11,7 +11,6 @@
 #include <string>
 
 #include "data/plan/placement.h"
-#include "data/plan/topology_check.h"
 
 namespace mb {
 namespace {
@@ -20,10 +19,6 @@ constexpr std::int64_t kKiB = 1024, kMiB = 1024 * kKiB, kGiB = 1024 * kMiB;
 
 // Attention geometry of the points: 2 x 8 KV heads x 128 x 2 bytes (f16).
 constexpr std::int64_t kKvBytesPerPosition = 4096;
-
-bool is_end(const CandidateContext& context, int threads) {
-  return threads == context.threads.front() || threads == context.threads.back();
-}
 
 std::vector<int> usable_nodes(const Machine& machine) {
   std::set<int> nodes;
@@ -114,7 +109,7 @@ void add_hugetlb(const CandidateContext& context, std::vector<Candidate>& out,
       continue;
     }
     for (const int count : context.threads) {
-      if (!is_end(context, count)) continue;
+      if (!context.is_end(count)) continue;
       out.push_back(
           {Parameters{
                {"operation", "read"}, {"level", "dram"}, {"page", kind.page}, {"threads", count}},
@@ -144,7 +139,7 @@ ProbePlan stream_bandwidth(const CandidateContext& context, std::vector<Missing>
     const int number = level[1] - '0';
     if (!context.machine.cache_bytes(number)) continue;
     for (const int threads : context.threads) {
-      if (!is_end(context, threads)) continue;
+      if (!context.is_end(threads)) continue;
       for (const char* operation : {"read", "copy"}) {
         out.push_back(
             {Parameters{
@@ -155,7 +150,7 @@ ProbePlan stream_bandwidth(const CandidateContext& context, std::vector<Missing>
   }
   if (context.wide) {
     for (const int threads : context.threads) {
-      if (!is_end(context, threads)) continue;
+      if (!context.is_end(threads)) continue;
       for (const char* operation : {"streaming_copy", "scale", "add", "streaming_triad"}) {
         out.push_back({Parameters{{"operation", operation},
                                   {"level", "dram"},
@@ -194,7 +189,7 @@ ProbePlan matmul_throughput(const CandidateContext& context) {
     for (const int threads : context.threads) {
       for (const int rows : {16, 128, 512}) {
         const bool every_count = std::string_view(type) == "q4_0" || rows == 128;
-        if (!every_count && !is_end(context, threads)) continue;
+        if (!every_count && !context.is_end(threads)) continue;
         if (std::string_view(type) == "q6_k") continue;  // only the head is stored so: one row
         plan.candidates.push_back(
             {Parameters{
@@ -286,50 +281,12 @@ ProbePlan loaded_latency(const CandidateContext& context) {
   ProbePlan plan{"loaded_latency", {}, 0.03, 0.5, {}};
   for (const int threads : context.threads) {
     for (const int rest : {0, 50, 80}) {
-      if (rest > 0 && (threads == 1 || !is_end(context, threads))) continue;
+      if (rest > 0 && (threads == 1 || !context.is_end(threads))) continue;
       plan.candidates.push_back({Parameters{{"operation", "load"},
                                             {"page", "thp"},
                                             {"rest_percent", rest},
                                             {"threads", threads}},
                                  1, 0.1, context.importance_of(threads) - rest / 10});
-    }
-  }
-  return plan;
-}
-
-// Pairs of usable PUs: what they compute at once and how fast they hand a line over. First those of
-// a few PUs that tell every common numbering apart, all their pairs, so that the topology check has
-// whole matrices; then neighbours, and the rest up to 32 PUs.
-ProbePlan core_to_core(const CandidateContext& context, std::vector<Missing>& missing) {
-  ProbePlan plan{"core_to_core", {}, 0.035, 0.1, {}};
-  constexpr std::size_t kAllPairsUpTo = 32, kCheckedFirst = 10;
-  constexpr double kPairSeconds = 0.01;  // five samples of a millisecond, warm-up and calibration
-  if (context.machine.limits.effective_cpus < 2) {
-    missing.push_back(
-        {"hand-off latency between CPUs", "one CPU has no other to hand to", "allow two CPUs"});
-    return plan;
-  }
-  const auto add = [&](Parameters parameters, int importance) {
-    plan.candidates.push_back({std::move(parameters), 1, kPairSeconds, importance});
-  };
-  const std::vector<int> first = cpus_to_check(context.machine, kCheckedFirst);
-  const std::vector<int> pus = cpus_to_check(context.machine, context.machine.pus.size());
-  const auto is_first = [&](int pu) { return std::ranges::binary_search(first, pu); };
-  const bool all = pus.size() <= kAllPairsUpTo;
-  for (const int pu : pus) {
-    if (!all && !is_first(pu)) continue;
-    add({{"operation", "contention"}, {"from_pu", pu}, {"threads", 1}}, is_first(pu) ? 31 : 12);
-  }
-  for (std::size_t from = 0; from < pus.size(); ++from) {
-    for (std::size_t to = from + 1; to < pus.size(); ++to) {
-      const bool checked = is_first(pus[from]) && is_first(pus[to]), neighbour = to == from + 1;
-      if (!all && !checked && !neighbour) continue;
-      const int importance = checked ? 30 : neighbour ? 20 : 10;
-      for (const char* operation : {"handoff", "contention"}) {
-        if (!all && !checked && operation[0] == 'c') continue;  // its PUs were not timed alone
-        add({{"operation", operation}, {"from_pu", pus[from]}, {"to_pu", pus[to]}, {"threads", 2}},
-            importance);
-      }
     }
   }
   return plan;
@@ -390,38 +347,6 @@ ProbePlan dispatch_overhead(const CandidateContext& context, bool passive) {
   return plan;
 }
 
-ProbePlan smt_interference(const CandidateContext& context, std::vector<Missing>& missing) {
-  ProbePlan plan{"smt_interference", {}, 0.09, 1.0, {}};
-  const Machine& machine = context.machine;
-  if (!machine.has_smt()) {
-    missing.push_back({"SMT comparison", "no core shows two usable hardware threads here",
-                       "none needed; a VM may hide siblings"});
-    return plan;
-  }
-  const int cores = std::min(machine.usable_cores(), machine.limits.effective_cpus / 2);
-  if (cores < 1) {
-    missing.push_back({"SMT comparison", "the CPU budget is smaller than one core's two threads",
-                       "allow two CPUs of one core"});
-    return plan;
-  }
-  const std::string model =
-      context.models.empty() ? std::string("qwen3-4b:q4_0") : context.models.front();
-  for (const char* operation : {"compute", "attention", "stream_read", "decode", "prefill"}) {
-    const bool prefill = operation[0] == 'p', step = prefill || operation[0] == 'd';
-    for (const int per_core : {1, 2}) {
-      Parameters parameters{{"operation", operation}};
-      if (step) parameters.set("model", model);
-      if (prefill) parameters.set("prompt_tokens", 128);
-      if (step) parameters.set("context_tokens", prefill ? 0 : 512);
-      parameters.set("cores", cores).set("threads_per_core", per_core);
-      parameters.set("threads", cores * per_core);
-      // Both sides of a comparison are kept or dropped together.
-      plan.candidates.push_back({parameters, step ? 2.0 : 1.0, step ? 0.4 : 0.1, prefill ? 28 : 30});
-    }
-  }
-  return plan;
-}
-
 ProbePlan shm_bandwidth(const CandidateContext& context, std::vector<Missing>& missing) {
   ProbePlan plan{"shm_bandwidth", {}, 0.09, 1.2, {}};
   const Limits& limits = context.machine.limits;
@@ -440,14 +365,14 @@ ProbePlan shm_bandwidth(const CandidateContext& context, std::vector<Missing>& m
     return plan;
   }
   for (const int threads : context.threads) {
-    if (threads > 8 && !is_end(context, threads)) continue;
+    if (threads > 8 && !context.is_end(threads)) continue;
     for (const char* operation : {"write", "read", "repeat_read"}) {
       for (const char* path : {"read", "mmap"}) {
         plan.candidates.push_back({Parameters{{"operation", operation},
                                               {"path", path},
                                               {"total_bytes", bytes},
                                               {"threads", threads}},
-                                   1, 0.15, is_end(context, threads) ? 20 : 5});
+                                   1, 0.15, context.is_end(threads) ? 20 : 5});
       }
     }
     if (!context.wide) continue;
@@ -460,7 +385,7 @@ ProbePlan shm_bandwidth(const CandidateContext& context, std::vector<Missing>& m
                                               {"path", path},
                                               {"total_bytes", bytes},
                                               {"threads", threads}},
-                                   1, 0.15, is_end(context, threads) ? 12 : 4});
+                                   1, 0.15, context.is_end(threads) ? 12 : 4});
       }
     }
   }
@@ -468,6 +393,10 @@ ProbePlan shm_bandwidth(const CandidateContext& context, std::vector<Missing>& m
 }
 
 }  // namespace
+
+bool CandidateContext::is_end(int count) const {
+  return count == threads.front() || count == threads.back();
+}
 
 int CandidateContext::importance_of(int count) const {
   if (count == threads.front() || count == threads.back()) return 32;  // a curve needs its ends
@@ -477,7 +406,7 @@ int CandidateContext::importance_of(int count) const {
 
 std::vector<ProbePlan> candidate_plans(const CandidateContext& context,
                                        std::vector<Missing>& missing) {
-  return {core_to_core(context, missing),
+  return {plan_core_to_core(context, missing),
           stream_bandwidth(context, missing),
           matmul_throughput(context),
           cache_latency(context),
@@ -486,7 +415,9 @@ std::vector<ProbePlan> candidate_plans(const CandidateContext& context,
           dispatch_overhead(context, true),
           steps(context, /*prefill=*/false),
           steps(context, /*prefill=*/true),
-          smt_interference(context, missing),
+          plan_smt_interference(context, missing),
+          plan_clock(context),
+          plan_peak_compute(context),
           loaded_latency(context),
           shm_bandwidth(context, missing)};
 }

@@ -23,7 +23,8 @@ struct CandidateContext {
   // running one probe alone or by a large budget.
   bool wide = false;
   bool alone = false;                    // one probe was asked for: it may go past the CPU budget
-  int importance_of(int threads) const;  // 32 ends, 30 cores, 20 boundaries, 10 the rest
+  int importance_of(int count) const;    // 32 ends, 30 cores, 20 boundaries, 10 the rest
+  bool is_end(int count) const;          // the fewest or the most threads
 };
 
 struct ProbePlan {
@@ -37,5 +38,11 @@ struct ProbePlan {
 // In the order in which they are run; reasons for what cannot be asked here go to `missing`.
 std::vector<ProbePlan> candidate_plans(const CandidateContext& context,
                                        std::vector<Missing>& missing);
+
+// Of candidates_cores.cc.
+ProbePlan plan_core_to_core(const CandidateContext& context, std::vector<Missing>& missing);
+ProbePlan plan_smt_interference(const CandidateContext& context, std::vector<Missing>& missing);
+ProbePlan plan_clock(const CandidateContext& context);
+ProbePlan plan_peak_compute(const CandidateContext& context);
 
 }  // namespace mb

@@ -5,6 +5,7 @@
 #include "data/plan/plan.h"
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "data/error.h"
@@ -53,6 +54,15 @@ PlannedStep deal(ProbePlan plan, double share_seconds) {
   return step;
 }
 
+// The arithmetic of prefill heats most. Its own axis keeps it apart from the step of the curves.
+PlannedStep sustained_step(const CandidateContext& context, double seconds) {
+  Parameters parameters{{"operation", "step"}, {"model", context.models.front()}};
+  parameters.set("prompt_tokens", 128).set("context_tokens", 0).set("sync", "spin");
+  parameters.set("sustain_seconds", static_cast<std::int64_t>(std::lround(seconds)));
+  parameters.set("threads", context.threads.back());
+  return {"prefill_scaling", {}, {{parameters, seconds}}};
+}
+
 std::vector<int> requested_threads(const Machine& machine, const PlanRequest& request) {
   if (request.threads.empty()) return thread_counts(machine);
   const int budget = std::max(1, machine.limits.effective_cpus);
@@ -98,7 +108,8 @@ const std::vector<std::string>& planned_probes() {
   static const std::vector<std::string> names{
       "stream_bandwidth",  "matmul_throughput", "cache_latency",   "attention_kv",
       "dispatch_overhead", "decode_scaling",    "prefill_scaling", "smt_interference",
-      "core_to_core",      "loaded_latency",    "shm_bandwidth"};
+      "core_to_core",      "loaded_latency",    "shm_bandwidth",   "clock",
+      "peak_compute"};
   return names;
 }
 
@@ -126,6 +137,10 @@ Plan make_plan(const Machine& machine, const PlanRequest& request) {
   for (ProbePlan& probe : probes) {
     const double seconds = measuring * probe.share / shares;
     plan.steps.push_back(deal(std::move(probe), seconds));
+  }
+  if (request.sustain_seconds > 0) {
+    plan.steps.push_back(sustained_step(context, request.sustain_seconds));
+    plan.budget_seconds += request.sustain_seconds;
   }
   return plan;
 }

@@ -46,6 +46,9 @@ struct PlanRequest {
   std::vector<int> threads;         // empty: chosen from the machine; else capped by the budget
   std::vector<std::string> models;  // of the step probes; empty: the default two
   std::vector<std::string> probes;  // empty: all
+  // Beside the budget: how long one prefill step is repeated on all threads, at the end, to see
+  // what heat or used-up CPU credits leave of its rate. 0: not at all.
+  double sustain_seconds = 0;
 };
 
 // Names of all probes that the plan knows, in the order in which they are run.

@@ -126,6 +126,9 @@ class Campaign {
     append_finished(journal_path_, 0, journal_.finished.at(0));
   }
 
+  double budget_seconds() const {
+    return request_.plan.budget_seconds + request_.plan.sustain_seconds;
+  }
   double seconds_used() const { return monotonic_clock().now_seconds() - begin_seconds_; }
 
   // The unfinished steps from `index` on, in order.
@@ -139,7 +142,7 @@ class Campaign {
 
   // False when interrupted.
   bool measure(std::size_t index) {
-    const double budget = request_.plan.budget_seconds;
+    const double budget = budget_seconds();
     const std::vector<PlannedStep> steps = ahead(index);
     const double seconds_left = kMeasuringEnds * budget - seconds_used();
     const Remaining fit = fit_to_time(steps, seconds_left / pace_.factor());
@@ -180,7 +183,7 @@ class Campaign {
 
   // What is left of the time goes to points that were spoilt. False when interrupted.
   bool try_again() {
-    const double budget = request_.plan.budget_seconds;
+    const double budget = budget_seconds();
     const double seconds_left = (kMeasuringEnds * budget - seconds_used()) / pace_.factor();
     for (const SecondTry& again : second_tries(journal_.steps, journal_.finished, seconds_left)) {
       StepRequest request{.step = again.points,

@@ -68,6 +68,7 @@ void begin_journal(const std::filesystem::path& path, const Journal& journal) {
   append_journal(path, fmt::format("threads {}", fmt::join(journal.request.threads, ",")));
   append_journal(path, fmt::format("models {}", fmt::join(journal.request.models, ",")));
   append_journal(path, fmt::format("probes {}", fmt::join(journal.request.probes, ",")));
+  append_journal(path, fmt::format("sustain {}", journal.request.sustain_seconds));
   append_journal(path, "start " + on_one_line(to_json_text(journal.start)));
   for (const PlannedStep& step : journal.steps) {
     append_journal(path, "planned " + on_one_line(to_json_text(step)));
@@ -88,6 +89,8 @@ std::optional<Journal> read_campaign_journal(const std::filesystem::path& path) 
     const auto [word, payload] = first_word(line);
     if (word == "budget") {
       journal.request.budget_seconds = parse_number<double>(payload, origin);
+    } else if (word == "sustain") {
+      journal.request.sustain_seconds = parse_number<double>(payload, origin);
     } else if (word == "threads") {
       for (const std::string& count : split(payload, ',')) {
         journal.request.threads.push_back(parse_number<int>(count, origin));
@@ -136,6 +139,10 @@ void require_same_request(const PlanRequest& then, const PlanRequest& now) {
   if (then.budget_seconds != now.budget_seconds) {
     refuse("--budget", fmt::format("{} s", then.budget_seconds),
            fmt::format("{} s", now.budget_seconds));
+  }
+  if (then.sustain_seconds != now.sustain_seconds) {
+    refuse("--sustain", fmt::format("{} s", then.sustain_seconds),
+           fmt::format("{} s", now.sustain_seconds));
   }
   const auto threads = [](const PlanRequest& request) {
     return request.threads.empty() ? std::string("the default")

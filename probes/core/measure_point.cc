@@ -77,6 +77,18 @@ CounterReading no_counters(const Machine& machine) {
   return reading;
 }
 
+// Of the rate, last tenth against first tenth of the samples: -0.1 is 10 % slower at the end.
+double rate_change(const std::vector<double>& seconds) {
+  const std::size_t tenth = std::max<std::size_t>(1, seconds.size() / 10);
+  const auto median_of = [](auto begin, auto end) {
+    return summarise({begin, end}, Unit::kSeconds).median;
+  };
+  const auto part = static_cast<std::ptrdiff_t>(tenth);
+  return median_of(seconds.begin(), seconds.begin() + part) /
+             median_of(seconds.end() - part, seconds.end()) -
+         1;
+}
+
 // Counting comes after the samples, which it leaves alone: the same work once for each set of
 // events, so that no set shares its registers with another.
 constexpr std::uint64_t kCountedSamples = 3;
@@ -179,6 +191,9 @@ Point measure_point(const Probe& probe, const PlannedPoint& planned, ProbeKit& k
   point.facts["iterations_per_sample"] = static_cast<double>(samples.iterations_per_sample);
   if (amount > 0) point.facts["amount_per_iteration"] = amount;  // bytes or FLOP
   point.facts["set_up_seconds"] = set_up_seconds;
+  if (planned.parameters.has("sustain_seconds")) {
+    point.facts["rate_change"] = rate_change(samples.seconds_per_iteration);
+  }
   if (!point.counters.values.empty()) {
     point.facts["counted_iterations"] = static_cast<double>(counted);
   }

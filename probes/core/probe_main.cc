@@ -41,11 +41,20 @@ void show(const Point& point, benchmark::State& state) {
   const auto amount = point.facts.find("amount_per_iteration");
   state.SetIterationTime(amount == point.facts.end() ? median : amount->second / median);
   if (point.unit == Unit::kBytesPerSecond) state.counters["bytes_per_second"] = median;
+  if (point.unit == Unit::kHertz) state.counters["hertz"] = median;
   if (point.unit == Unit::kFlopsPerSecond) state.counters["flops_per_second"] = median;
   state.counters["samples"] = static_cast<double>(point.summary.count);
-  const auto kernel = point.notes.find("kernel");
-  state.SetLabel(label_of(point.verdict) +
-                 (kernel == point.notes.end() ? "" : "; " + kernel->second));
+  std::string label = label_of(point.verdict);
+  if (const auto kernel = point.notes.find("kernel"); kernel != point.notes.end()) {
+    label += "; " + kernel->second;
+  }
+  if (const auto change = point.facts.find("rate_change"); change != point.facts.end()) {
+    label += fmt::format("; rate at the end {:+.1f} %", 100 * change->second);
+    if (point.noise.clock_drift) {
+      label += fmt::format(", clock {:+.1f} %", 100 * *point.noise.clock_drift);
+    }
+  }
+  state.SetLabel(label);
 }
 
 // Google Benchmark's own words for a filter that fits nothing name no remedy and no exit code

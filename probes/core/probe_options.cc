@@ -28,6 +28,9 @@ po::options_description own_flags() {
       "results document to write, whole or not at all")(
       "budget", po::value<std::string>()->value_name("TIME"),
       "for all points when there is no plan: 30s, 2m, 500ms, plain seconds (default 10s)")(
+      "sustain", po::value<std::string>()->value_name("TIME"),
+      "hold one point, the last with the most threads, for so long: what heat or used-up CPU\n"
+      "credits do to its rate")(
       "describe", "print what this probe measures and end")("help", "print this and end");
   return flags;
 }
@@ -81,6 +84,18 @@ ProbeOptions parse_probe_options(int argc, const char* const* argv) {
   options.out = path_of(values, "out");
   options.describe = values.contains("describe");
   options.help = values.contains("help");
+  if (values.contains("sustain")) {
+    const std::string text = values["sustain"].as<std::string>();
+    options.sustain_seconds = parse_duration(text);
+    if (options.plan || !options.sustain_seconds ||
+        *options.sustain_seconds > kMostBudgetSeconds) {
+      throw Error(ErrorCode::kUsage,
+                  options.plan ? std::string("--sustain has no effect beside --plan; give one")
+                               : fmt::format("--sustain: '{}' is not a time up to a day: write "
+                                             "120s or 5m",
+                                             text));
+    }
+  }
   if (values.contains("budget")) {
     const std::string text = values["budget"].as<std::string>();
     const std::optional<double> seconds = parse_duration(text);
@@ -107,9 +122,10 @@ std::string probe_help(const Probe& probe) {
       "Examples:\n"
       "  {} --benchmark_filter=threads:1 --benchmark_format=json\n"
       "  {} --budget 30s --out points.json\n"
+      "  {} --sustain 120s\n"
       "Exit codes: 0 good, 1 failure, 2 usage, 3 no resource, 4 not available here,\n"
       "5 interrupted, 7 every result invalid.\n",
-      probe.name, probe.summary, probe.name, flags.str(), probe.name, probe.name);
+      probe.name, probe.summary, probe.name, flags.str(), probe.name, probe.name, probe.name);
 }
 
 }  // namespace mb

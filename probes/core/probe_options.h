@@ -16,6 +16,7 @@ inline constexpr double kLoneProbeBudgetSeconds = 10;
 struct ProbeOptions {
   std::optional<std::filesystem::path> machine, plan, out;
   double budget_seconds = kLoneProbeBudgetSeconds;
+  std::optional<double> sustain_seconds;  // hold the last point with the most threads for so long
   bool describe = false, help = false;
   std::vector<std::string> benchmark_arguments;  // argv[0] first
 };

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <new>
 
 #include "data/error.h"
@@ -65,6 +66,21 @@ Session::Session(const Probe& probe, const ProbeOptions& options, std::vector<st
   }
   results_.budget_seconds = options_.budget_seconds;
   results_.missing = plan.missing;
+  if (options_.sustain_seconds && !points_.empty()) hold_one_point(*options_.sustain_seconds);
+}
+
+void Session::hold_one_point(double seconds) {
+  const auto threads = [](const PlannedPoint& planned) {
+    return planned.parameters.number_or("threads", 1);
+  };
+  // The last of equals: generators put the plain ones in front.
+  PlannedPoint held = *std::max_element(
+      points_.begin(), points_.end(),
+      [&](const PlannedPoint& a, const PlannedPoint& b) { return threads(a) <= threads(b); });
+  held.parameters.set("sustain_seconds", static_cast<std::int64_t>(std::lround(seconds)));
+  held.seconds = seconds;
+  points_ = {held};
+  results_.budget_seconds = seconds;
 }
 
 std::string Session::name_of(const PlannedPoint& planned) const {

@@ -85,6 +85,9 @@ void judge_confidence(const AdviceContext& context, const Workload& work, const 
             : fmt::format("some measurements are noisy ({}: {})", verdict.reasons.front().code,
                           verdict.reasons.front().detail));
   }
+  if (const auto held = sustained(context.results); held && held->lowers_confidence()) {
+    cap(advice, held->makes_advice_doubtful() ? "low" : "medium", held->text());
+  }
   if (burstable(context.results.machine)) {
     cap(advice, "low", "this instance type runs on CPU credits: speed depends on what is left");
   }

@@ -163,6 +163,7 @@ std::vector<Finding> find_findings(const AdviceContext& context) {
   hardware_threads(context, out);
   memory(context, out);
   machine_state(context, out);
+  sustain_finding(context, out);
   std::stable_partition(out.begin(), out.end(),
                         [](const Finding& finding) { return finding.severity == "warning"; });
   return out;

@@ -69,6 +69,19 @@ std::vector<RuleJudgement> judge_rules(const AdviceContext& context, const Model
 std::vector<EngineSettings> engine_settings(const Machine& machine, const std::string& quantisation,
                                             const ModelAdvice& advice);
 std::vector<Finding> find_findings(const AdviceContext& context);
+// A step repeated for minutes (run --sustain).
+struct Sustained {
+  std::string point;
+  double seconds = 0;
+  double rate_change = 0;              // last tenth against the first, -0.1 is 10 % slower
+  std::optional<double> clock_change;  // end against start
+  bool lowers_confidence() const;      // to medium
+  bool makes_advice_doubtful() const;  // to low
+  std::string text() const;
+};
+std::optional<Sustained> sustained(const Results& results);
+void sustain_finding(const AdviceContext& context, std::vector<Finding>& out);
+
 // One against two threads a core, by kind of work; empty where they were not compared. A gain or
 // loss counts from `tolerance` on.
 std::vector<SmtComparison> compare_smt(const Results& results, double tolerance);

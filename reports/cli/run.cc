@@ -35,6 +35,7 @@ Flags run_flags() {
               {},
               "  memory_benchmark run --budget 2m --model llama-3.1-8b:q4_0 --out server-7\n"
               "  memory_benchmark run --quick --threads 1,2,4-16:4\n"
+              "  memory_benchmark run --sustain 120s\n"
               "  memory_benchmark run --resume server-7\n");
   flags.value("out", "DIR", "the folder to create (default: memory_benchmark-DATE-TIME)")
       .value("budget", "TIME", "time to measure, such as 60s or 2m (default 60s)")
@@ -42,6 +43,9 @@ Flags run_flags() {
       .values("model", "MODEL", "a model to advise on, repeatable (default: all that fit)")
       .value("threads", "LIST", "thread counts to measure, such as 1,2,4-16:4 (default: chosen)")
       .value("resume", "DIR", "finish the interrupted run in DIR")
+      .value("sustain", "TIME",
+             "beside the budget: repeat a step on all threads for so long, such as 120s, to see "
+             "what heat or CPU credits leave of its rate")
       .flag("json", "print the recommendation as JSON instead of the summary");
   return flags;
 }
@@ -59,6 +63,9 @@ PlanRequest plan_request(const Flags& flags, PlanRequest base) {
                                                  "give at least {} s",
                                                  *budget, kLeastBudgetSeconds));
     }
+  }
+  if (const auto sustain = flags.get("sustain")) {
+    base.sustain_seconds = parse_seconds("--sustain", *sustain);
   }
   if (const auto threads = flags.get("threads"))
     base.threads = parse_threads("--threads", *threads);

@@ -101,6 +101,7 @@ void MeasuredCurves::take(const Point& point) {
   const Parameters& axes = point.parameters;
   const std::string operation = axes.text_or("operation", "");
   if (!needed.contains(point.probe) || axes.has("placement") || axes.has("cpu_node")) return;
+  if (axes.has("sustain_seconds")) return;  // its samples drift on purpose
   if (point.probe == "stream_bandwidth" && operation != "read") return;
   const Validity validity = point.verdict.validity;
   if (validity >= Validity::kInvalid || !(point.summary.median >= 0) || point.summary.count == 0) {

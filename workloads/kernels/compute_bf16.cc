@@ -1,0 +1,45 @@
+// Ten chains hide the latency of two units. The asm keeps the compiler from dropping the passes.
+#include "workloads/kernels/compute_bf16.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace mb {
+namespace {
+
+#if defined(__x86_64__)
+constexpr int kBf16Chains = 10;
+constexpr double kFlopsPerPass = 2.0 * 32 * kBf16Chains;  // 32 products a vector
+
+__attribute__((target("avx512f,avx512bw,avx512bf16"))) float run_bf16(std::uint64_t passes) {
+  __m512 sums[kBf16Chains];
+#pragma GCC unroll 10
+  for (int c = 0; c < kBf16Chains; ++c) sums[c] = _mm512_set1_ps(1);
+  // bf16: 1 is 0x3f80, -1 is 0xbf80.
+  __m512i ones = _mm512_set1_epi32(0x3f803f80);
+  const __m512i alternating = _mm512_set1_epi32(static_cast<int>(0xbf803f80U));
+  for (std::uint64_t pass = 0; pass < passes; ++pass) {
+#pragma GCC unroll 10
+    for (int c = 0; c < kBf16Chains; ++c) {
+      asm volatile("" : "+v"(ones));
+      sums[c] = _mm512_dpbf16_ps(sums[c], reinterpret_cast<__m512bh>(ones),
+                                 reinterpret_cast<__m512bh>(alternating));
+    }
+  }
+  float mean = 0;
+  for (const __m512& sum : sums) mean += _mm512_cvtss_f32(sum) / kBf16Chains;
+  return mean;
+}
+#endif
+
+}  // namespace
+
+Bf16Peak bf16_peak() {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512bf16") != 0) return {run_bf16, kFlopsPerPass};
+#endif
+  return {};
+}
+
+}  // namespace mb
