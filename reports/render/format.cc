@@ -124,7 +124,7 @@ std::string format_cpu_budget(const Limits& limits) {
 }
 
 std::string words_of(std::string_view term) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 16> kWords{{
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 17> kWords{{
       {"4k", "4 KiB pages"},
       {"thp", "transparent huge pages"},
       {"hugetlb_2m", "2 MiB pages"},
@@ -137,6 +137,7 @@ std::string words_of(std::string_view term) {
       {"openmp", "OpenMP, active"},
       {"openmp_passive", "OpenMP, passive"},
       {"serial", "serial work"},
+      {"no_difference", "make no difference"},
       {"mmap", "mapped"},
       {"anonymous", "private memory"},
       {"file_mmap", "mapped file"},

@@ -1,4 +1,4 @@
-// What the machine is, which regime binds, hardware threads and counters, rules, findings, engines.
+// What the machine is, which regime binds, dispatch, rules, findings, engines.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -94,33 +94,6 @@ std::string regime_card(std::string_view title, std::string_view what, const std
   return fmt::format("<div class=\"card\"><h3>{}</h3><p>{}</p>{}<p class=\"muted\">{}</p></div>\n",
                      title, what, figure.empty() ? "" : "<p>" + figure + "</p>",
                      html_escape(models));
-}
-
-std::string smt_table(const Results& results) {
-  // One row per operation and core count, one column per number of threads a core.
-  std::map<std::pair<std::string, std::int64_t>, std::map<std::int64_t, const Point*>> rows;
-  for (const Point* point : results.of_probe("smt_interference")) {
-    const Parameters& p = point->parameters;
-    rows[{p.text_or("operation", ""), p.number_or("cores", 0)}]
-        [p.number_or("threads_per_core", 1)] = point;
-  }
-  Table table("The same cores with one and with two hardware threads each",
-              {{"Work", Cell::kText},
-               {"Cores", Cell::kNumber},
-               {"1 thread a core", Cell::kNumber},
-               {"2 threads a core", Cell::kNumber}});
-  for (const auto& [key, points] : rows) {
-    const auto cell = [&points = points](std::int64_t per_core) -> std::string {
-      const auto point = points.find(per_core);
-      if (point == points.end() || point->second->summary.count == 0) return "–";
-      const Point& p = *point->second;
-      std::string text = html_escape(format_quantity(p.summary.median, p.unit));
-      if (p.verdict.validity != Validity::kValid) text += " " + verdict_mark(p.verdict);
-      return text;
-    };
-    table.row({html_escape(words_of(key.first)), fmt::format("{}", key.second), cell(1), cell(2)});
-  }
-  return table.empty() ? "" : table.text();
 }
 
 // Of more PUs the page's raw points tell.
@@ -248,33 +221,6 @@ std::string regimes(const Documents& documents) {
                      "threads that saturate it are enough.",
                      memory, models_in(recommendation, kMemoryBoundDecode)) +
          "</div>\n";
-}
-
-std::string smt_and_counters(const Documents& documents) {
-  const Results& results = documents.results;
-  std::string markup = smt_table(results);
-  if (markup.empty()) {
-    markup += paragraph(results.machine.has_smt()
-                            ? "Hardware threads were not compared in this run."
-                            : "Every usable core shows one hardware thread, so there is nothing to "
-                              "compare.");
-  }
-  markup +=
-      paragraph(results.machine.pmu_counts
-                    ? "Hardware counters count here; each point carries what was read."
-                    : "Hardware counters do not count here. Every figure on this page rests on "
-                      "timing alone and is complete without them.");
-  std::vector<Missing> missing = results.machine.missing;
-  missing.insert(missing.end(), results.missing.begin(), results.missing.end());
-  markup += missing_table("What could not be measured here", missing);
-  // Refused points can be many on a busy machine: they are one click away.
-  const std::string without =
-      missing_table("What the predictions did without", documents.recommendation.missing);
-  if (!without.empty()) {
-    markup += "<details><summary>What the predictions did without, and what stood in</summary>" +
-              without + "</details>\n";
-  }
-  return markup;
 }
 
 std::string rules(const Documents& documents) {
