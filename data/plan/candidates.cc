@@ -209,7 +209,7 @@ constexpr double kSecondChainSeconds = 1.2;
 
 ProbePlan steps(const CandidateContext& context, bool prefill) {
   ProbePlan plan{
-      prefill ? "prefill_scaling" : "decode_scaling", {}, prefill ? 0.15 : 0.13, 3.0, {}};
+      prefill ? "prefill_scaling" : "decode_scaling", {}, prefill ? 0.15 : 0.14, 3.0, {}};
   int rank = 0;
   for (const std::string& model : context.models) {
     for (const int threads : context.threads) {

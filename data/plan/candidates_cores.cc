@@ -18,7 +18,7 @@ bool has_feature(const Machine& machine, const char* feature) {
 // a few PUs that tell every common numbering apart, all their pairs, so that the topology check has
 // whole matrices; then neighbours, and the rest up to 32 PUs.
 ProbePlan plan_core_to_core(const CandidateContext& context, std::vector<Missing>& missing) {
-  ProbePlan plan{"core_to_core", {}, 0.035, 0.1, {}};
+  ProbePlan plan{"core_to_core", {}, 0.028, 0.1, {}};
   constexpr std::size_t kAllPairsUpTo = 32, kCheckedFirst = 10;
   constexpr double kPairSeconds = 0.01;  // five samples of a millisecond, warm-up and calibration
   if (context.machine.limits.effective_cpus < 2) {
@@ -53,7 +53,7 @@ ProbePlan plan_core_to_core(const CandidateContext& context, std::vector<Missing
 }
 
 ProbePlan plan_smt_interference(const CandidateContext& context, std::vector<Missing>& missing) {
-  ProbePlan plan{"smt_interference", {}, 0.09, 1.0, {}};
+  ProbePlan plan{"smt_interference", {}, 0.065, 1.0, {}};
   const Machine& machine = context.machine;
   if (!machine.has_smt()) {
     missing.push_back({"SMT comparison", "no core shows two usable hardware threads here",
@@ -85,7 +85,7 @@ ProbePlan plan_smt_interference(const CandidateContext& context, std::vector<Mis
 
 // The clock of one core and of all, and with each vector width that the CPU has.
 ProbePlan plan_clock(const CandidateContext& context) {
-  ProbePlan plan{"clock", {}, 0.008, 0.1, {}};
+  ProbePlan plan{"clock", {}, 0.006, 0.1, {}};
   std::vector<int> widths{0};
   if (context.machine.isa == "aarch64" || has_feature(context.machine, "fma")) {
     widths.push_back(128);
@@ -107,7 +107,7 @@ ProbePlan plan_clock(const CandidateContext& context) {
 }
 
 ProbePlan plan_peak_compute(const CandidateContext& context) {
-  ProbePlan plan{"peak_compute", {}, 0.008, 0.1, {}};
+  ProbePlan plan{"peak_compute", {}, 0.006, 0.1, {}};
   const bool bf16 = has_feature(context.machine, "avx512_bf16");
   for (const int threads : context.threads) {
     if (!context.is_end(threads)) continue;

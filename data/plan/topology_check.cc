@@ -1,8 +1,8 @@
-// Siblings: pairs that get little more done together than one alone. A core is a set of CPUs that
-// all slow one another and nobody else; contention in any other pattern (a host that deals out too
-// few CPUs) is no core. A pair's hand-off must be far below the others of its CPUs, or the
-// confidence is medium. CPUs that were not measured follow the numbering of those that were, if one
-// of the two numberings in use (siblings adjacent, or half the machine apart) explains every pair.
+// Siblings: pairs that get little more done together than one alone, and hand over far faster than
+// either does to others. Contention in any other pattern (a host that deals out too few CPUs) is no
+// core. Of the claim and the numberings in use (no siblings, adjacent, half the machine apart) the
+// one stands that fits the pairs, also for CPUs that were not measured; where every pair was
+// measured and none fits, the pairs themselves do.
 //
 // Domains: a threshold on hand-off times parts the CPUs into groups that are joined by short
 // hand-offs. It is accepted where almost every hand-off inside a group is clearly shorter than
@@ -30,10 +30,11 @@ using Groups = std::map<int, int>;  // CPU -> smallest CPU of its group
 constexpr double kContends = 0.72, kSeparate = 0.85;
 // Inside a core a line need not leave the L1: 5 to 10 ns where the next core takes 17 to 60.
 constexpr double kSiblingHandoff = 0.65;
-// Groups: the slowest hand-offs inside against the fastest between. Known partings are 1.5
-// (sub-clusters) to 5 (chiplets) in the median.
-constexpr double kClearlyApart = 1.15, kSureRatio = 1.4;
+// Groups: the slowest hand-offs inside against the fastest between. Sockets and chiplets part by 2
+// to 5; a mesh between a core's neighbour and one a quarter of the die away by 1.2.
+constexpr double kClearlyApart = 1.3, kSureRatio = 1.5;
 constexpr double kOutliers = 0.1;  // of the pairs may lie on the wrong side
+constexpr double kStrays = 0.04;   // of the pairs may contradict a numbering that fits the rest
 // Cores under one L3 hand a line over in 17 to 80 ns; between sockets it takes 110 ns and more.
 constexpr double kOneL3AtMostSeconds = 90e-9;
 
@@ -169,16 +170,20 @@ struct Cores {
   std::set<int> with_pairs;  // CPUs of cores with more than one thread
 };
 
-// Whether the hand-off of a pair stands out among those of its CPUs; nullopt without comparison.
-std::optional<bool> handoff_stands_out(const Pairs& handoff, int a, int b) {
+// Whether the hand-off of a pair is far below all of its CPUs to CPUs that do not contend with them;
+// nullopt without comparison.
+std::optional<bool> handoff_stands_out(const Pairs& contention, const Pairs& handoff, int a,
+                                       int b) {
   const auto mine = find(handoff, a, b);
-  std::vector<double> others;
+  std::optional<double> least;
   for (const auto& [pair, seconds] : handoff) {
     const int shared = (pair.first == a || pair.first == b) + (pair.second == a || pair.second == b);
-    if (shared == 1) others.push_back(seconds);
+    if (shared != 1) continue;
+    if (find(contention, pair.first, pair.second).value_or(1) <= kContends) continue;
+    least = std::min(least.value_or(seconds), seconds);
   }
-  if (!mine || others.empty()) return std::nullopt;
-  return *mine <= kSiblingHandoff * quantile(others, 0.5);
+  if (!mine || !least) return std::nullopt;
+  return *mine <= kSiblingHandoff * *least;
 }
 
 // CPUs that all contend with one another and with nobody else.
@@ -187,7 +192,8 @@ Cores measured_cores(const std::vector<int>& cpus, const Pairs& contention, cons
   std::vector<std::pair<int, int>> edges;
   for (const auto& [pair, share] : contention) {
     if (share > kContends) continue;
-    if (handoff_stands_out(handoff, pair.first, pair.second).value_or(true)) edges.push_back(pair);
+    const auto stands_out = handoff_stands_out(contention, handoff, pair.first, pair.second);
+    if (stands_out.value_or(true)) edges.push_back(pair);
   }
   Cores cores;
   Sets sets(cpus);
@@ -201,7 +207,9 @@ Cores measured_cores(const std::vector<int>& cpus, const Pairs& contention, cons
     disturbed += together ? share >= kSeparate : share <= kContends;
     if (!together) continue;
     cores.with_pairs.insert({pair.first, pair.second});
-    cores.backed = cores.backed && handoff_stands_out(handoff, pair.first, pair.second).has_value();
+    cores.backed =
+        cores.backed &&
+        handoff_stands_out(contention, handoff, pair.first, pair.second).has_value();
   }
   cores.clear = static_cast<double>(disturbed + cores.unclear) <=
                 kOutliers * static_cast<double>(contention.size());
@@ -215,34 +223,6 @@ int sibling_by(Numbering numbering, int position, int cpus) {
   return position < cpus / 2 ? position + cpus / 2 : position - cpus / 2;
 }
 
-// The numbering of siblings that explains every measured pair; nullopt when none does. `cpus` are
-// all usable ones in order.
-std::optional<Numbering> numbering_of(const std::vector<int>& cpus, const Cores& cores,
-                                      const Pairs& contention) {
-  const auto count = static_cast<int>(cpus.size());
-  std::map<int, int> position;
-  for (int i = 0; i < count; ++i) position[cpus[static_cast<std::size_t>(i)]] = i;
-  for (const Numbering numbering : {Numbering::kNone, Numbering::kAdjacent, Numbering::kHalf}) {
-    if (numbering != Numbering::kNone && count % 2 != 0) continue;
-    bool explains = true;
-    int seen = 0;  // pairs that this numbering calls siblings; of kNone: those it would refute
-    for (const auto& [pair, share] : contention) {
-      const int a = position.at(pair.first), b = position.at(pair.second);
-      const bool together = cores.groups.at(pair.first) == cores.groups.at(pair.second);
-      const bool adjacent = sibling_by(Numbering::kAdjacent, a, count) == b;
-      const bool half = count % 2 == 0 && sibling_by(Numbering::kHalf, a, count) == b;
-      const bool expected = numbering == Numbering::kAdjacent ? adjacent
-                            : numbering == Numbering::kHalf   ? half
-                                                              : false;
-      explains = explains && together == expected;
-      seen += numbering == Numbering::kNone ? adjacent || half : expected;
-    }
-    constexpr int kLeastSeen = 2;
-    if (explains && seen >= kLeastSeen) return numbering;
-  }
-  return std::nullopt;
-}
-
 Groups numbered(const std::vector<int>& cpus, Numbering numbering) {
   Groups groups;
   const auto count = static_cast<int>(cpus.size());
@@ -253,9 +233,41 @@ Groups numbered(const std::vector<int>& cpus, Numbering numbering) {
   return groups;
 }
 
-// Every pair of these CPUs was measured.
-bool is_whole(const std::vector<int>& cpus, const Pairs& contention) {
-  return contention.size() >= cpus.size() * (cpus.size() - 1) / 2;
+// Pairs of which the measured cores say otherwise than these.
+std::size_t mismatches(const Groups& groups, const Cores& cores, const Pairs& contention) {
+  return static_cast<std::size_t>(std::ranges::count_if(contention, [&](const auto& entry) {
+    const auto& [a, b] = entry.first;
+    return (groups.at(a) == groups.at(b)) != (cores.groups.at(a) == cores.groups.at(b));
+  }));
+}
+
+// Whether pairs were timed that would show siblings numbered in each of the ways in use.
+bool tells_numberings_apart(const std::vector<int>& cpus, const Pairs& contention) {
+  if (contention.size() >= cpus.size() * (cpus.size() - 1) / 2) return true;  // all pairs
+  constexpr int kLeastSeen = 2;
+  for (const Numbering numbering : {Numbering::kAdjacent, Numbering::kHalf}) {
+    if (cpus.size() % 2 != 0) continue;
+    const Groups groups = numbered(cpus, numbering);
+    const auto seen = std::ranges::count_if(contention, [&](const auto& entry) {
+      return groups.at(entry.first.first) == groups.at(entry.first.second);
+    });
+    if (seen < kLeastSeen) return false;
+  }
+  return true;
+}
+
+// Of the claim and the numberings in use, the one that fits the pairs best.
+std::pair<Groups, std::size_t> best_explanation(const std::vector<int>& cpus, const Groups& claimed,
+                                                const Cores& cores, const Pairs& contention) {
+  std::vector<Groups> candidates{claimed, numbered(cpus, Numbering::kNone)};
+  if (cpus.size() % 2 == 0) {
+    candidates.push_back(numbered(cpus, Numbering::kAdjacent));
+    candidates.push_back(numbered(cpus, Numbering::kHalf));
+  }
+  const auto best = std::ranges::min_element(candidates, {}, [&](const Groups& groups) {
+    return mismatches(groups, cores, contention);
+  });
+  return {*best, mismatches(*best, cores, contention)};
 }
 
 TopologyRelation check_siblings(const Machine& machine, const Pairs& contention,
@@ -264,8 +276,9 @@ TopologyRelation check_siblings(const Machine& machine, const Pairs& contention,
   const Groups claimed = claimed_groups(machine, &Pu::core);
   TopologyRelation relation;
   relation.claimed = core_words(claimed);
-  if (contention.empty()) {
-    relation.seen = "no two CPUs were timed together";
+  if (contention.empty() || !tells_numberings_apart(cpus, contention)) {
+    relation.seen = contention.empty() ? "no two CPUs were timed together"
+                                       : "too few pairs of CPUs were timed together";
     return relation;
   }
   const Cores cores = measured_cores(cpus, contention, handoff);
@@ -275,18 +288,24 @@ TopologyRelation check_siblings(const Machine& machine, const Pairs& contention,
         "its CPUs out";
     return relation;
   }
-  if (is_whole(cpus, contention)) {
-    relation.group_of = cores.groups;
-  } else if (const auto numbering = numbering_of(cpus, cores, contention)) {
-    relation.group_of = numbered(cpus, *numbering);
-  } else {
-    relation.seen = "the pairs that were timed fit no numbering of siblings that is in use";
-    return relation;
+  const auto [groups, wrong] = best_explanation(cpus, claimed, cores, contention);
+  const bool all_pairs = contention.size() == cpus.size() * (cpus.size() - 1) / 2;
+  relation.group_of = groups;
+  // Without any sibling there is no hand-off to back them.
+  relation.confidence = cores.with_pairs.empty() || cores.backed ? "high" : "medium";
+  if (static_cast<double>(wrong) > kStrays * static_cast<double>(contention.size())) {
+    if (!all_pairs) {
+      relation.group_of.clear();
+      relation.seen = "the pairs that were timed fit no numbering of siblings that is in use";
+      relation.confidence = "low";
+      return relation;
+    }
+    relation.group_of = cores.groups;  // an irregular set of CPUs
+  } else if (wrong > 0) {
+    relation.confidence = "medium";
   }
   relation.seen = core_words(relation.group_of);
   relation.agreement = relation.group_of == claimed ? Agreement::kAgrees : Agreement::kDiffers;
-  // Without any sibling there is no hand-off to back them.
-  relation.confidence = cores.with_pairs.empty() || cores.backed ? "high" : "medium";
   return relation;
 }
 
@@ -309,16 +328,19 @@ std::optional<Parting> part(const std::vector<int>& cpus, const Groups& cores, c
   Parting parting;
   parting.groups = sets.groups();
   std::vector<double> inside, between;
-  std::set<std::pair<int, int>> compared;
+  std::map<std::pair<int, int>, std::vector<double>> compared;  // of two groups
   for (const auto& [pair, seconds] : handoff) {
     if (cores.at(pair.first) == cores.at(pair.second)) continue;
     const int a = parting.groups.at(pair.first), b = parting.groups.at(pair.second);
     (a == b ? inside : between).push_back(seconds);
-    if (a != b) compared.insert({std::min(a, b), std::max(a, b)});
+    if (a != b) compared[{std::min(a, b), std::max(a, b)}].push_back(seconds);
   }
   if (inside.empty() || between.empty()) return std::nullopt;
-  if (quantile(between, kOutliers) < kClearlyApart * quantile(inside, 1 - kOutliers)) {
-    return std::nullopt;
+  const double slow_inside = kClearlyApart * quantile(inside, 1 - kOutliers);
+  if (quantile(between, kOutliers) < slow_inside) return std::nullopt;
+  // Every two groups are apart by themselves: one disturbed CPU is no group.
+  for (const auto& [groups, times] : compared) {
+    if (quantile(times, 0.5) < slow_inside) return std::nullopt;
   }
   // A domain has several cores: a parting into single cores and a rest is a fast cluster at most.
   std::size_t alone = 0;
@@ -368,7 +390,7 @@ void compare(const Parting& parting, const Groups& claimed, const std::string& n
 }
 
 // Hand-offs that part nothing: one group, or groups of one core that cannot be told from it.
-void compare_with_one_group(const Groups& claimed, const Groups& cores, const Pairs& handoff,
+void compare_with_one_group(const Groups& claimed, const Groups& of_all, const Groups& cores, const Pairs& handoff,
                             const std::string& name, TopologyRelation& relation) {
   std::vector<double> times;
   for (const auto& [pair, seconds] : handoff) {
@@ -385,16 +407,39 @@ void compare_with_one_group(const Groups& claimed, const Groups& cores, const Pa
     relation.seen = "hand-offs are alike and long: groups of one core, or one slow group";
     return;
   }
-  for (const auto& [cpu, group] : claimed) relation.group_of[cpu] = claimed.begin()->first;
+  // The CPUs that were measured span the machine, so one group of them is one of all.
+  for (const auto& [cpu, group] : of_all) relation.group_of[cpu] = of_all.begin()->first;
   relation.seen = group_words(relation.group_of, name);
   relation.agreement = one_claimed ? Agreement::kAgrees : Agreement::kDiffers;
   relation.confidence = "high";
 }
 
-void check_domains(const Machine& machine, const Groups& cores_of_all, const Pairs& handoff,
+// CPUs of which every pair was measured: those with the most pairs first, as long as that holds. A
+// group that hangs on a single pair would fall apart with one disturbed hand-off.
+std::set<int> wholly_measured(const Pairs& handoff) {
+  std::map<int, int> degree;
+  for (const auto& [pair, seconds] : handoff) {
+    ++degree[pair.first];
+    ++degree[pair.second];
+  }
+  std::vector<std::pair<int, int>> order;  // most pairs first, then by CPU
+  for (const auto& [cpu, pairs] : degree) order.emplace_back(-pairs, cpu);
+  std::ranges::sort(order);
+  std::set<int> whole;
+  for (const auto& [pairs, cpu] : order) {
+    if (std::ranges::all_of(whole, [&, &c = cpu](int other) { return find(handoff, c, other).has_value(); })) {
+      whole.insert(cpu);
+    }
+  }
+  return whole;
+}
+
+void check_domains(const Machine& machine, const Groups& cores_of_all, Pairs handoff,
                    TopologyCheck& check) {
-  std::set<int> measured;
-  for (const auto& [pair, seconds] : handoff) measured.insert({pair.first, pair.second});
+  const std::set<int> measured = wholly_measured(handoff);
+  std::erase_if(handoff, [&](const auto& entry) {
+    return !measured.contains(entry.first.first) || !measured.contains(entry.first.second);
+  });
   const std::vector<int> cpus(measured.begin(), measured.end());
   const Groups cores = among(cores_of_all, measured);
   const Groups l3 = among(claimed_groups(machine, &Pu::l3_domain), measured);
@@ -403,8 +448,8 @@ void check_domains(const Machine& machine, const Groups& cores_of_all, const Pai
   check.packages.claimed = packages.empty() ? "" : group_words(packages, "package");
   const std::vector<Parting> found = partings(cpus, cores, handoff);
   if (found.empty()) {
-    compare_with_one_group(l3, cores, handoff, "L3 domain", check.l3_domains);
-    compare_with_one_group(packages, cores, handoff, "package", check.packages);
+    compare_with_one_group(l3, cores_of_all, cores, handoff, "L3 domain", check.l3_domains);
+    compare_with_one_group(packages, cores_of_all, cores, handoff, "package", check.packages);
     return;
   }
   const Parting& finest = found.front();
@@ -526,12 +571,12 @@ std::vector<int> cpus_to_check(const Machine& machine, std::size_t most) {
   const std::vector<int> cpus = usable_cpus(machine);
   const std::size_t count = cpus.size();
   if (count <= most) return cpus;
-  const std::size_t half = count / 2, quarter = count / 4;
+  const std::size_t half = count / 2, quarter = count / 4 / 2 * 2;  // even: pairs of neighbours
   std::vector<int> chosen;
   for (const std::size_t at :
        {std::size_t{0}, std::size_t{1}, half, half + 1, quarter, quarter + 1, half + quarter,
-        half + quarter + 1, count - 1, half - 1, std::size_t{2}, half + 2, quarter / 2,
-        quarter / 2 + 1, half + quarter / 2, half + quarter / 2 + 1}) {
+        half + quarter + 1, count - 2, count - 1, std::size_t{2}, std::size_t{3}, half + 2,
+        half + 3, half - 2, half - 1}) {
     if (chosen.size() == most) break;
     if (at < count && std::ranges::find(chosen, cpus[at]) == chosen.end()) {
       chosen.push_back(cpus[at]);
