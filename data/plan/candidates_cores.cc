@@ -56,7 +56,8 @@ ProbePlan plan_smt_interference(const CandidateContext& context, std::vector<Mis
   ProbePlan plan{"smt_interference", {}, 0.065, 1.0, {}};
   const Machine& machine = context.machine;
   if (!machine.has_smt()) {
-    missing.push_back({"SMT comparison", "no core shows two usable hardware threads here",
+    missing.push_back({"SMT comparison",
+                       "no hardware threads to compare here: every usable core shows one",
                        "none needed; a VM may hide siblings"});
     return plan;
   }

@@ -22,6 +22,7 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::Field;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class CampaignTest : public ::testing::Test {
  protected:
@@ -29,7 +30,8 @@ class CampaignTest : public ::testing::Test {
     std::filesystem::create_directories(probes());
     std::filesystem::create_directories(output());
     for (const char* name : {"machine", "stream_bandwidth", "matmul_throughput", "attention_kv",
-                             "dispatch_overhead", "shm_bandwidth"}) {
+                             "dispatch_overhead", "shm_bandwidth", "core_to_core",
+                             "smt_interference"}) {
       std::filesystem::create_symlink(std::filesystem::path(PROGRAM_DIR) / "fake_probe",
                                       probes() / name);
     }
@@ -104,6 +106,33 @@ TEST_F(CampaignTest, SpoiltPointsAreTriedAgainInWhatIsLeftOfTheTime) {
     EXPECT_EQ(point->notes.at("second_try"), "the first was spread: MAD 50 %");
     EXPECT_EQ(point->samples.size(), 1u);
   }
+}
+
+TEST_F(CampaignTest, HiddenSiblingsChangeWhatTheLaterProbesAreTold) {
+  ::setenv("FAKE_CPUS", "4", 1);
+  request.plan = {10, {}, {}, {"core_to_core", "stream_bandwidth", "smt_interference"}};
+  behave("core_to_core=siblings");
+  const Results results = run_campaign(request);
+  // The comparison of hardware threads was not in the first plan: no core showed any.
+  EXPECT_THAT(started(), ElementsAre("core_to_core", "stream_bandwidth", "smt_interference"));
+  EXPECT_EQ(results.of_probe("core_to_core").front()->facts.at("cores"), 4);
+  for (const Point* point : results.of_probe("stream_bandwidth")) {
+    EXPECT_EQ(point->facts.at("cores"), 2) << point->name;
+  }
+  EXPECT_EQ(results.machine.usable_cores(), 4) << "the document keeps the claim";
+  EXPECT_THAT(results.missing, Not(Contains(Field(&Missing::what, "SMT comparison"))));
+}
+
+TEST_F(CampaignTest, TheTimeOfASustainedStepStandsBesideTheBudget) {
+  request.plan = {2, {1}, {}, {"stream_bandwidth"}};
+  request.plan.sustain_seconds = 30;
+  std::filesystem::create_symlink(std::filesystem::path(PROGRAM_DIR) / "fake_probe",
+                                  probes() / "prefill_scaling");
+  const Results results = run_campaign(request);
+  ASSERT_EQ(results.of_probe("prefill_scaling").size(), 1u);
+  const Point& held = *results.of_probe("prefill_scaling").front();
+  EXPECT_EQ(held.parameters.number("sustain_seconds"), 30);
+  EXPECT_NEAR(held.samples.front(), 30, 1);  // a fake's sample is its planned seconds
 }
 
 TEST_F(CampaignTest, OnlyTheResultsAreLeftBehind) {

@@ -4,6 +4,7 @@
 //   crash              abort()                            hang     sleeps for ever
 //   garbage            an answer that is no document      exit7    points, then exit code 7
 //   other_machine      points of another processor        silent   exit 0 and no answer
+//   siblings           core_to_core: CPUs 2k and 2k + 1 share a core
 //   spoilt             all points invalid at the first start, valid at the second
 // FAKE_LOG names a file that gets a line "name points seconds" per start: what was run, in order.
 #include <unistd.h>
@@ -45,10 +46,25 @@ mb::Results answer(const std::string& probe, const mb::PlannedStep& step, mb::Ma
     point.quantity = "time";
     point.parameters = planned.parameters;
     point.samples = {planned.seconds};
+    point.facts["cores"] = results.machine.usable_cores();  // as the probe was told
     point.summary = mb::summarise(point.samples, point.unit);
     results.points.push_back(point);
   }
   return results;
+}
+
+// What pairs of CPUs do where two and two share a core.
+void show_siblings(mb::Results& results) {
+  for (mb::Point& point : results.points) {
+    const mb::Parameters& axes = point.parameters;
+    const auto from = axes.number_or("from_pu", 0), to = axes.number_or("to_pu", -1);
+    const bool together = to >= 0 && from / 2 == to / 2;
+    const bool handoff = axes.text_or("operation", "") == "handoff";
+    const double rate = to < 0 || together ? 1 : 2;
+    point.samples = {handoff ? (together ? 8e-9 : 50e-9) : rate};
+    point.unit = handoff ? mb::Unit::kSeconds : mb::Unit::kFlopsPerSecond;
+    point.summary = mb::summarise(point.samples, point.unit);
+  }
 }
 
 int act(const std::string& probe, std::map<std::string, std::string>& flags) {
@@ -80,6 +96,7 @@ int act(const std::string& probe, std::map<std::string, std::string>& flags) {
   }
   if (behaviour == "slow") mb::monotonic_clock().sleep_seconds(1.4 * step.seconds());
   mb::Results results = answer(probe, step, machine);
+  if (behaviour == "siblings") show_siblings(results);
   const std::filesystem::path seen = environment("FAKE_LOG") + "." + probe;
   if (behaviour == "spoilt" && !std::filesystem::exists(seen)) {
     std::ofstream(seen) << "once\n";

@@ -44,12 +44,13 @@ class FakePmu final : public EventCounter {
   }
 };
 
-FakeHost host_with_pmu(const char* paranoid = "2") {
-  FakeHost host;
-  host.put("/sys/bus/event_source/devices/cpu/type", "4");
-  host.put("/proc/sys/kernel/perf_event_paranoid", paranoid);
-  return host;
-}
+class HostWithPmu : public FakeHost {
+ public:
+  explicit HostWithPmu(const char* paranoid = "2") {
+    put("/sys/bus/event_source/devices/cpu/type", "4");
+    put("/proc/sys/kernel/perf_event_paranoid", paranoid);
+  }
+};
 
 CounterTruth row_of(const std::vector<CounterTruth>& rows, const std::string& event) {
   const auto found = std::ranges::find(rows, event, &CounterTruth::event);
@@ -58,7 +59,7 @@ CounterTruth row_of(const std::vector<CounterTruth>& rows, const std::string& ev
 
 TEST(CounterTruth, KnownLoopsWithinOnePercentCount) {
   FakePmu pmu;
-  const FakeHost host = host_with_pmu();
+  const HostWithPmu host;
   const auto rows = truth_table(pmu, host.files());
   EXPECT_EQ(row_of(rows, "PAPI_TOT_INS").state, "counts");
   EXPECT_EQ(row_of(rows, "PAPI_TOT_INS").expected, spin_instructions());
@@ -77,7 +78,7 @@ TEST(CounterTruth, ListedEventsThatReadNonsenseAreWrong) {
   pmu.spins["PAPI_TOT_CYC"] = {.counted = 77};
   pmu.spins["PAPI_L2_DCM"] = {.counted = kSpinTurns};  // misses in a loop without memory
   pmu.walks["PAPI_L3_TCM"] = {.counted = 10 * kWalkLines};
-  const auto rows = truth_table(pmu, host_with_pmu().files());
+  const auto rows = truth_table(pmu, HostWithPmu().files());
   for (const char* event :
        {"PAPI_TOT_INS", "PAPI_BR_INS", "PAPI_TOT_CYC", "PAPI_L2_DCM", "PAPI_L3_TCM"}) {
     EXPECT_EQ(row_of(rows, event).state, "wrong") << event;
@@ -90,7 +91,7 @@ TEST(CounterTruth, ListedEventsThatReadNonsenseAreWrong) {
 TEST(CounterTruth, AnEventThatAFamilyLacksSaysSo) {
   FakePmu pmu;
   pmu.spins["PAPI_L3_TCM"] = {.error = "opening: Event does not exist", .is_known = false};
-  const CounterTruth row = row_of(truth_table(pmu, host_with_pmu().files()), "PAPI_L3_TCM");
+  const CounterTruth row = row_of(truth_table(pmu, HostWithPmu().files()), "PAPI_L3_TCM");
   EXPECT_EQ(row.state, "unavailable");
   EXPECT_THAT(row.cause, HasSubstr("no such event"));
   EXPECT_FALSE(row.counted);
@@ -116,17 +117,17 @@ TEST(CounterTruth, WithoutAPmuHardwareEventsNameItAndSoftwareEventsDoNot) {
 TEST(CounterTruth, ParanoidLevelsAreNamedWithTheCommandThatLowersThem) {
   FakePmu pmu;
   pmu.refuses = "starting: Permission denied";
-  const auto strict = truth_table(pmu, host_with_pmu("4").files());
+  const auto strict = truth_table(pmu, HostWithPmu("4").files());
   EXPECT_THAT(row_of(strict, "PAPI_TOT_INS").cause, HasSubstr("perf_event_paranoid is 4"));
   EXPECT_THAT(row_of(strict, "PAPI_TOT_INS").remedy, HasSubstr("=2"));
-  const auto usual = truth_table(pmu, host_with_pmu("2").files());
+  const auto usual = truth_table(pmu, HostWithPmu("2").files());
   EXPECT_THAT(row_of(usual, "skx_unc_imc0::UNC_M_CAS_COUNT:RD").remedy, HasSubstr("=0"));
 }
 
 TEST(CounterTruth, EventsWithoutARegisterBesideTheOthersAreLeftOut) {
   FakePmu pmu;
   pmu.registers = 3;
-  const auto rows = truth_table(pmu, host_with_pmu().files());
+  const auto rows = truth_table(pmu, HostWithPmu().files());
   EXPECT_EQ(row_of(rows, "PAPI_L1_DCM").state, "plausible");
   EXPECT_EQ(row_of(rows, "PAPI_L2_DCM").state, "multiplexed");
   EXPECT_EQ(usable_events(rows, "base").size(), 3U);

@@ -1,0 +1,214 @@
+// What advice makes of cores: siblings that a guest hides, second threads by kind of work, keys and
+// values against the L2, and rates that fall under sustained load.
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <set>
+
+#include "reports/advice/advise.h"
+#include "reports/advice/parts.h"
+#include "tests/reports/model/synthetic.h"
+
+namespace mb {
+namespace {
+
+using synthetic::Laws;
+using ::testing::HasSubstr;
+
+Recommendation advise_on(const Results& results) {
+  AdviceRequest request;
+  request.models = {"qwen3-4b:q4_0"};
+  return advise(results, request);
+}
+
+const Finding* find(const Recommendation& made, const std::string& words) {
+  for (const Finding& each : made.findings) {
+    if (each.title.find(words) != std::string::npos) return &each;
+  }
+  return nullptr;
+}
+
+Point& add(Results& results, const std::string& probe, Parameters parameters, double value,
+           Unit unit) {
+  Point point;
+  point.probe = probe;
+  point.name = parameters.name(probe);
+  point.parameters = std::move(parameters);
+  point.unit = unit;
+  for (int i = -4; i <= 4; ++i) point.samples.push_back(value * (1 + 0.002 * i));
+  point.summary = summarise(point.samples, unit);
+  results.points.push_back(std::move(point));
+  return results.points.back();
+}
+
+// Pairs of CPUs where CPU 2k and 2k + 1 share a core.
+void add_pairs_of_siblings(Results& results, int cpus) {
+  for (int a = 0; a < cpus; ++a) {
+    add(results, "core_to_core", {{"operation", "contention"}, {"from_pu", a}, {"threads", 1}},
+        100e9, Unit::kFlopsPerSecond);
+    for (int b = a + 1; b < cpus; ++b) {
+      const bool together = a / 2 == b / 2;
+      add(results, "core_to_core",
+          {{"operation", "contention"}, {"from_pu", a}, {"to_pu", b}, {"threads", 2}},
+          together ? 104e9 : 196e9, Unit::kFlopsPerSecond);
+      add(results, "core_to_core",
+          {{"operation", "handoff"}, {"from_pu", a}, {"to_pu", b}, {"threads", 2}},
+          together ? 8e-9 : 50e-9, Unit::kSeconds);
+    }
+  }
+}
+
+TEST(HiddenSiblings, AreSaidAndTheCpuListTakesOneOfEachCore) {
+  Laws laws;
+  laws.cores = 8;
+  laws.bandwidth_all = 40e9;  // few threads suffice for decode
+  Results results = synthetic::results(laws);
+  results.machine.hypervisor = "KVM";
+  add_pairs_of_siblings(results, 8);
+  const Recommendation made = advise_on(results);
+  const Finding* found = find(made, "CPUs that look like cores share cores");
+  ASSERT_NE(found, nullptr);
+  EXPECT_EQ(found->severity, "warning");
+  EXPECT_THAT(found->evidence, HasSubstr("8 cores of 1 thread"));
+  EXPECT_THAT(found->evidence, HasSubstr("4 cores of 2 threads"));
+  EXPECT_THAT(found->cause, HasSubstr("KVM"));
+  const PhaseAdvice& decode = made.models.at(0).decode;
+  ASSERT_LE(decode.threads, 4);
+  ASSERT_GE(decode.threads, 2);
+  ASSERT_TRUE(decode.cpu_list);
+  std::set<int> cores;
+  for (const int cpu : *decode.cpu_list) cores.insert(cpu / 2);
+  EXPECT_EQ(cores.size(), decode.cpu_list->size());
+  const auto rule = std::ranges::find(made.models.at(0).rules, "physical cores",
+                                      &RuleJudgement::rule);
+  ASSERT_NE(rule, made.models.at(0).rules.end());
+  EXPECT_EQ(rule->decode_threads, 4);
+}
+
+TEST(HiddenSiblings, AreNotGuessedWithoutPairs) {
+  Laws laws;
+  laws.cores = 8;
+  Results results = synthetic::results(laws);
+  results.machine.hypervisor = "KVM";
+  const Recommendation made = advise_on(results);
+  EXPECT_EQ(find(made, "share cores"), nullptr);
+  EXPECT_EQ(find(made, "Timing confirms"), nullptr);
+}
+
+void add_smt(Results& results, const Parameters& work, double one, double two, Unit unit) {
+  for (const int per_core : {1, 2}) {
+    Parameters parameters = work;
+    parameters.set("cores", 8).set("threads_per_core", per_core).set("threads", 8 * per_core);
+    add(results, "smt_interference", parameters, per_core == 1 ? one : two, unit);
+  }
+}
+
+Results smt_machine() {
+  Laws laws;
+  laws.smt = 2;
+  Results results = synthetic::results(laws);
+  // Steps are times: decode takes 1 / 1.2, prefill 1 / 0.88 of the time.
+  add_smt(results, {{"operation", "decode"}}, 24e-3, 20e-3, Unit::kSeconds);
+  add_smt(results, {{"operation", "prefill"}}, 88e-3, 100e-3, Unit::kSeconds);
+  add_smt(results, {{"operation", "compute"}}, 800e9, 801e9, Unit::kFlopsPerSecond);
+  return results;
+}
+
+TEST(Smt, VerdictsDifferBetweenRegimes) {
+  const Recommendation made = advise_on(smt_machine());
+  const auto of = [&](const std::string& work) {
+    return *std::ranges::find(made.smt, work, &SmtComparison::work);
+  };
+  ASSERT_EQ(made.smt.size(), 3U);
+  EXPECT_EQ(of("decode").verdict, "helps");
+  EXPECT_EQ(of("decode").regime, kMemoryBoundDecode);
+  EXPECT_NEAR(of("decode").gain, 0.2, 1e-9);
+  EXPECT_EQ(of("prefill").verdict, "hurts");
+  EXPECT_EQ(of("prefill").regime, kStreamingPrefill);
+  EXPECT_NEAR(of("prefill").gain, -0.12, 1e-9);
+  EXPECT_EQ(of("compute").verdict, "no_difference");
+  for (const SmtComparison& each : made.smt) {
+    EXPECT_LT(each.low, each.gain);
+    EXPECT_GT(each.high, each.gain);
+  }
+  const Finding* found = find(made, "help some work and hurt other");
+  ASSERT_NE(found, nullptr);
+  EXPECT_THAT(found->evidence, HasSubstr("helps decode +20 %"));
+  EXPECT_THAT(found->evidence, HasSubstr("hurts prefill -12 %"));
+}
+
+TEST(Smt, AWideIntervalIsUnclear) {
+  Results results = smt_machine();
+  for (Point& point : results.points) {
+    if (point.probe != "smt_interference") continue;
+    point.summary.low = 0.7 * point.summary.median;
+    point.summary.high = 1.3 * point.summary.median;
+  }
+  for (const SmtComparison& each : compare_smt(results, 0.02)) EXPECT_EQ(each.verdict, "unclear");
+}
+
+TEST(Smt, WithoutHardwareThreadsThereIsNothingToCompare) {
+  const Recommendation made = advise_on(synthetic::results(Laws()));
+  EXPECT_TRUE(made.smt.empty());
+  EXPECT_EQ(find(made, "hardware threads help"), nullptr);
+}
+
+TEST(KvPressure, RisesWhenTwoThreadsShareAnL2) {
+  const Recommendation made = advise_on(smt_machine());
+  std::vector<int> threads;
+  for (const KvPressure& each : made.kv_pressure) threads.push_back(each.threads);
+  EXPECT_THAT(threads, testing::ElementsAre(8, 9, 10, 16));
+  const KvPressure &one = made.kv_pressure.front(), &two = made.kv_pressure.at(1);
+  EXPECT_DOUBLE_EQ(one.l2_bytes_per_thread, 1 << 20);
+  EXPECT_DOUBLE_EQ(two.l2_bytes_per_thread, 1 << 19);
+  // Qwen3 4B: 8 KV heads of 128, f16: 4 KiB a position and layer; 1024 positions by 8 threads.
+  EXPECT_DOUBLE_EQ(one.kv_bytes_per_thread, 512 << 10);
+  EXPECT_DOUBLE_EQ(one.ratio, 0.5);
+  EXPECT_GT(two.ratio, 0.8);
+}
+
+Results held(double rate_change, double clock_change) {
+  Results results = synthetic::results(Laws());
+  Point& point = add(results, "prefill_scaling",
+                     {{"operation", "step"},
+                      {"model", "qwen3-4b:q4_0"},
+                      {"prompt_tokens", 128},
+                      {"context_tokens", 0},
+                      {"sync", "spin"},
+                      {"sustain_seconds", 120},
+                      {"threads", 8}},
+                     0.1, Unit::kSeconds);
+  point.facts["rate_change"] = rate_change;
+  point.noise.clock_drift = clock_change;
+  return results;
+}
+
+TEST(Sustained, AFallingRateLowersConfidence) {
+  const auto confidence = [](double change) {
+    return advise_on(held(change, 0)).models.at(0).prefill.confidence;
+  };
+  EXPECT_EQ(confidence(-0.01), "high");
+  EXPECT_EQ(confidence(-0.08), "medium");
+  EXPECT_EQ(confidence(-0.3), "low");
+  EXPECT_EQ(confidence(+0.1), "high");
+}
+
+TEST(Sustained, TheCauseIsTheClockWhereItFalls) {
+  const Recommendation hot = advise_on(held(-0.2, -0.18)), other = advise_on(held(-0.2, 0));
+  const Finding* found = find(hot, "falls under sustained load");
+  ASSERT_NE(found, nullptr);
+  EXPECT_EQ(found->severity, "warning");
+  EXPECT_THAT(found->evidence, HasSubstr("-20.0 %"));
+  EXPECT_THAT(found->cause, HasSubstr("heat"));
+  EXPECT_THAT(find(other, "falls under sustained load")->cause, HasSubstr("The clock holds"));
+  EXPECT_NE(find(advise_on(held(0, 0)), "holds under sustained load"), nullptr);
+}
+
+TEST(Sustained, ItsSamplesAreNoPointOfTheCurves) {
+  const Recommendation plain = advise_on(synthetic::results(Laws())), with = advise_on(held(0, 0));
+  EXPECT_DOUBLE_EQ(plain.models.at(0).prefill.expected.tokens_per_second,
+                   with.models.at(0).prefill.expected.tokens_per_second);
+}
+
+}  // namespace
+}  // namespace mb
