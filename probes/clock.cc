@@ -51,8 +51,8 @@ std::unique_ptr<Case> prepare(const PlannedPoint& point, Kit& kit) {
 }  // namespace mb
 
 int main(int argc, char** argv) {
-  return mb::probe_main(argc, argv,
-                        {"clock",
-                         "Effective clock without counters, against active cores and vector width.",
-                         mb::prepare, /*in_nanoseconds=*/true});
+  return mb::probe_main(
+      argc, argv,
+      {"clock", "Effective clock without counters, against active cores and vector width.",
+       mb::prepare, /*in_nanoseconds=*/true});
 }

@@ -99,7 +99,8 @@ std::unique_ptr<Case> prepare(const PlannedPoint& point, Kit& kit) {
 int main(int argc, char** argv) {
   return mb::probe_main(
       argc, argv,
-      {"core_to_core", "Pairs of PUs: seconds until a line written on one is seen on the other, and what both "
+      {"core_to_core",
+       "Pairs of PUs: seconds until a line written on one is seen on the other, and what both "
        "compute at once.",
        mb::prepare, /*in_nanoseconds=*/true});
 }

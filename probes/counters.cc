@@ -1,6 +1,9 @@
 // Which hardware and software counters tell the truth on this machine, and why the others do not:
 // every wanted event is run over loops of known work (probes/core/counter_truth.h). Times nothing;
-// faults, switches, migrations and CPU time of every point come from getrusage whatever stands here.
+// faults, switches, migrations and CPU time of every point come from getrusage whatever stands
+// here.
+#include "probes/core/counters.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -12,7 +15,6 @@
 
 #include "data/documents/results.h"
 #include "data/error.h"
-#include "probes/core/counters.h"
 
 namespace mb {
 namespace {
@@ -76,12 +78,12 @@ void print_table(const std::vector<CounterTruth>& rows) {
     if (row.cause.empty()) continue;
     const std::string text = fmt::format("{}: {}; {}", row.state, row.cause, row.remedy);
     if (std::find(said.begin(), said.end(), text) != said.end()) continue;
-    fmt::print("{}{} ({}{})\n", said.empty() ? "\n" : "", text, row.event,
-               std::count_if(rows.begin(), rows.end(),
-                             [&](const CounterTruth& other) { return other.cause == row.cause; }) >
-                       1
-                   ? " and others"
-                   : "");
+    fmt::print(
+        "{}{} ({}{})\n", said.empty() ? "\n" : "", text, row.event,
+        std::count_if(rows.begin(), rows.end(),
+                      [&](const CounterTruth& other) { return other.cause == row.cause; }) > 1
+            ? " and others"
+            : "");
     said.push_back(text);
   }
 }

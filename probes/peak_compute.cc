@@ -88,8 +88,8 @@ std::unique_ptr<Case> prepare(const PlannedPoint& point, Kit& kit) {
 }  // namespace mb
 
 int main(int argc, char** argv) {
-  return mb::probe_main(argc, argv,
-                        {"peak_compute",
-                         "Peak f32, bf16 and int8 arithmetic on registers and by oneDNN.",
-                         mb::prepare});
+  return mb::probe_main(
+      argc, argv,
+      {"peak_compute", "Peak f32, bf16 and int8 arithmetic on registers and by oneDNN.",
+       mb::prepare});
 }

@@ -159,9 +159,8 @@ std::int64_t slice_bytes(const std::string& operation, const mb::Machine& machin
   if (operation != "attention") {
     throw Error(
         ErrorCode::kUsage,
-        fmt::format(
-            "operation '{}': expected compute, stream_read, attention, prefill or decode",
-            operation));
+        fmt::format("operation '{}': expected compute, stream_read, attention, prefill or decode",
+                    operation));
   }
   const auto l2_bytes = machine.cache_bytes(2);
   if (!l2_bytes) throw Error(ErrorCode::kNotAvailable, "the machine shows no L2 cache");

@@ -94,11 +94,10 @@ inline std::unique_ptr<Case> prepare_step_on(PinnedTeam& team, const PlannedPoin
   // The probes' share of the memory budget, as require_memory has it.
   // A point that is held for minutes needs no longer chain than one of seconds.
   constexpr double kMostChainSeconds = 2;
-  const ChainLimits limits{machine.last_level_cache_total_bytes(),
-                           machine.limits.memory_budget_bytes / 4,
-                           parameters.has("sustain_seconds")
-                               ? std::min(point.seconds, kMostChainSeconds)
-                               : point.seconds};
+  const ChainLimits limits{
+      machine.last_level_cache_total_bytes(), machine.limits.memory_budget_bytes / 4,
+      parameters.has("sustain_seconds") ? std::min(point.seconds, kMostChainSeconds)
+                                        : point.seconds};
   const long chosen = choose_layers(request, limits);
   request.layers = parameters.number_or("layers", chosen);
   const StepPlan plan(request);

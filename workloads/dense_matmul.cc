@@ -190,9 +190,9 @@ DensePeak::DensePeak(DensePeak::Type type) {
       {DNNL_ARG_WEIGHTS, ones(types.weights, primitive.weights_desc(), stream)},
       {DNNL_ARG_DST, result},
       {DNNL_ARG_SCRATCHPAD, dnnl::memory(primitive.scratchpad_desc(), engine())}};
-  parts_ = std::make_unique<Parts>(
-      Parts{stream, dnnl::matmul(primitive), result, std::move(arguments),
-            types.result == dnnl::memory::data_type::s32});
+  parts_ =
+      std::make_unique<Parts>(Parts{stream, dnnl::matmul(primitive), result, std::move(arguments),
+                                    types.result == dnnl::memory::data_type::s32});
 }
 
 void DensePeak::multiply() {

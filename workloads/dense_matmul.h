@@ -43,7 +43,7 @@ class DensePeak {
   DensePeak(DensePeak&&) noexcept;
 
   void multiply();
-  bool is_right() const;  // every result is kSize
+  bool is_right() const;              // every result is kSize
   static constexpr long kSize = 192;  // three f32 matrices of it are 432 KiB
   static constexpr double kFlops = 2.0 * kSize * kSize * kSize;
 

@@ -169,7 +169,7 @@ struct Finding {
 
 // The same work on the same cores by one and by two threads each.
 struct SmtComparison {
-  std::string work;    // compute attention stream_read prefill decode, as smt_interference does them
+  std::string work;  // compute attention stream_read prefill decode, as smt_interference does them
   std::string regime;  // that the work stands for
   int cores = 0;
   double gain = 0, low = 0, high = 0;  // of the rate, 0.1 = 10 % more; 95 % interval

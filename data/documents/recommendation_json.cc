@@ -135,12 +135,12 @@ struct Fields<SmtComparison> {
 };
 template <>
 struct Fields<KvPressure> {
-  static constexpr auto list = std::make_tuple(
-      field("model", &KvPressure::model), field("threads", &KvPressure::threads),
-      field("positions", &KvPressure::positions),
-      field("kv_bytes_per_thread", &KvPressure::kv_bytes_per_thread),
-      field("l2_bytes_per_thread", &KvPressure::l2_bytes_per_thread),
-      field("ratio", &KvPressure::ratio));
+  static constexpr auto list =
+      std::make_tuple(field("model", &KvPressure::model), field("threads", &KvPressure::threads),
+                      field("positions", &KvPressure::positions),
+                      field("kv_bytes_per_thread", &KvPressure::kv_bytes_per_thread),
+                      field("l2_bytes_per_thread", &KvPressure::l2_bytes_per_thread),
+                      field("ratio", &KvPressure::ratio));
 };
 template <>
 struct Fields<Recommendation> {

@@ -33,13 +33,13 @@ struct Fields<NumaNode> {
 };
 template <>
 struct Fields<CounterTruth> {
-  static constexpr auto list = std::make_tuple(
-      field("event", &CounterTruth::event), field("what", &CounterTruth::what),
-      field("set", &CounterTruth::set), field("state", &CounterTruth::state),
-      field("counted", &CounterTruth::counted, Rule::kSparse),
-      field("expected", &CounterTruth::expected, Rule::kSparse),
-      field("cause", &CounterTruth::cause, Rule::kSparse),
-      field("remedy", &CounterTruth::remedy, Rule::kSparse));
+  static constexpr auto list =
+      std::make_tuple(field("event", &CounterTruth::event), field("what", &CounterTruth::what),
+                      field("set", &CounterTruth::set), field("state", &CounterTruth::state),
+                      field("counted", &CounterTruth::counted, Rule::kSparse),
+                      field("expected", &CounterTruth::expected, Rule::kSparse),
+                      field("cause", &CounterTruth::cause, Rule::kSparse),
+                      field("remedy", &CounterTruth::remedy, Rule::kSparse));
 };
 template <>
 struct Fields<Machine> {

@@ -22,9 +22,9 @@ struct CandidateContext {
   // Also the axes that no prediction needs (placements, node matrix, grain ...): asked for by
   // running one probe alone or by a large budget.
   bool wide = false;
-  bool alone = false;                    // one probe was asked for: it may go past the CPU budget
-  int importance_of(int count) const;    // 32 ends, 30 cores, 20 boundaries, 10 the rest
-  bool is_end(int count) const;          // the fewest or the most threads
+  bool alone = false;                  // one probe was asked for: it may go past the CPU budget
+  int importance_of(int count) const;  // 32 ends, 30 cores, 20 boundaries, 10 the rest
+  bool is_end(int count) const;        // the fewest or the most threads
 };
 
 struct ProbePlan {

@@ -78,7 +78,8 @@ ProbePlan plan_smt_interference(const CandidateContext& context, std::vector<Mis
       if (step) parameters.set("context_tokens", prefill ? 0 : 512);
       parameters.set("cores", cores).set("threads_per_core", per_core);
       parameters.set("threads", cores * per_core);
-      plan.candidates.push_back({parameters, step ? 2.0 : 1.0, step ? 0.4 : 0.1, prefill ? 28 : 30});
+      plan.candidates.push_back(
+          {parameters, step ? 2.0 : 1.0, step ? 0.4 : 0.1, prefill ? 28 : 30});
     }
   }
   return plan;

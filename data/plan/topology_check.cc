@@ -170,14 +170,15 @@ struct Cores {
   std::set<int> with_pairs;  // CPUs of cores with more than one thread
 };
 
-// Whether the hand-off of a pair is far below all of its CPUs to CPUs that do not contend with them;
-// nullopt without comparison.
+// Whether the hand-off of a pair is far below all of its CPUs to CPUs that do not contend with
+// them; nullopt without comparison.
 std::optional<bool> handoff_stands_out(const Pairs& contention, const Pairs& handoff, int a,
                                        int b) {
   const auto mine = find(handoff, a, b);
   std::optional<double> least;
   for (const auto& [pair, seconds] : handoff) {
-    const int shared = (pair.first == a || pair.first == b) + (pair.second == a || pair.second == b);
+    const int shared =
+        (pair.first == a || pair.first == b) + (pair.second == a || pair.second == b);
     if (shared != 1) continue;
     if (find(contention, pair.first, pair.second).value_or(1) <= kContends) continue;
     least = std::min(least.value_or(seconds), seconds);
@@ -207,9 +208,8 @@ Cores measured_cores(const std::vector<int>& cpus, const Pairs& contention, cons
     disturbed += together ? share >= kSeparate : share <= kContends;
     if (!together) continue;
     cores.with_pairs.insert({pair.first, pair.second});
-    cores.backed =
-        cores.backed &&
-        handoff_stands_out(contention, handoff, pair.first, pair.second).has_value();
+    cores.backed = cores.backed &&
+                   handoff_stands_out(contention, handoff, pair.first, pair.second).has_value();
   }
   cores.clear = static_cast<double>(disturbed + cores.unclear) <=
                 kOutliers * static_cast<double>(contention.size());
@@ -264,9 +264,8 @@ std::pair<Groups, std::size_t> best_explanation(const std::vector<int>& cpus, co
     candidates.push_back(numbered(cpus, Numbering::kAdjacent));
     candidates.push_back(numbered(cpus, Numbering::kHalf));
   }
-  const auto best = std::ranges::min_element(candidates, {}, [&](const Groups& groups) {
-    return mismatches(groups, cores, contention);
-  });
+  const auto best = std::ranges::min_element(
+      candidates, {}, [&](const Groups& groups) { return mismatches(groups, cores, contention); });
   return {*best, mismatches(*best, cores, contention)};
 }
 
@@ -390,8 +389,9 @@ void compare(const Parting& parting, const Groups& claimed, const std::string& n
 }
 
 // Hand-offs that part nothing: one group, or groups of one core that cannot be told from it.
-void compare_with_one_group(const Groups& claimed, const Groups& of_all, const Groups& cores, const Pairs& handoff,
-                            const std::string& name, TopologyRelation& relation) {
+void compare_with_one_group(const Groups& claimed, const Groups& of_all, const Groups& cores,
+                            const Pairs& handoff, const std::string& name,
+                            TopologyRelation& relation) {
   std::vector<double> times;
   for (const auto& [pair, seconds] : handoff) {
     if (cores.at(pair.first) != cores.at(pair.second)) times.push_back(seconds);
@@ -427,7 +427,8 @@ std::set<int> wholly_measured(const Pairs& handoff) {
   std::ranges::sort(order);
   std::set<int> whole;
   for (const auto& [pairs, cpu] : order) {
-    if (std::ranges::all_of(whole, [&, &c = cpu](int other) { return find(handoff, c, other).has_value(); })) {
+    if (std::ranges::all_of(
+            whole, [&, &c = cpu](int other) { return find(handoff, c, other).has_value(); })) {
       whole.insert(cpu);
     }
   }

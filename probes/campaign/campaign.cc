@@ -96,8 +96,9 @@ class Campaign {
     begin_journal(journal_path_, journal_);
   }
 
-  // What pairs of CPUs show is acted upon where it surely differs from the system's claim: the steps
-  // that follow are planned and placed by it. The document keeps the claim; advice infers anew.
+  // What pairs of CPUs show is acted upon where it surely differs from the system's claim: the
+  // steps that follow are planned and placed by it. The document keeps the claim; advice infers
+  // anew.
   void adopt_topology() {
     Results pairs = journal_.start;
     for (const auto& [index, document] : journal_.finished) {
@@ -106,7 +107,7 @@ class Campaign {
     const Machine inferred = with_inferred_topology(pairs.machine, check_topology(pairs));
     if (inferred == machine_) return;
     machine_ = inferred;
-    if (journal_.finished.size() == 1) plan_anew();
+    if (journal_.finished.size() == 1 && journal_.finished.contains(0)) plan_anew();
   }
 
   // The first step stays as it was: it is finished.
@@ -269,7 +270,7 @@ class Campaign {
   double begin_seconds_;
   Pace pace_;
   Journal journal_;
-  Machine machine_;  // as the probes are told
+  Machine machine_;                    // as the probes are told
   std::optional<Results> unfinished_;  // what an interrupted step had written
 };
 

@@ -9,13 +9,17 @@ namespace {
 #if defined(__x86_64__)
 #define ADD "add %1, %0\n\t"
 #define FMA(reg, n) "vfmadd213ps %%" reg "15, %%" reg "15, %%" reg n "\n\t"
-#define PART(reg, a, b, c, d) ADD FMA(reg, a) ADD FMA(reg, b) ADD FMA(reg, c) ADD FMA(reg, d) ADD
-#define TURN(reg)                                            \
-  PART(reg, "0", "1", "2", "3") PART(reg, "4", "5", "6", "7") \
-  PART(reg, "0", "1", "2", "3") PART(reg, "4", "5", "6", "7")
+#define PART(reg, a, b, c, d) \
+  ADD FMA(reg, a)             \
+  ADD FMA(reg, b)             \
+  ADD FMA(reg, c)             \
+  ADD FMA(reg, d) ADD
+#define TURN(reg)               \
+  PART(reg, "0", "1", "2", "3") \
+  PART(reg, "4", "5", "6", "7") PART(reg, "0", "1", "2", "3") PART(reg, "4", "5", "6", "7")
 #define COPY(reg, n) "vmovaps %%" reg "15, %%" reg n "\n\t"
 // x = 0.5 x + 0.5 from 0.5 on moves towards 1: always a normal number.
-#define VECTOR_CHAIN(reg)                                                                    \
+#define VECTOR_CHAIN(reg) \
   asm volatile("vbroadcastss %3, %%" reg "15\n\t" COPY(reg, "0") COPY(reg, "1") COPY(reg, "2") \
                    COPY(reg, "3") COPY(reg, "4") COPY(reg, "5") COPY(reg, "6") COPY(reg, "7")  \
                "1:\n\t" TURN(reg)                                                            \
@@ -28,7 +32,11 @@ namespace {
 #elif defined(__aarch64__)
 #define ADD "add %0, %0, %1\n\t"
 #define FMA(n) "fmla v" n ".4s, v16.4s, v16.4s\n\t"
-#define PART(a, b, c, d) ADD FMA(a) ADD FMA(b) ADD FMA(c) ADD FMA(d) ADD
+#define PART(a, b, c, d) \
+  ADD FMA(a)             \
+  ADD FMA(b)             \
+  ADD FMA(c)             \
+  ADD FMA(d) ADD
 #endif
 
 #define FIVE_TIMES(line) line line line line line

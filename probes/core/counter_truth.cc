@@ -1,7 +1,7 @@
 // The wanted events and the judgement. Instructions and branches of the spin loop are known to the
-// instruction, so they must agree within 1 %. Cycles are known by bounds: no CPU takes less than one
-// cycle or more than four for a turn of two dependent instructions. Misses must be next to none in
-// the spin loop and no more than one a line in the walk, where prefetchers may hide them.
+// instruction, so they must agree within 1 %. Cycles are known by bounds: no CPU takes less than
+// one cycle or more than four for a turn of two dependent instructions. Misses must be next to none
+// in the spin loop and no more than one a line in the walk, where prefetchers may hide them.
 #include "probes/core/counter_truth.h"
 
 #include <fmt/format.h>
@@ -40,8 +40,7 @@ constexpr std::array kWanted = {
     Wanted{"L2_LINES_OUT:NON_SILENT", "L2 evictions (Intel)", "prefetch", Known::kMisses},
     Wanted{"L2_PREFETCH_HIT_L2", "L2 prefetches that hit L2 (AMD)", "prefetch", Known::kMisses},
     Wanted{"L2_PREFETCH_HIT_L3", "L2 prefetches served by L3 (AMD)", "prefetch", Known::kMisses},
-    Wanted{"L2_PREFETCH_MISS_L3", "L2 prefetches served by DRAM (AMD)", "prefetch",
-           Known::kMisses},
+    Wanted{"L2_PREFETCH_MISS_L3", "L2 prefetches served by DRAM (AMD)", "prefetch", Known::kMisses},
     Wanted{"skx_unc_imc0::UNC_M_CAS_COUNT:RD", "DRAM reads (uncore, Xeon)", "dram", Known::kNone},
     Wanted{"perf::PAGE-FAULTS", "page faults", "software", Known::kFaults},
     Wanted{"perf::CONTEXT-SWITCHES", "context switches", "software", Known::kNone},

@@ -25,8 +25,8 @@ inline constexpr long kTouchPages = 1000;
 long long spin_instructions();
 
 struct EventRun {
-  std::string error;      // of opening, starting or reading, in PAPI's words; empty: none
-  bool is_known = true;   // false: this processor or PAPI has no event of that name
+  std::string error;     // of opening, starting or reading, in PAPI's words; empty: none
+  bool is_known = true;  // false: this processor or PAPI has no event of that name
   long long counted = 0;
   long long expected = 0;  // of kSleepless: nanoseconds by the CPU clock
 };

@@ -23,8 +23,7 @@ void walk() {
 void touch() {
   const long page = ::sysconf(_SC_PAGESIZE);
   const auto bytes = static_cast<std::size_t>(kTouchPages * page);
-  void* memory =
-      ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return;
   ::madvise(memory, bytes, MADV_NOHUGEPAGE);  // else one fault for 512 pages
   auto* bytes_of = static_cast<volatile unsigned char*>(memory);

@@ -30,8 +30,8 @@ po::options_description own_flags() {
       "for all points when there is no plan: 30s, 2m, 500ms, plain seconds (default 10s)")(
       "sustain", po::value<std::string>()->value_name("TIME"),
       "hold one point, the last with the most threads, for so long: what heat or used-up CPU\n"
-      "credits do to its rate")(
-      "describe", "print what this probe measures and end")("help", "print this and end");
+      "credits do to its rate")("describe", "print what this probe measures and end")(
+      "help", "print this and end");
   return flags;
 }
 
@@ -87,8 +87,7 @@ ProbeOptions parse_probe_options(int argc, const char* const* argv) {
   if (values.contains("sustain")) {
     const std::string text = values["sustain"].as<std::string>();
     options.sustain_seconds = parse_duration(text);
-    if (options.plan || !options.sustain_seconds ||
-        *options.sustain_seconds > kMostBudgetSeconds) {
+    if (options.plan || !options.sustain_seconds || *options.sustain_seconds > kMostBudgetSeconds) {
       throw Error(ErrorCode::kUsage,
                   options.plan ? std::string("--sustain has no effect beside --plan; give one")
                                : fmt::format("--sustain: '{}' is not a time up to a day: write "

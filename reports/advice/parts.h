@@ -90,7 +90,8 @@ std::vector<KvPressure> kv_pressure(const AdviceContext& context, const ModelSha
 void smt_findings(const Machine& machine, const std::vector<SmtComparison>& comparisons,
                   std::vector<Finding>& out);
 // What the pairs of CPUs say of the claimed cores, caches and sockets; warnings go first.
-void topology_findings(const Machine& claimed, const TopologyCheck& check, std::vector<Finding>& out);
+void topology_findings(const Machine& claimed, const TopologyCheck& check,
+                       std::vector<Finding>& out);
 // Adds to the findings what the predictions and measurements together tell: symptom, cause, remedy.
 void diagnose(const AdviceContext& context, Recommendation& made);
 

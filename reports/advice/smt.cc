@@ -103,12 +103,10 @@ std::vector<KvPressure> kv_pressure(const AdviceContext& context, const ModelSha
         shape.kv_bytes_per_position_per_layer(context.query.kv_type) * pressure.positions);
     // Whole heads are dealt out; more threads than heads share one head's positions.
     pressure.kv_bytes_per_thread =
-        threads >= shape.kv_heads
-            ? layer_bytes / threads
-            : layer_bytes / static_cast<double>(shape.kv_heads) *
-                  std::ceil(static_cast<double>(shape.kv_heads) / threads);
-    pressure.l2_bytes_per_thread =
-        l2_of_thread(machine, threads, static_cast<double>(*l2_bytes));
+        threads >= shape.kv_heads ? layer_bytes / threads
+                                  : layer_bytes / static_cast<double>(shape.kv_heads) *
+                                        std::ceil(static_cast<double>(shape.kv_heads) / threads);
+    pressure.l2_bytes_per_thread = l2_of_thread(machine, threads, static_cast<double>(*l2_bytes));
     pressure.ratio = pressure.kv_bytes_per_thread / pressure.l2_bytes_per_thread;
     pressures.push_back(std::move(pressure));
   }
@@ -127,9 +125,9 @@ void smt_findings(const Machine& machine, const std::vector<SmtComparison>& comp
   }
   const bool helps = works.contains("helps"), hurts = works.contains("hurts");
   std::string evidence;
-  for (const auto& [verdict, words] : {std::pair("helps", "helps "), std::pair("hurts", "hurts "),
-                                       std::pair("no_difference", "no difference to "),
-                                       std::pair("unclear", "unclear for ")}) {
+  for (const auto& [verdict, words] :
+       {std::pair("helps", "helps "), std::pair("hurts", "hurts "),
+        std::pair("no_difference", "no difference to "), std::pair("unclear", "unclear for ")}) {
     if (!works.contains(verdict)) continue;
     evidence += fmt::format("{}{}{}", evidence.empty() ? "" : "; ", words, works.at(verdict));
   }

@@ -40,7 +40,8 @@ void sustain_finding(const AdviceContext& context, std::vector<Finding>& out) {
   const auto held = sustained(context.results);
   if (!held) return;
   if (!held->lowers_confidence()) {
-    out.push_back({"info", "The rate holds under sustained load", held->text(), "None needed.", ""});
+    out.push_back(
+        {"info", "The rate holds under sustained load", held->text(), "None needed.", ""});
     return;
   }
   const bool by_clock = held->clock_change && *held->clock_change < -kWorthSaying;

@@ -33,9 +33,10 @@ const char* smt_title(const Machine& claimed) {
 void topology_findings(const Machine& claimed, const TopologyCheck& check,
                        std::vector<Finding>& out) {
   const std::string cause = claimed.hypervisor
-                                ? fmt::format("{} tells the guest another arrangement than the "
-                                              "host's.",
-                                              *claimed.hypervisor)
+                                ? fmt::format(
+                                      "{} tells the guest another arrangement than the "
+                                      "host's.",
+                                      *claimed.hypervisor)
                                 : "The firmware or a container tells another arrangement.";
   const Words all[] = {
       {check.siblings, smt_title(claimed),
@@ -51,19 +52,18 @@ void topology_findings(const Machine& claimed, const TopologyCheck& check,
     const TopologyRelation& relation = words.relation;
     if (relation.differs()) {
       const bool sure = relation.corrects_the_claim();
-      warnings.push_back({sure ? "warning" : "info", words.title,
-                          evidence_of(relation, check, claimed),
-                          sure ? words.remedy
-                               : "Not sure enough to act upon: measure again at a quieter time.",
-                          cause});
+      warnings.push_back(
+          {sure ? "warning" : "info", words.title, evidence_of(relation, check, claimed),
+           sure ? words.remedy : "Not sure enough to act upon: measure again at a quieter time.",
+           cause});
     } else if (relation.agreement == TopologyRelation::Agreement::kAgrees) {
       confirmed += (confirmed.empty() ? "" : "; ") + relation.seen;
     }
   }
   out.insert(out.begin(), warnings.begin(), warnings.end());
   if (confirmed.empty()) return;
-  out.push_back({"info", "Timing confirms what the system says of the CPUs", confirmed,
-                 "None needed.", ""});
+  out.push_back(
+      {"info", "Timing confirms what the system says of the CPUs", confirmed, "None needed.", ""});
 }
 
 }  // namespace mb

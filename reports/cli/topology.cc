@@ -110,8 +110,9 @@ void print_pairs(const TopologyEvidence& evidence) {
     cells[{pair.b, pair.a}] = fmt::format("{:.0f}%", pair.value * 100);
   }
   if (cpus.empty() || cpus.size() > kMostShown) return;
-  fmt::print("\nAbove the diagonal hand-offs in ns; below, what two CPUs compute at once in % of "
-             "both alone.\nCPU  ");
+  fmt::print(
+      "\nAbove the diagonal hand-offs in ns; below, what two CPUs compute at once in % of "
+      "both alone.\nCPU  ");
   for (const int cpu : cpus) fmt::print("{:>6}", cpu);
   for (const int row : cpus) {
     fmt::print("\n{:<5}", row);

@@ -105,9 +105,8 @@ std::string region_table(const Results& results) {
     if (kept == nullptr) kept = &point;  // the first model's
     counted = counted || !point.counters.derived.empty();
   }
-  std::vector<std::pair<std::string, Cell>> columns{{"Threads", Cell::kText},
-                                                    {"Prefill step", Cell::kNumber},
-                                                    {"Decode step", Cell::kNumber}};
+  std::vector<std::pair<std::string, Cell>> columns{
+      {"Threads", Cell::kText}, {"Prefill step", Cell::kNumber}, {"Decode step", Cell::kNumber}};
   if (counted) {
     columns.emplace_back("Counters of prefill (misses by 1000 instructions)", Cell::kWide);
     columns.emplace_back("Counters of decode", Cell::kWide);
@@ -129,9 +128,8 @@ std::string region_table(const Results& results) {
 }
 
 std::string clock_and_peak(const Results& results) {
-  Table table("Clock and peak arithmetic", {{"What", Cell::kText},
-                                            {"Threads", Cell::kNumber},
-                                            {"Median", Cell::kNumber}});
+  Table table("Clock and peak arithmetic",
+              {{"What", Cell::kText}, {"Threads", Cell::kNumber}, {"Median", Cell::kNumber}});
   for (const Point& point : results.points) {
     const Parameters& p = point.parameters;
     std::string what;

@@ -30,10 +30,10 @@ using testing::Not;
 struct Truth {
   Machine machine;  // as it really is
   double core_ns = 8, l3_ns = 25, package_ns = 95, far_ns = 210;
-  double mesh = 0;           // hand-offs inside an L3 rise by this share towards the far corner
+  double mesh = 0;            // hand-offs inside an L3 rise by this share towards the far corner
   double siblings_do = 0.53;  // of the sum of their rates alone
-  double noise = 0.04;       // relative, of every figure
-  double disturbed = 0.01;   // of the pairs are slowed by a neighbour
+  double noise = 0.04;        // relative, of every figure
+  double disturbed = 0.01;    // of the pairs are slowed by a neighbour
 };
 
 // OS indices as if siblings were adjacent: 0 and 1 on core 0.

@@ -29,9 +29,9 @@ class CampaignTest : public ::testing::Test {
   CampaignTest() {
     std::filesystem::create_directories(probes());
     std::filesystem::create_directories(output());
-    for (const char* name : {"machine", "stream_bandwidth", "matmul_throughput", "attention_kv",
-                             "dispatch_overhead", "shm_bandwidth", "core_to_core",
-                             "smt_interference"}) {
+    for (const char* name :
+         {"machine", "stream_bandwidth", "matmul_throughput", "attention_kv", "dispatch_overhead",
+          "shm_bandwidth", "core_to_core", "smt_interference"}) {
       std::filesystem::create_symlink(std::filesystem::path(PROGRAM_DIR) / "fake_probe",
                                       probes() / name);
     }

@@ -79,8 +79,8 @@ TEST(HiddenSiblings, AreSaidAndTheCpuListTakesOneOfEachCore) {
   std::set<int> cores;
   for (const int cpu : *decode.cpu_list) cores.insert(cpu / 2);
   EXPECT_EQ(cores.size(), decode.cpu_list->size());
-  const auto rule = std::ranges::find(made.models.at(0).rules, "physical cores",
-                                      &RuleJudgement::rule);
+  const auto rule =
+      std::ranges::find(made.models.at(0).rules, "physical cores", &RuleJudgement::rule);
   ASSERT_NE(rule, made.models.at(0).rules.end());
   EXPECT_EQ(rule->decode_threads, 4);
 }

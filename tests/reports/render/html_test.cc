@@ -159,6 +159,52 @@ TEST(Html, EmptyDocumentsMakeAPage) {
   EXPECT_THAT(page, HasSubstr("</html>"));
 }
 
+TEST(Html, HardwareThreadsAreJudgedByKindOfWork) {
+  fixture::Documents d = fixture::smt_machine();
+  const Point* point = d.results.of_probe("smt_interference").front();
+  SmtComparison comparison;
+  comparison.work = point->parameters.text_or("operation", "");
+  comparison.cores = static_cast<int>(point->parameters.number_or("cores", 0));
+  comparison.gain = 0.21;
+  comparison.low = 0.18;
+  comparison.high = 0.24;
+  comparison.verdict = "helps";
+  d.recommendation.smt = {comparison};
+  d.recommendation.kv_pressure = {{"qwen3-4b:q4_0", 13, 1024, 1 << 20, 1 << 19, 2}};
+  const std::string markup = html::smt_and_counters({d.results, d.recommendation, {}, {}});
+  EXPECT_THAT(markup, HasSubstr("+21 % (+18 % to +24 %)"));
+  EXPECT_THAT(markup, HasSubstr("helps"));
+  EXPECT_THAT(markup, HasSubstr("against its part of the L2"));
+  EXPECT_THAT(markup, HasSubstr("512 KiB"));
+}
+
+TEST(Html, CountersOfTheStepsAreShownWhereThereAreAny) {
+  fixture::Documents d = fixture::smt_machine();
+  const auto markup = [&] { return html::smt_and_counters({d.results, d.recommendation, {}, {}}); };
+  EXPECT_THAT(markup(), Not(HasSubstr("instructions a cycle")));
+  for (Point& point : d.results.points) {
+    if (point.probe != "decode_scaling") continue;
+    point.counters.values = {{"PAPI_TOT_INS", 3000}, {"PAPI_TOT_CYC", 2000}};
+    derive(point.counters);
+  }
+  EXPECT_THAT(markup(), HasSubstr("1.5 instructions a cycle"));
+  d.results.machine.counter_truth = {{"PAPI_TOT_INS",
+                                      "instructions",
+                                      "base",
+                                      "unavailable",
+                                      {},
+                                      {},
+                                      "no <PMU>",
+                                      "use bare metal"}};
+  EXPECT_THAT(markup(), HasSubstr("no &lt;PMU&gt;; use bare metal"));
+}
+
+TEST(Html, AMachineWithoutHardwareThreadsSaysSo) {
+  const fixture::Documents d = fixture::small_guest();
+  EXPECT_THAT(html::smt_and_counters({d.results, d.recommendation, {}, {}}),
+              HasSubstr("no hardware threads to compare here"));
+}
+
 TEST(Html, HandOffsBetweenCpusAreAMatrix) {
   fixture::Documents d = fixture::small_guest();
   Point point;
