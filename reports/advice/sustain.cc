@@ -10,7 +10,7 @@ namespace mb {
 namespace {
 
 // A drift that the noise rules call noisy (DECISIONS 12), and one after which no count is sure.
-constexpr double kWorthSaying = 0.05, kAdviceDoubtful = 0.15;
+constexpr double kFallWorthSaying = 0.05, kAdviceDoubtful = 0.15;
 
 }  // namespace
 
@@ -26,7 +26,7 @@ std::optional<Sustained> sustained(const Results& results) {
   return std::nullopt;
 }
 
-bool Sustained::lowers_confidence() const { return rate_change < -kWorthSaying; }
+bool Sustained::lowers_confidence() const { return rate_change < -kFallWorthSaying; }
 bool Sustained::makes_advice_doubtful() const { return rate_change < -kAdviceDoubtful; }
 
 std::string Sustained::text() const {
@@ -44,7 +44,7 @@ void sustain_finding(const AdviceContext& context, std::vector<Finding>& out) {
         {"info", "The rate holds under sustained load", held->text(), "None needed.", ""});
     return;
   }
-  const bool by_clock = held->clock_change && *held->clock_change < -kWorthSaying;
+  const bool by_clock = held->clock_change && *held->clock_change < -kFallWorthSaying;
   out.push_back(
       {"warning", "The rate falls under sustained load", held->text(),
        fmt::format("Expect {:.0f} % of the figures in long work; use a cooler or non-burstable "
