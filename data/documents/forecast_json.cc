@@ -2,6 +2,7 @@
 #include "data/documents/forecast.h"
 #include "data/documents/json_fields.h"
 #include "data/documents/prediction_fields.h"
+#include "data/documents/scenario_fields.h"
 
 namespace mb::json {
 
@@ -32,37 +33,6 @@ struct Fields<Forecast> {
       field("verdict", &Forecast::verdict), field("predictions", &Forecast::predictions),
       field("end_to_end", &Forecast::end_to_end),
       field("nearest", &Forecast::nearest, Rule::kSparse));
-};
-template <>
-struct Fields<ScenarioPhase> {
-  static constexpr auto list = std::make_tuple(
-      field("phase", &ScenarioPhase::phase), field("tokens", &ScenarioPhase::tokens),
-      field("context_tokens", &ScenarioPhase::context_tokens),
-      field("regime", &ScenarioPhase::regime), field("limited_by", &ScenarioPhase::limited_by),
-      field("threads", &ScenarioPhase::threads), field("cpu_list", &ScenarioPhase::cpu_list),
-      field("tokens_per_second", &ScenarioPhase::tokens_per_second),
-      field("seconds", &ScenarioPhase::seconds), field("low", &ScenarioPhase::low),
-      field("high", &ScenarioPhase::high));
-};
-template <>
-struct Fields<ScenarioPlan> {
-  static constexpr auto list = std::make_tuple(
-      field("name", &ScenarioPlan::name), field("prefill_threads", &ScenarioPlan::prefill_threads),
-      field("decode_threads", &ScenarioPlan::decode_threads),
-      field("seconds", &ScenarioPlan::seconds), field("loss", &ScenarioPlan::loss));
-};
-template <>
-struct Fields<ModelScenario> {
-  static constexpr auto list = std::make_tuple(
-      field("model", &ModelScenario::model), field("title", &ModelScenario::title),
-      field("fits", &ModelScenario::fits), field("fits_reason", &ModelScenario::fits_reason),
-      field("phases", &ModelScenario::phases), field("seconds", &ModelScenario::seconds),
-      field("low", &ModelScenario::low), field("high", &ModelScenario::high),
-      field("context_tokens_at_end", &ModelScenario::context_tokens_at_end),
-      field("plans", &ModelScenario::plans),
-      field("switching_pays", &ModelScenario::switching_pays),
-      field("switching_seconds", &ModelScenario::switching_seconds),
-      field("reason", &ModelScenario::reason));
 };
 template <>
 struct Fields<Scenario> {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "data/documents/machine.h"
+#include "data/documents/scenario.h"
 #include "data/documents/validity.h"
 
 namespace mb {
@@ -144,6 +145,9 @@ struct ModelAdvice {
   PhaseAdvice prefill, decode;    // empty (threads 0) when it does not fit
   PhaseAdvice compromise;         // the one count for engines that take only one; phase "both"
   std::vector<Prediction> predictions;  // every count from 1 to the budget, both phases
+  // Prefill at its advised count by prompt length, on an empty and on a warm cache; absent from
+  // documents of earlier programs.
+  std::vector<Prediction> by_prompt;
   std::vector<EngineSettings> engines;
   std::vector<RuleJudgement> rules;
   // What follows is absent from documents of earlier programs, and where it was not asked for.
@@ -153,11 +157,31 @@ struct ModelAdvice {
   std::optional<Offload> offload;
 };
 
-// A curve the model made from measured points, for charts: bandwidth knee, cache plateaus, eta(T).
+// A curve the model made from measured points, for charts: bandwidth knee, cache plateaus, eta(T);
+// "instructions_per_cycle/WHAT" and "l3_misses_per_kilo_instruction/WHAT" from counters.
 struct ModelCurve {
   std::string name, x_unit, y_unit;
   std::vector<double> x, y, low, high;  // low/high may be empty
   std::map<std::string, double> marks;  // "knee_threads": 4, "l3_usable_bytes": 9.4e6
+};
+
+// The operations of one measured step under the roof of the machine at the same thread count:
+// FLOP/s against FLOP a byte. From a step point that carries a profile.
+struct RooflineOperation {
+  std::string name;  // qkv, attention, gate_up ...
+  double flops_per_byte = 0, flops_per_second = 0, bytes_per_second = 0;
+  double seconds = 0, share = 0;  // of the step's operations together
+  std::string served_by;          // L2 L3 dram, as the probe says
+};
+struct Roofline {
+  std::string point;         // of the results document
+  std::string phase, model;  // prefill | decode
+  int threads = 0;
+  double bandwidth_bytes_per_second = 0;    // DRAM read
+  double peak_flops_per_second = 0;         // the fastest matrix product measured
+  std::vector<double> roof_flops_per_byte;  // left end, ridge point, right end
+  std::vector<double> roof_flops_per_second;
+  std::vector<RooflineOperation> operations;
 };
 
 // Symptom -> cause -> remedy, each with the figure that shows it.
@@ -201,7 +225,15 @@ struct Recommendation {
   // Absent from documents of earlier programs; smt is empty without hardware threads to compare.
   std::vector<SmtComparison> smt;
   std::vector<KvPressure> kv_pressure;  // of the first model that fits
+  // What follows is absent from documents of earlier programs.
+  std::vector<Roofline> rooflines;
+  std::string scenario_name;              // of the preset that is played
+  std::optional<ModelScenario> scenario;  // by the leading model
 };
+
+// The model that leads: the first that fits and whose steps were measured here, else the first that
+// fits, else the first; nullptr without models.
+const ModelAdvice* leading_model(const Recommendation& recommendation);
 
 std::string to_json_text(const Recommendation& recommendation);
 Recommendation recommendation_from_json_text(std::string_view text, std::string_view origin);

@@ -2,6 +2,7 @@
 #include "data/documents/json_fields.h"
 #include "data/documents/prediction_fields.h"
 #include "data/documents/recommendation.h"
+#include "data/documents/scenario_fields.h"
 
 namespace mb::json {
 
@@ -104,7 +105,9 @@ struct Fields<ModelAdvice> {
       field("prefill", &ModelAdvice::prefill), field("decode", &ModelAdvice::decode),
       field("compromise", &ModelAdvice::compromise),
       field("predictions", &ModelAdvice::predictions), field("engines", &ModelAdvice::engines),
-      field("rules", &ModelAdvice::rules), field("levers", &ModelAdvice::levers, Rule::kSparse),
+      field("rules", &ModelAdvice::rules),
+      field("by_prompt", &ModelAdvice::by_prompt, Rule::kSparse),
+      field("levers", &ModelAdvice::levers, Rule::kSparse),
       field("speculation", &ModelAdvice::speculation, Rule::kSparse),
       field("target", &ModelAdvice::target, Rule::kSparse),
       field("offload", &ModelAdvice::offload, Rule::kSparse));
@@ -116,6 +119,27 @@ struct Fields<ModelCurve> {
                       field("y_unit", &ModelCurve::y_unit), field("x", &ModelCurve::x),
                       field("y", &ModelCurve::y), field("low", &ModelCurve::low),
                       field("high", &ModelCurve::high), field("marks", &ModelCurve::marks));
+};
+template <>
+struct Fields<RooflineOperation> {
+  static constexpr auto list = std::make_tuple(
+      field("name", &RooflineOperation::name),
+      field("flops_per_byte", &RooflineOperation::flops_per_byte),
+      field("flops_per_second", &RooflineOperation::flops_per_second),
+      field("bytes_per_second", &RooflineOperation::bytes_per_second),
+      field("seconds", &RooflineOperation::seconds), field("share", &RooflineOperation::share),
+      field("served_by", &RooflineOperation::served_by));
+};
+template <>
+struct Fields<Roofline> {
+  static constexpr auto list =
+      std::make_tuple(field("point", &Roofline::point), field("phase", &Roofline::phase),
+                      field("model", &Roofline::model), field("threads", &Roofline::threads),
+                      field("bandwidth_bytes_per_second", &Roofline::bandwidth_bytes_per_second),
+                      field("peak_flops_per_second", &Roofline::peak_flops_per_second),
+                      field("roof_flops_per_byte", &Roofline::roof_flops_per_byte),
+                      field("roof_flops_per_second", &Roofline::roof_flops_per_second),
+                      field("operations", &Roofline::operations));
 };
 template <>
 struct Fields<Finding> {
@@ -156,7 +180,10 @@ struct Fields<Recommendation> {
       field("findings", &Recommendation::findings), field("missing", &Recommendation::missing),
       field("offload_rules", &Recommendation::offload_rules, Rule::kSparse),
       field("smt", &Recommendation::smt, Rule::kSparse),
-      field("kv_pressure", &Recommendation::kv_pressure, Rule::kSparse));
+      field("kv_pressure", &Recommendation::kv_pressure, Rule::kSparse),
+      field("rooflines", &Recommendation::rooflines, Rule::kSparse),
+      field("scenario_name", &Recommendation::scenario_name, Rule::kSparse),
+      field("scenario", &Recommendation::scenario, Rule::kSparse));
 };
 
 }  // namespace mb::json

@@ -86,6 +86,7 @@ ModelAdvice advise_model(const AdviceContext& context, const ModelShape& shape,
   for (const ByThreads* phase : {&prefill, &decode}) {
     for (const auto& [threads, prediction] : *phase) advice.predictions.push_back(prediction);
   }
+  advice.by_prompt = predict_by_prompt(context, work, advice.prefill.threads);
   advice.rules = judge_rules(context, shape, prefill, decode, advice);
   advice.engines =
       engine_settings(context.results.machine, std::string(to_string(shape.type)), advice);
@@ -148,6 +149,9 @@ Recommendation advise(const Results& measured, const AdviceRequest& request) {
     if (made.models[i].fits) made.kv_pressure = kv_pressure(context, shapes[i]);
   }
   made.curves = model.curves();
+  for (ModelCurve& curve : counter_curves(results)) made.curves.push_back(std::move(curve));
+  made.rooflines = find_rooflines(results);
+  play_for_charts(context, made);
   made.findings = find_findings(context);
   topology_findings(measured.machine, topology, made.findings);
   diagnose(context, made);

@@ -95,6 +95,16 @@ void topology_findings(const Machine& claimed, const TopologyCheck& check,
 // Adds to the findings what the predictions and measurements together tell: symptom, cause, remedy.
 void diagnose(const AdviceContext& context, Recommendation& made);
 
+// What only charts show (chart_data.cc).
+struct PhaseTokens;
+std::vector<Prediction> predict_by_prompt(const AdviceContext& context, const Workload& work,
+                                          int threads);
+std::vector<Roofline> find_rooflines(const Results& results);
+std::vector<ModelCurve> counter_curves(const Results& results);
+void play_for_charts(const AdviceContext& context, Recommendation& made);  // its models are there
+ModelScenario play_model(const AdviceContext& context, const ModelShape& shape,
+                         const std::vector<PhaseTokens>& phases);
+
 // "2.4 GiB"
 std::string gib(std::int64_t bytes);
 // "Qwen3 4B, Q4_0"

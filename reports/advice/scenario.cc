@@ -79,7 +79,8 @@ ScenarioPhase advise_phase(const AdviceContext& context, const Played& played, i
           static_cast<double>(played.asked.tokens * context.query.batch) / seconds.value,
           seconds.value,
           seconds.low,
-          seconds.high};
+          seconds.high,
+          0};
 }
 
 // The seconds with these counts, and how many times the count changes.
@@ -162,6 +163,8 @@ void compare_plans(const AdviceContext& context, const std::vector<Played>& play
   made.reason = verdict_of(made, made.plans[1], made.plans[2], context.tolerance);
 }
 
+}  // namespace
+
 ModelScenario play_model(const AdviceContext& context, const ModelShape& shape,
                          const std::vector<PhaseTokens>& phases) {
   ModelScenario made;
@@ -177,6 +180,7 @@ ModelScenario play_model(const AdviceContext& context, const ModelShape& shape,
   for (const Played& phase : played) {
     const std::vector<int> measured = context.model.measured_threads(phase.asked.phase);
     made.phases.push_back(advise_phase(context, phase, choose_for(context, {&phase}, measured)));
+    made.phases.back().start_seconds = made.seconds;
     made.seconds += made.phases.back().seconds;
     made.low += made.phases.back().low;
     made.high += made.phases.back().high;
@@ -184,8 +188,6 @@ ModelScenario play_model(const AdviceContext& context, const ModelShape& shape,
   compare_plans(context, played, made);
   return made;
 }
-
-}  // namespace
 
 std::vector<PhaseTokens> parse_phases(std::string_view text) {
   constexpr std::int64_t kMostTokens = 1 << 24;

@@ -15,13 +15,16 @@
 namespace mb {
 
 int run_report(const Arguments& arguments) {
-  Flags flags("report",
-              "Writes the page (--html) and the picture (--png) of a results document, or prints\n"
-              "the summary when neither is asked for.",
-              {"RESULTS"},
-              "  memory_benchmark report D/results.json --html server.html --png server.png\n");
+  Flags flags(
+      "report",
+      "Writes the page (--html), the picture (--png) or single charts (--png-dir) of a results\n"
+      "document, or prints the summary when none is asked for.",
+      {"RESULTS"},
+      "  memory_benchmark report D/results.json --html server.html --png server.png\n"
+      "  memory_benchmark report D/results.json --png-dir charts --model qwen3-4b:q8_0\n");
   flags.value("html", "FILE", "write the self-contained page")
       .value("png", "FILE", "draw the charts (needs gnuplot)")
+      .value("png-dir", "DIR", "one PNG a chart, with the gnuplot script that draws it beside each")
       .values("model", "MODEL", "a catalogue model, repeatable (default: all that fit)")
       .flag("json", "print the recommendation document that the page shows");
   if (!flags.parse(arguments)) return 0;
@@ -49,9 +52,15 @@ int run_report(const Arguments& arguments) {
                   fmt::format("--png: {}; {}", missing->cause, missing->remedy));
     }
   }
+  if (const auto folder = flags.get("png-dir")) {
+    if (const auto missing = render_png_folder(results, recommendation, *folder)) {
+      throw Error(ErrorCode::kNotAvailable, fmt::format("--png-dir: {}; the scripts are in {}; {}",
+                                                        missing->cause, *folder, missing->remedy));
+    }
+  }
   if (flags.has("json")) {
     fmt::print("{}", to_json_text(recommendation));
-  } else if (!flags.has("html") && !flags.has("png")) {
+  } else if (!flags.has("html") && !flags.has("png") && !flags.has("png-dir")) {
     fmt::print("{}", render_terminal(results, recommendation, standard_output_style()));
   }
   require_trust(results, recommendation);

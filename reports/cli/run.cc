@@ -42,6 +42,7 @@ Flags run_flags() {
       .flag("quick", "the same in 10 s")
       .values("model", "MODEL", "a model to advise on, repeatable (default: all that fit)")
       .value("threads", "LIST", "thread counts to measure, such as 1,2,4-16:4 (default: chosen)")
+      .value("png-dir", "DIR", "also one PNG a chart, with its gnuplot script, into this folder")
       .value("resume", "DIR", "finish the interrupted run in DIR")
       .value("sustain", "TIME",
              "beside the budget: repeat a step on all threads for so long, such as 120s, to see "
@@ -136,7 +137,10 @@ int run_run(const Arguments& arguments) {
   advice.models = plan.models;
   advice.results_file = "results.json";
   const Recommendation recommendation = advise_or_explain(results, advice);
-  const std::optional<Missing> no_picture = write_reports(folder, results, recommendation);
+  std::optional<Missing> no_picture = write_reports(folder, results, recommendation);
+  if (const auto charts = flags.get("png-dir"); charts && !no_picture) {
+    no_picture = render_png_folder(results, recommendation, *charts);
+  }
   if (flags.has("json")) {
     fmt::print("{}", to_json_text(recommendation));
   } else {

@@ -14,13 +14,16 @@ namespace mb {
 struct ChartPoint {
   double x = 0, y = 0;
   std::optional<double> low, high;
+  std::optional<double> from;  // of a span: where it begins; it is y long
   Validity validity = Validity::kValid;
   std::string text;   // the point in words: "2 threads: 29.4 GB/s (28.9 to 30.1 GB/s)"
   std::string label;  // written beside the point; mostly empty
 };
 
-// kMeasured: points joined by a line; kPoints: not joined, over a model's curve.
-enum class SeriesStyle { kMeasured, kPoints, kModel, kBars };
+// kMeasured: points joined by a line; kPoints: not joined, over a model's curve; kModel: a line
+// with its band; kBars: side by side; kSpans: lying on row x, from `from` on. Bars and spans have
+// a chart of their own.
+enum class SeriesStyle { kMeasured, kPoints, kModel, kBars, kSpans };
 
 struct ChartSeries {
   std::string label;
@@ -34,6 +37,12 @@ struct ChartSeries {
 struct ChartMark {
   double x = 0;
   std::optional<double> y;  // set: the advised point
+  std::string label;
+};
+
+// A stretch of the x axis with a name, such as the prompts of one regime.
+struct ChartBand {
+  double from = 0, to = 0;
   std::string label;
 };
 
@@ -51,13 +60,16 @@ struct ChartAxis {
 
 struct Chart {
   std::string id;     // bandwidth_threads, working_set, latency, loaded_latency, attention,
-                      // prefill, decode, dispatch, shm
+                      // prefill, decode, by_prompt, shares, levers, dispatch, shm, placement,
+                      // counters_ipc, counters_l3, roofline_prefill, roofline_decode, timeline
   std::string model;  // name in the recommendation; empty for charts of the machine
   std::string title;
   std::string answers;  // one sentence: what the chart answers
   ChartAxis x, y;
   std::vector<ChartSeries> series;
   std::vector<ChartMark> marks;
+  std::vector<ChartBand> bands;
+  bool lying() const;  // spans: x are rows, y runs along the foot
   // Lines of mark labels at the top, which the y axis leaves free; advised counts stand at the
   // foot.
   int label_rows() const;
@@ -71,10 +83,6 @@ std::vector<Chart> make_charts(const Results& results, const Recommendation& rec
 // The charts of one model and of the machine: a page without scripts, a picture.
 std::vector<const Chart*> charts_of_model(const std::vector<Chart>& charts,
                                           const std::string& model);
-
-// The model that leads: the first that fits and whose steps were measured here, else the first that
-// fits, else the first; nullptr without models.
-const ModelAdvice* leading_model(const Recommendation& recommendation);
 
 std::vector<Chart> machine_charts(const Results& results, const Recommendation& recommendation);
 std::vector<Chart> model_charts(const Results& results, const Recommendation& recommendation,

@@ -1,10 +1,11 @@
-// The two charts of a model, prefill and decode by threads: predictions with their band, what the
-// step probes measured where a ModelCurve carries it, the physical cores, the advised count.
+// The first two charts of a model, prefill and decode by threads: predictions with their band, what
+// the step probes measured where a ModelCurve carries it, the physical cores, the advised count.
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "reports/render/chart.h"
+#include "reports/render/charts_advice.h"
 #include "reports/render/format.h"
 
 namespace mb {
@@ -18,16 +19,12 @@ ChartSeries predicted(const Recommendation& recommendation, const ModelAdvice& a
         one.context_tokens != recommendation.context_tokens) {
       continue;
     }
-    series.points.push_back(
-        {.x = static_cast<double>(one.threads),
-         .y = one.tokens_per_second,
-         .low = one.low,
-         .high = one.high,
-         .validity = Validity::kValid,
-         .text = fmt::format("{}: {} tokens/s ({}), limited by {}",
-                             format_count(one.threads, "thread", "threads"),
-                             format_rate(one.tokens_per_second),
-                             format_rate_interval(one.low, one.high), words_of(one.limited_by))});
+    series.points.push_back({.x = static_cast<double>(one.threads),
+                             .y = one.tokens_per_second,
+                             .low = one.low,
+                             .high = one.high,
+                             .validity = Validity::kValid,
+                             .text = prediction_words(advice, one)});
   }
   std::stable_sort(series.points.begin(), series.points.end(),
                    [](const ChartPoint& a, const ChartPoint& b) { return a.x < b.x; });
@@ -51,10 +48,14 @@ ChartSeries measured(const Recommendation& recommendation, const std::string& mo
         point.low = curve.low[i];
         point.high = curve.high[i];
       }
-      point.text =
-          fmt::format("{}: measured {} tokens/s",
-                      format_count(static_cast<std::int64_t>(curve.x[i]), "thread", "threads"),
-                      format_rate(curve.y[i]));
+      point.text = fmt::format(
+          "{}: {} tokens/s{}, {} of {}, measured with our kernels",
+          format_count(static_cast<std::int64_t>(curve.x[i]), "thread", "threads"),
+          format_rate(curve.y[i]),
+          point.low && point.high
+              ? fmt::format(" (90 % interval {})", format_rate_interval(*point.low, *point.high))
+              : "",
+          phase, model);
       series.points.push_back(point);
     }
   }
@@ -101,28 +102,12 @@ void add_phase(std::vector<Chart>& charts, const Results& results,
 
 }  // namespace
 
-const ModelAdvice* leading_model(const Recommendation& recommendation) {
-  const auto& models = recommendation.models;
-  const auto measured_here = [&recommendation](const ModelAdvice& advice) {
-    return std::any_of(recommendation.curves.begin(), recommendation.curves.end(),
-                       [&advice](const ModelCurve& curve) {
-                         return curve.name == "measured_decode/" + advice.model;
-                       });
-  };
-  const ModelAdvice* first = nullptr;
-  for (const ModelAdvice& advice : models) {
-    if (advice.fits && measured_here(advice)) return &advice;
-    if (advice.fits && first == nullptr) first = &advice;
-  }
-  if (first != nullptr) return first;
-  return models.empty() ? nullptr : &models.front();
-}
-
 std::vector<Chart> model_charts(const Results& results, const Recommendation& recommendation,
                                 const ModelAdvice& advice) {
   std::vector<Chart> charts;
   add_phase(charts, results, recommendation, advice, advice.prefill, "Prefill by threads");
   add_phase(charts, results, recommendation, advice, advice.decode, "Decode by threads");
+  for (Chart& chart : advice_charts(advice)) charts.push_back(std::move(chart));
   return charts;
 }
 

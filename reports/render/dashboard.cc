@@ -1,6 +1,9 @@
 // report.png: the answer of the leading model in words, then the six charts that matter most.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "reports/render/chart.h"
 #include "reports/render/escape.h"
 #include "reports/render/format.h"
@@ -14,6 +17,17 @@ std::string expected(const PhaseAdvice& phase) {
   return fmt::format("{} {} tokens/s ({})", phase.phase,
                      format_rate(phase.expected.tokens_per_second),
                      format_rate_interval(phase.expected.low, phase.expected.high));
+}
+
+// In the order of a first look; what is not named comes after.
+constexpr std::array<std::string_view, 6> kFirst{"prefill",     "decode",    "bandwidth_threads",
+                                                 "working_set", "attention", "dispatch"};
+
+std::vector<const Chart*> most_important(std::vector<const Chart*> charts) {
+  std::ranges::stable_sort(charts, std::less<>(), [](const Chart* chart) {
+    return std::ranges::find(kFirst, chart->id) - kFirst.begin();
+  });
+  return charts;
 }
 
 }  // namespace
@@ -37,8 +51,16 @@ std::optional<Missing> render_png(const Results& results, const Recommendation& 
     header.expectation = clip_text(lead->fits_reason, 100);
   }
   const std::vector<Chart> charts = make_charts(results, recommendation);
-  std::vector<const Chart*> shown = charts_of_model(charts, lead == nullptr ? "" : lead->model);
-  return gnuplot_png(shown, header, png);
+  return gnuplot_png(most_important(charts_of_model(charts, lead == nullptr ? "" : lead->model)),
+                     header, png);
+}
+
+std::optional<Missing> render_png_folder(const Results& results,
+                                         const Recommendation& recommendation,
+                                         const std::filesystem::path& folder) {
+  const std::vector<Chart> charts = make_charts(results, recommendation);
+  const ModelAdvice* lead = leading_model(recommendation);
+  return gnuplot_png_folder(charts_of_model(charts, lead == nullptr ? "" : lead->model), folder);
 }
 
 }  // namespace mb

@@ -1,5 +1,5 @@
-// The gnuplot back end: charts become a script and data files in a temporary folder, gnuplot makes
-// SVG (one a chart, for readers without scripts) or one PNG dashboard. No shell is involved.
+// The gnuplot back end: charts become a script with the data inside, gnuplot makes SVG (one a
+// chart, for readers without scripts), one PNG dashboard or one PNG a chart. No shell is involved.
 #pragma once
 #include <filesystem>
 #include <map>
@@ -32,9 +32,14 @@ std::optional<Missing> gnuplot_png(const std::vector<const Chart*>& charts,
                                    const DashboardHeader& header, const std::filesystem::path& png,
                                    const std::string& program = "gnuplot");
 
-// The commands that draw one chart from data files under `folder`; writes those files. A page has
-// the chart's title beside the picture, a dashboard needs it inside.
-std::string gnuplot_commands(const Chart& chart, const std::filesystem::path& folder,
-                             const std::string& name, bool titled);
+// One PNG a chart in `folder` (made when it is not there), ID.png or ID-MODEL.png, and the script
+// beside each, which draws it anew by itself: gnuplot ID.gp. Without gnuplot the scripts alone.
+std::optional<Missing> gnuplot_png_folder(const std::vector<const Chart*>& charts,
+                                          const std::filesystem::path& folder,
+                                          const std::string& program = "gnuplot");
+
+// The commands that draw one chart, its data blocks named after `name` (letters and digits). A page
+// has the chart's title beside the picture, a dashboard needs it inside.
+std::string gnuplot_commands(const Chart& chart, const std::string& name, bool titled);
 
 }  // namespace mb

@@ -9,6 +9,7 @@
 #include "reports/render/escape.h"
 #include "reports/render/format.h"
 #include "reports/render/gnuplot.h"
+#include "reports/render/html_heat.h"
 #include "reports/render/html_parts.h"
 #include "reports/render/render.h"
 
@@ -54,9 +55,11 @@ std::vector<Part> make_parts(const html::Documents& documents) {
       {"scaling", "Scaling with threads",
        "Filled points are valid, hollow ones noisy, crosses invalid; upright bars and bands are "
        "intervals. The ring is the advised count.",
-       html::figures(documents, {"prefill", "decode", "bandwidth_threads"})},
+       html::figures(documents,
+                     {"prefill", "decode", "by_prompt", "bandwidth_threads", "placement"})},
       {"memory", "Memory and caches", "",
-       html::figures(documents, {"working_set", "latency", "loaded_latency", "shm"})},
+       html::figures(documents, {"working_set", "latency", "loaded_latency", "shm"}) +
+           html::node_tables(documents.results)},
       {"attention", "Attention", "", html::figures(documents, {"attention"})},
       {"dispatch", "Dispatch", "", html::dispatch(documents)},
       {"smt", "Hardware threads and counters",

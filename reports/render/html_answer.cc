@@ -142,18 +142,32 @@ std::string answer(const Documents& documents) {
   if (lead == nullptr) {
     return "<h1>No advice</h1>" + paragraph("The recommendation holds no model.", "lead");
   }
-  std::string options, answers;
+  std::string families, quantisations, answers;
+  std::vector<std::string> known;
   for (std::size_t i = 0; i < recommendation.models.size(); ++i) {
     const ModelAdvice& model = recommendation.models[i];
     const bool chosen = &model == lead;
-    options += fmt::format("<option value=\"{}\"{}>{}</option>", i, chosen ? " selected" : "",
-                           html_escape(model.title));
+    // "Qwen3 4B" and "Q4_0" of "Qwen3 4B, Q4_0".
+    const std::size_t comma = model.title.rfind(", ");
+    const std::string family = model.title.substr(0, comma);
+    const auto place = std::ranges::find(known, family) - known.begin();
+    if (place == std::ssize(known)) {
+      known.push_back(family);
+      const bool leads = lead->title.substr(0, lead->title.rfind(", ")) == family;
+      families += fmt::format("<option value=\"{}\"{}>{}</option>", place, leads ? " selected" : "",
+                              html_escape(family));
+    }
+    quantisations += fmt::format(
+        "<option value=\"{}\" data-family=\"{}\"{}>{}</option>", i, place,
+        chosen ? " selected" : "",
+        html_escape(comma == std::string::npos ? "as it is" : model.title.substr(comma + 2)));
     answers += model_answer(model, i, chosen, recommendation);
   }
   return fmt::format(
              "<div class=\"choose\"><label for=\"model\">Model</label><select id=\"model\" "
-             "autocomplete=\"off\">{}</select></div>\n",
-             options) +
+             "autocomplete=\"off\">{}</select><label for=\"quantisation\">Quantisation</label>"
+             "<select id=\"quantisation\" autocomplete=\"off\">{}</select></div>\n",
+             families, quantisations) +
          answers + all_models(recommendation);
 }
 

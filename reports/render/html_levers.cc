@@ -69,7 +69,7 @@ std::string offload_rules(const Recommendation& recommendation) {
 }  // namespace
 
 std::string levers(const Documents& documents) {
-  std::string markup;
+  std::string markup = figures(documents, {"levers"});
   const auto& models = documents.recommendation.models;
   for (std::size_t i = 0; i < models.size(); ++i) {
     std::string block = lever_table(models[i]) + speculation_table(models[i]);

@@ -15,6 +15,8 @@ namespace {
 
 using nlohmann::json;
 
+constexpr std::size_t kLongestRowName = 48, kLongestTooltip = 500;
+
 std::string_view style_name(SeriesStyle style) {
   switch (style) {
     case SeriesStyle::kModel:
@@ -23,6 +25,8 @@ std::string_view style_name(SeriesStyle style) {
       return "bars";
     case SeriesStyle::kPoints:
       return "points";
+    case SeriesStyle::kSpans:
+      return "spans";
     case SeriesStyle::kMeasured:
       break;
   }
@@ -32,7 +36,7 @@ std::string_view style_name(SeriesStyle style) {
 json axis_json(const ChartAxis& axis) {
   json ticks = json::array();
   for (const ChartTick& tick : axis.ticks) {
-    ticks.push_back({{"at", tick.at}, {"label", clean_text(tick.label)}});
+    ticks.push_back({{"at", tick.at}, {"label", clip_text(tick.label, kLongestRowName)}});
   }
   return {{"title", clean_text(axis.title)},
           {"logarithmic", axis.logarithmic},
@@ -47,8 +51,9 @@ json series_json(const ChartSeries& series) {
     json one = {{"x", point.x},
                 {"y", point.y},
                 {"verdict", to_string(point.validity)},
-                {"text", clean_text(point.text)}};
-    if (!point.label.empty()) one["label"] = clean_text(point.label);
+                {"text", clip_text(point.text, kLongestTooltip)}};
+    if (!point.label.empty()) one["label"] = clip_text(point.label, kLongestRowName);
+    if (point.from) one["from"] = *point.from;
     if (point.low) one["low"] = *point.low;
     if (point.high) one["high"] = *point.high;
     points.push_back(std::move(one));
@@ -141,7 +146,7 @@ std::string figure(const Documents& documents, const std::string& id) {
       "<figure class=\"card\" id=\"chart-{0}\"><figcaption><h3>{1}</h3><p>{2}</p></figcaption>"
       "<div class=\"plot\"><canvas data-chart=\"{0}\" role=\"img\" aria-label=\"{1}: "
       "{2}\"></canvas>"
-      "</div><noscript>{3}</noscript>"
+      "</div><div class=\"tools\"></div><noscript>{3}</noscript>"
       "<details><summary>The figures as a table</summary>{4}</details></figure>\n",
       first->id, html_escape(first->title), html_escape(first->answers),
       pictures.empty() ? "<p class=\"small muted\">The chart needs scripts; its figures are in the "
@@ -210,12 +215,15 @@ std::string figures(const Documents& documents, const std::vector<std::string>& 
 std::string charts_json(const Documents& documents) {
   json all = json::array();
   for (const Chart& chart : documents.charts) {
-    json series = json::array(), marks = json::array();
+    json series = json::array(), marks = json::array(), bands = json::array();
     for (const ChartSeries& one : chart.series) series.push_back(series_json(one));
     for (const ChartMark& mark : chart.marks) {
       json one = {{"x", mark.x}, {"label", clip_text(mark.label, 40)}};
       if (mark.y) one["y"] = *mark.y;
       marks.push_back(std::move(one));
+    }
+    for (const ChartBand& band : chart.bands) {
+      bands.push_back({{"from", band.from}, {"to", band.to}, {"label", clip_text(band.label, 40)}});
     }
     all.push_back({{"id", chart.id},
                    {"model", model_index(documents.recommendation, chart.model)},
@@ -224,6 +232,7 @@ std::string charts_json(const Documents& documents) {
                    {"y", axis_json(chart.y)},
                    {"series", series},
                    {"marks", marks},
+                   {"bands", bands},
                    {"label_rows", chart.label_rows()}});
   }
   return json_for_script(all.dump());

@@ -8,6 +8,7 @@
 #include "reports/render/escape.h"
 #include "reports/render/format.h"
 #include "reports/render/headline.h"
+#include "reports/render/html_heat.h"
 #include "reports/render/html_parts.h"
 #include "reports/render/settings.h"
 
@@ -94,42 +95,6 @@ std::string regime_card(std::string_view title, std::string_view what, const std
   return fmt::format("<div class=\"card\"><h3>{}</h3><p>{}</p>{}<p class=\"muted\">{}</p></div>\n",
                      title, what, figure.empty() ? "" : "<p>" + figure + "</p>",
                      html_escape(models));
-}
-
-// Of more PUs the page's raw points tell.
-constexpr std::size_t kMostPusOfMatrix = 16;
-
-std::string handoff_table(const Results& results) {
-  std::map<std::pair<std::int64_t, std::int64_t>, const Point*> pairs;
-  std::set<std::int64_t> pus;
-  for (const Point* point : results.of_probe("core_to_core")) {
-    const auto from = point->parameters.number("from_pu"), to = point->parameters.number("to_pu");
-    const bool handoff = point->parameters.text_or("operation", "") == "handoff";
-    if (!handoff || !from || !to || point->summary.count == 0) continue;
-    pairs[{*from, *to}] = point;
-    pus.insert({*from, *to});
-  }
-  if (pairs.empty() || pus.size() > kMostPusOfMatrix) return "";
-  std::vector<std::pair<std::string, Cell>> columns{{"From", Cell::kText}};
-  for (const std::int64_t to : pus) columns.push_back({fmt::format("CPU {}", to), Cell::kNumber});
-  Table table("Time until a line written on one CPU is seen on another", columns);
-  for (const std::int64_t from : pus) {
-    std::vector<std::string> cells{fmt::format("CPU {}", from)};
-    for (const std::int64_t to : pus) {
-      const auto found = pairs.find({from, to});
-      if (found == pairs.end()) {
-        cells.push_back("");
-        continue;
-      }
-      const Point& point = *found->second;
-      cells.push_back(html_escape(format_quantity(point.summary.median, point.unit)));
-      if (point.verdict.validity != Validity::kValid) {
-        cells.back() += " " + verdict_mark(point.verdict);
-      }
-    }
-    table.row(cells);
-  }
-  return table.text();
 }
 
 std::string engine_card(const EngineSettings& settings) {
@@ -220,7 +185,8 @@ std::string regimes(const Documents& documents) {
                      "Each token reads all active weights once: memory bandwidth decides, and the "
                      "threads that saturate it are enough.",
                      memory, models_in(recommendation, kMemoryBoundDecode)) +
-         "</div>\n";
+         "</div>\n" +
+         figures(documents, {"shares", "timeline", "roofline_prefill", "roofline_decode"});
 }
 
 std::string rules(const Documents& documents) {

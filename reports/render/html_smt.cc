@@ -188,6 +188,7 @@ std::string smt_and_counters(const Documents& documents) {
                     ? "Hardware counters count here; each point carries what was read."
                     : "Hardware counters do not count here. Every figure on this page rests on "
                       "timing alone and is complete without them.");
+  markup += figures(documents, {"counters_ipc", "counters_l3"});
   markup += truth_table(results.machine);
   std::vector<Missing> missing = results.machine.missing;
   missing.insert(missing.end(), results.missing.begin(), results.missing.end());

@@ -27,6 +27,11 @@ std::string render_html(const Results& results, const Recommendation& recommenda
 std::optional<Missing> render_png(const Results& results, const Recommendation& recommendation,
                                   const std::filesystem::path& png);
 
+// One PNG and its gnuplot script for each chart of the machine and of the leading model.
+std::optional<Missing> render_png_folder(const Results& results,
+                                         const Recommendation& recommendation,
+                                         const std::filesystem::path& folder);
+
 // One engine's settings as text: `format` is json, env, llama.cpp, ollama, ... (engine_formats()).
 // Throws Error(kUsage) listing the formats.
 struct RenderedSettings {

@@ -5,7 +5,7 @@
 
 #include "data/system/files.h"
 #include "reports/render/render.h"
-#include "tests/reports/render/fixtures.h"
+#include "tests/reports/render/fixtures_wide.h"
 
 namespace {
 
@@ -34,6 +34,8 @@ int main(int argc, char** argv) {
   std::filesystem::create_directories(folder);
   write_all(folder, "small", mb::fixture::small_guest());
   write_all(folder, "smt", mb::fixture::smt_machine());
+  write_all(folder, "nodes", mb::fixture::two_nodes());
+  write_all(folder, "changed", mb::fixture::one_point_changed());
   write_all(folder, "hostile", mb::fixture::hostile());
   return 0;
 }

@@ -35,6 +35,7 @@
   function model(series, theme) {
     var own = theme.series[series.colour % theme.series.length];
     var few = series.points.length <= 4;
+    var banded = series.points.some(function (p) { return p.low !== undefined; });
     var edge = function (key) {
       return {
         label: "", band: true, borderWidth: 0, pointRadius: 0, pointHitRadius: 0, tension: 0,
@@ -42,11 +43,19 @@
         backgroundColor: faded(own, 0.16), fill: key === "low" ? "+1" : false
       };
     };
-    return [edge("low"), edge("high"), {
+    return (banded ? [edge("low"), edge("high")] : []).concat([{
       label: series.label, data: series.points, borderColor: own, borderWidth: 2.6, tension: 0,
       pointStyle: "circle", pointRadius: few ? 3 : 0, pointHitRadius: 8, pointHoverRadius: 5,
       pointBackgroundColor: own, pointBorderColor: own
-    }];
+    }]);
+  }
+  function spans(series, theme) {
+    var own = theme.series[series.colour % theme.series.length];
+    return {
+      label: series.label, backgroundColor: faded(own, 0.88), grouped: false, pointStyle: "rect",
+      barPercentage: 0.82, categoryPercentage: 0.95, borderRadius: 2, borderSkipped: false,
+      data: series.points, parsing: { xAxisKey: "span", yAxisKey: "at" }
+    };
   }
   function bars(series, theme) {
     var own = theme.series[series.colour % theme.series.length];
@@ -94,6 +103,15 @@
     id: "marks",
     beforeDatasetsDraw: function (chart) {
       var context = chart.ctx, area = chart.chartArea;
+      chart.$bands.forEach(function (band, index) {
+        if (index % 2) { return; }
+        var left = chart.scales.x.getPixelForValue(band.from);
+        context.save();
+        context.fillStyle = chart.$theme.wash;
+        context.fillRect(left, area.top, chart.scales.x.getPixelForValue(band.to) - left,
+          area.bottom - area.top);
+        context.restore();
+      });
       chart.$marks.forEach(function (mark) {
         var x = chart.scales.x.getPixelForValue(mark.x);
         context.save();
@@ -115,6 +133,15 @@
       context.textBaseline = "alphabetic";
       context.textAlign = "left";
       context.fillText(chart.$unit, chart.scales.y.left + 2, area.top - 11);
+      chart.$bands.forEach(function (band) {
+        var left = chart.scales.x.getPixelForValue(band.from) + 4;
+        var room = chart.scales.x.getPixelForValue(band.to) - left - 4;
+        /* A narrow band keeps the words that fit. */
+        var words = band.label.split(" ");
+        while (words.length > 1 && context.measureText(words.join(" ")).width > room) { words.pop(); }
+        context.fillText(words.join(" "), left, area.top + 12);
+      });
+      if (chart.$bands.length) { row = 1; }
       chart.$marks.forEach(function (mark) {
         var advised = mark.y !== undefined;
         var x = chart.scales.x.getPixelForValue(mark.x);
@@ -128,7 +155,7 @@
         }
         var width = context.measureText(mark.label).width;
         var left = x + 6 + width <= area.right ? x + 6 : x - 6 - width;
-        var at = advised ? area.bottom - 9 : area.top + 12 + 16 * (row++ % 3);
+        var at = advised ? area.bottom - 9 : area.top + 12 + 16 * (row++ % 4);
         context.fillStyle = faded(chart.$theme.card, 0.82);
         context.fillRect(left - 2, at - 11, width + 4, 15);
         context.fillStyle = own;
@@ -136,9 +163,14 @@
       });
       context.fillStyle = chart.$theme.ink;
       chart.data.datasets.forEach(function (set, index) {
+        if (!chart.isDatasetVisible(index)) { return; }
         chart.getDatasetMeta(index).data.forEach(function (element, i) {
           var label = set.data[i].label;
-          if (label) {
+          if (label && set.data[i].span) {
+            var end = element.x + 6, wide = context.measureText(label).width;
+            context.fillText(label, end + wide <= area.right ? end : element.x - 6 - wide,
+              element.y + 4);
+          } else if (label) {
             /* Sides alternate: close points would cover each other's figures. */
             var left = index % 2 ? element.x - 12 - context.measureText(label).width : element.x + 12;
             context.fillText(label, left, element.y + 4);
@@ -152,7 +184,7 @@
   function theme() {
     return {
       ink: colour("--ink"), muted: colour("--muted"), line: colour("--line"),
-      card: colour("--card"), font: colour("--sans"),
+      card: colour("--card"), wash: colour("--wash"), font: colour("--sans"),
       series: ["--s0", "--s1", "--s2", "--s3", "--s4", "--s5"].map(colour)
     };
   }
@@ -178,16 +210,37 @@
     scale.ticks.callback = function (value, index, ticks) { return ticks[index].label; };
     return scale;
   }
+  var flipped = {}; /* ids of charts whose scale the reader changed */
+  function isLogarithmic(chart) {
+    return chart.y.logarithmic !== Boolean(flipped[chart.id]);
+  }
+  function lies(chart) {
+    return chart.series[0].style === "bars" || chart.series[0].style === "spans";
+  }
+  /* A tooltip as wide as the chart, broken at spaces. */
+  function wrapped(text, columns) {
+    var lines = [""];
+    text.split(" ").forEach(function (word) {
+      var last = lines[lines.length - 1];
+      if (last && last.length + word.length + 1 > columns) {
+        lines.push(word);
+      } else {
+        lines[lines.length - 1] = last ? last + " " + word : word;
+      }
+    });
+    return lines;
+  }
   function options(chart, look) {
-    var isBars = chart.series[0].style === "bars";
+    var isBars = lies(chart);
     var value = {
-      type: chart.y.logarithmic ? "logarithmic" : "linear",
+      type: isLogarithmic(chart) ? "logarithmic" : "linear",
       /* Of half the range (Chart.js), so a tenth of the height for each line of labels. */
       beginAtZero: true, grace: 24 * chart.label_rows + "%",
       grid: { color: look.line, drawBorder: false, drawTicks: false },
       ticks: { color: look.muted, padding: 6, maxTicksLimit: 7, format: { useGrouping: false } }
     };
-    if (chart.y.logarithmic) {
+    if (chart.y.max > chart.y.min) { value.max = chart.y.max; }
+    if (isLogarithmic(chart)) {
       /* Only the decades: the ticks between them say nothing more. */
       value.afterBuildTicks = function (built) {
         var decades = built.ticks.filter(function (t) {
@@ -211,50 +264,45 @@
         }
       } : { x: axis(chart.x, look), y: value },
       plugins: {
-        legend: {
-          position: "bottom", align: "start",
-          labels: {
-            color: look.ink, usePointStyle: true, boxWidth: 8, boxHeight: 8, padding: 12,
-            filter: function (item) { return item.text !== ""; },
-            /* The series' own filled shape, whatever the verdict of its first point is. */
-            generateLabels: function (drawing) {
-              var make = Chart.defaults.plugins.legend.labels.generateLabels;
-              return make(drawing).map(function (item) {
-                var set = drawing.data.datasets[item.datasetIndex];
-                if (set.shape) {
-                  item.pointStyle = set.shape;
-                  item.fillStyle = set.borderColor;
-                }
-                return item;
-              });
-            }
-          }
-        },
+        legend: { display: false },
         tooltip: {
           filter: function (item) { return item.raw.text !== undefined; },
           usePointStyle: true, displayColors: true, padding: 10, boxPadding: 4,
           callbacks: {
             title: function (items) { return items.length ? items[0].dataset.label : ""; },
-            label: function (item) { return item.raw.text; }
+            label: function (item) {
+              return wrapped(item.raw.text, Math.max(24, Math.floor(item.chart.width / 8) - 6));
+            }
           }
         }
       }
     };
   }
   function draw(canvas, chart) {
-    var look = theme(), sets = [];
+    var look = theme(), sets = [], owned = [];
     if (drawn[canvas.dataset.chart]) { drawn[canvas.dataset.chart].destroy(); }
-    chart.series.forEach(function (series) {
+    chart.series.forEach(function (series, index) {
+      var first = sets.length;
       if (series.style === "bars") {
         series.points.forEach(function (p) { p.at = chart.x.ticks[p.x].label; });
         sets.push(bars(series, look));
+      } else if (series.style === "spans") {
+        series.points.forEach(function (p) {
+          p.at = chart.x.ticks[p.x].label;
+          p.span = [p.from, p.from + p.y];
+        });
+        sets.push(spans(series, look));
       } else if (series.style === "model") {
         sets = sets.concat(model(series, look));
       } else {
         sets.push(measured(series, look));
       }
+      owned[index] = sets.slice(first).map(function (set, i) { return first + i; });
     });
-    var isBars = chart.series[0].style === "bars";
+    var rows = chart.x.ticks.length;
+    if (lies(chart) && rows > 6) {
+      canvas.parentNode.style.height = 6 + 1.75 * rows + "rem";
+    }
     Chart.defaults.font.family = look.font;
     Chart.defaults.font.size = 12;
     var options_ = options(chart, look);
@@ -264,23 +312,96 @@
       beforeInit: function (made) {
         made.$theme = look;
         made.$marks = chart.marks;
+        made.$bands = chart.bands;
         made.$unit = chart.y.title;
       }
     };
     drawn[canvas.dataset.chart] = new Chart(canvas, {
-      type: isBars ? "bar" : "line", data: { datasets: sets }, options: options_,
+      type: lies(chart) ? "bar" : "line", data: { datasets: sets }, options: options_,
       plugins: [carry, marks, intervals]
     });
+    fillTools(canvas, chart, owned);
   }
 
-  var chooser = document.getElementById("model");
+  function button(text, pressed, act) {
+    var made = document.createElement("button");
+    made.type = "button";
+    made.textContent = text;
+    if (pressed !== undefined) { made.setAttribute("aria-pressed", String(pressed)); }
+    made.addEventListener("click", act);
+    return made;
+  }
+  /* The picture as it stands, on the card's ground and under its title. */
+  function picture(canvas, chart) {
+    var made = document.createElement("canvas"), context = made.getContext("2d");
+    var scale = canvas.width / canvas.clientWidth, head = Math.round(34 * scale), look = theme();
+    made.width = canvas.width;
+    made.height = canvas.height + head;
+    context.fillStyle = look.card;
+    context.fillRect(0, 0, made.width, made.height);
+    context.fillStyle = look.ink;
+    context.font = "600 " + Math.round(15 * scale) + "px " + look.font;
+    context.fillText(chart.title, Math.round(10 * scale), Math.round(22 * scale));
+    context.drawImage(canvas, 0, head);
+    return made.toDataURL("image/png");
+  }
+  /* Under each chart: its series as switches, the scale, the picture to keep. */
+  function fillTools(canvas, chart, owned) {
+    var tools = canvas.parentNode.nextElementSibling;
+    tools.textContent = "";
+    var legend = document.createElement("span");
+    legend.className = "legend";
+    chart.series.forEach(function (series, index) {
+      var made = button(series.label, true, function () {
+        var on = made.getAttribute("aria-pressed") !== "true";
+        made.setAttribute("aria-pressed", String(on));
+        owned[index].forEach(function (set) { drawn[chart.id].setDatasetVisibility(set, on); });
+        drawn[chart.id].update();
+      });
+      var key = document.createElement("i");
+      key.className = "t" + series.colour % 6 + " k" + series.colour % 6;
+      made.insertBefore(key, made.firstChild);
+      legend.appendChild(made);
+    });
+    tools.appendChild(legend);
+    if (chart.series[0].style !== "spans") {
+      tools.appendChild(button("Logarithmic scale", isLogarithmic(chart), function () {
+        flipped[chart.id] = !flipped[chart.id];
+        draw(canvas, chart);
+        tools.querySelector(".legend ~ button").focus();
+      }));
+    }
+    tools.appendChild(button("Save as PNG", undefined, function () {
+      var link = document.createElement("a");
+      link.download = chart.id + ".png";
+      link.href = picture(canvas, chart);
+      link.click();
+    }));
+  }
+
+  /* A model is a family and a quantisation; the second list offers what is stored of the first. */
+  var family = document.getElementById("model"), chooser = document.getElementById("quantisation");
+  var offers = chooser ? Array.from(chooser.options) : [];
+  function offerQuantisations() {
+    var kept = chooser.selectedOptions.length ? chooser.selectedOptions[0].textContent : "";
+    chooser.textContent = "";
+    offers.forEach(function (option) {
+      if (option.dataset.family !== family.value) { return; }
+      chooser.appendChild(option);
+      option.selected = option.textContent === kept;
+    });
+    if (chooser.selectedIndex < 0) { chooser.selectedIndex = 0; }
+    chooser.disabled = chooser.options.length < 2;
+  }
   function drawAll(everything) {
     document.querySelectorAll("canvas[data-chart]").forEach(function (canvas) {
+      var any = false;
       charts.forEach(function (chart) {
         if (chart.id !== canvas.dataset.chart) { return; }
-        if (chart.model === -1 ? everything : chooser && chart.model === Number(chooser.value)) {
-          draw(canvas, chart);
-        }
+        var wanted = chart.model === -1 || (chooser && chart.model === Number(chooser.value));
+        any = any || wanted;
+        canvas.closest("figure").hidden = !any;
+        if (wanted && (everything || chart.model !== -1)) { draw(canvas, chart); }
       });
     });
   }
@@ -293,11 +414,17 @@
       }
     });
   }
+  function chosen() {
+    choose();
+    drawAll(false);
+  }
   if (chooser) {
-    chooser.addEventListener("change", function () {
-      choose();
-      drawAll(false);
+    offerQuantisations();
+    family.addEventListener("change", function () {
+      offerQuantisations();
+      chosen();
     });
+    chooser.addEventListener("change", chosen);
     choose();
   }
   drawAll(true);

@@ -160,6 +160,7 @@ inline Recommendation sample_recommendation() {
                     .file_content = "OMP_NUM_THREADS=2\n",
                     .notes = {"read once at start"}}};
   model.rules = {{"all logical CPUs", 4, 4, 0.1, -0.01}};
+  model.by_prompt = {model.prefill.expected};
   document.models = {model};
   document.curves = {{.name = "dram_read",
                       .x_unit = "threads",
@@ -171,6 +172,33 @@ inline Recommendation sample_recommendation() {
                       .marks = {{"knee_threads", 2}}}};
   document.findings = {{"warning", "Two states", "29 and 37 GB/s", "measure again later"}};
   document.missing = {{"eta", "no step points", "give a larger budget"}};
+  document.rooflines = {{"decode_scaling/step/threads:2",
+                         "decode",
+                         "qwen3-4b:q4_0",
+                         2,
+                         30e9,
+                         600e9,
+                         {0.5, 20, 60},
+                         {15e9, 600e9, 600e9},
+                         {{"gate_up", 3.5, 90e9, 26e9, 0.04, 0.6, "dram"}}}};
+  document.scenario_name = "chat";
+  ModelScenario played{.model = "qwen3-4b:q4_0", .title = "Qwen3 4B, Q4_0", .fits_reason = "fits"};
+  ScenarioPhase phase{.phase = "decode", .tokens = 30, .context_tokens = 200, .threads = 2};
+  phase.regime = std::string(kMemoryBoundDecode);
+  phase.limited_by = "weights";
+  phase.tokens_per_second = 7.5;
+  phase.seconds = 4;
+  phase.low = 3.5;
+  phase.high = 4.5;
+  phase.start_seconds = 3;
+  played.phases = {phase};
+  played.seconds = 4;
+  played.low = 3.5;
+  played.high = 4.5;
+  played.context_tokens_at_end = 230;
+  played.plans = {{"per_phase", 0, 0, 4, 0}};
+  played.reason = "There is nothing to switch.";
+  document.scenario = played;
   return document;
 }
 

@@ -109,7 +109,8 @@ class Schemas(unittest.TestCase):
 # Objects whose keys are names, not fields.
 FREE_OBJECTS = {"values", "notes", "facts", "libraries", "parameters", "hugetlb_free_pages",
                 "seconds_by_term", "env", "marks", "seconds_factors"}
-OPTIONAL = {"calibrated_profiles"}  # absent in documents of earlier builds
+OPTIONAL = {"calibrated_profiles", "by_prompt", "rooflines", "scenario_name",
+            "scenario"}  # absent in documents of earlier builds
 
 if __name__ == "__main__":
     PROGRAM = sys.argv.pop(1)

@@ -225,6 +225,7 @@ inline Prediction predict(const Size& size, const Model& model, const std::strin
       p.limited_by = term;
     }
   }
+  for (const auto& [term, part] : terms) p.share_by_term[term] = part / seconds;
   p.tokens_per_second = (phase == "decode" ? 1 : 512) / seconds;
   p.low = p.tokens_per_second * 0.9;
   p.high = p.tokens_per_second * 1.08;
@@ -285,6 +286,30 @@ inline ModelAdvice model_advice(const Size& size, const Model& model) {
       advice.predictions.push_back(predict(size, model, phase, t));
     }
   }
+  for (const std::int64_t cached : {0, 4096}) {
+    for (const std::int64_t prompt : {8, 32, 128, 512, 2048}) {
+      Prediction p = advice.prefill.expected;
+      const double slow =
+          1 + 6.0 / static_cast<double>(prompt) + static_cast<double>(prompt + cached) / 2e4;
+      p.prompt_tokens = prompt;
+      p.context_tokens = cached;
+      p.tokens_per_second /= slow;
+      p.low /= slow;
+      p.high /= slow;
+      if (prompt < 64) {
+        p.regime = kDispatchBoundPrefill;
+        p.limited_by = "dispatch";
+        p.share_by_term = {
+            {"compute", 0.3}, {"attention", 0.1}, {"dispatch", 0.5}, {"serial", 0.1}};
+      }
+      advice.by_prompt.push_back(p);
+    }
+  }
+  const double now = advice.decode.expected.tokens_per_second;
+  advice.levers = {{"quantisation", "q8_0", "decode", now, now * 0.55, 0.55, "more bytes a token"},
+                   {"batch", "8 sequences", "decode", now, now * 3.1, 3.1, "weights read once"},
+                   {"huge_pages", "thp", "prefill", now, now * 1.04, 1.04, "reads are faster"},
+                   {"wide_attention", "", "decode", now, {}, {}, "nothing to be had here"}};
   const std::string prefill = std::to_string(advice.prefill.threads);
   const std::string decode = std::to_string(advice.decode.threads);
   advice.engines = {
@@ -389,6 +414,25 @@ inline Documents documents(const Size& size) {
                       {},
                       {},
                       {{"l3_usable_bytes", static_cast<double>(size.l3_bytes) / 3}}});
+  r.scenario_name = "chat";
+  ModelScenario played{.model = qwen.name, .title = qwen.title, .fits_reason = "fits"};
+  played.reason = "There is nothing to switch.";
+  for (const std::string phase : {"prefill", "decode", "prefill", "decode"}) {
+    ScenarioPhase one{.phase = phase, .tokens = phase == "decode" ? 300 : 200};
+    one.context_tokens = played.context_tokens_at_end;
+    one.regime = phase == "decode" ? kMemoryBoundDecode : kStreamingPrefill;
+    one.limited_by = phase == "decode" ? "weights" : "compute";
+    one.threads = size.cores;
+    one.tokens_per_second = predict(size, qwen, phase, size.cores).tokens_per_second;
+    one.seconds = static_cast<double>(one.tokens) / one.tokens_per_second;
+    one.low = one.seconds * 0.92;
+    one.high = one.seconds * 1.1;
+    one.start_seconds = played.seconds;
+    played.seconds += one.seconds;
+    played.context_tokens_at_end += one.tokens;
+    played.phases.push_back(one);
+  }
+  r.scenario = played;
   r.findings = {
       {"warning", "Bandwidth has two states",
        "DRAM copy reads 46.7 GB/s for a minute, then 65 GB/s: a neighbour shares the memory.",
@@ -431,6 +475,8 @@ inline Documents hostile() {
     model.prefill.reason = model.decode.reason = text;
     model.prefill.confidence_reasons = {text};
     for (Prediction& prediction : model.predictions) prediction.limited_by = text;
+    for (Prediction& prediction : model.by_prompt) prediction.regime = prediction.limited_by = text;
+    for (Lever& lever : model.levers) lever.setting = lever.note = lever.name = text;
     for (EngineSettings& engine : model.engines) {
       engine.title = engine.file_name = text;
       engine.argv.push_back(text);
@@ -441,6 +487,20 @@ inline Documents hostile() {
   }
   d.recommendation.findings = {{text, text, text, text}};
   d.recommendation.limits.limited_by = text;
+  d.recommendation.scenario->title = d.recommendation.scenario->reason = text;
+  d.recommendation.scenario_name = text;
+  d.recommendation.scenario->phases.front().phase = text;
+  d.recommendation.rooflines = {{text,
+                                 text,
+                                 text,
+                                 2,
+                                 3e10,
+                                 4e11,
+                                 {1, 13, 50},
+                                 {3e10, 4e11, 4e11},
+                                 {{text, 3, 1e10, 3e9, 0.1, 1, text}}}};
+  d.recommendation.curves.push_back(
+      {"instructions_per_cycle/" + text, text, text, {1, 2}, {1, 1}, {}, {}, {}});
   return d;
 }
 

@@ -5,11 +5,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "data/error.h"
 #include "data/system/child.h"
 #include "data/system/files.h"
 #include "reports/render/escape.h"
 #include "reports/render/render.h"
-#include "tests/reports/render/fixtures.h"
+#include "tests/reports/render/fixtures_wide.h"
 
 namespace mb {
 namespace {
@@ -67,13 +68,46 @@ TEST(Gnuplot, OneSvgAChartAndAPngOfTheRightSize) {
   EXPECT_EQ(png.substr(16, 8), std::string("\0\0\x06\x40\0\0\x03\xe8", 8)) << "1600 x 1000";
 }
 
+TEST(Gnuplot, AFolderHasAPictureAChartAndAScriptThatDrawsItAgain) {
+  if (!has_gnuplot()) GTEST_SKIP() << "gnuplot is not installed";
+  const fixture::Documents d = fixture::two_nodes();
+  const TemporaryFolder folder;
+  const std::filesystem::path made = folder.path() / "charts";
+  ASSERT_FALSE(render_png_folder(d.results, d.recommendation, made).has_value());
+  for (const char* name : {"decode-qwen3-4b-q4_0", "shares-qwen3-4b-q4_0", "bandwidth_threads",
+                           "roofline_decode", "timeline"}) {
+    const std::string png = read_file(made / (std::string(name) + ".png"));
+    EXPECT_EQ(png.substr(1, 3), "PNG") << name;
+    EXPECT_GT(png.size(), 5000u) << name;
+  }
+  const std::string drawn = read_file(made / "timeline.png");
+  std::filesystem::remove(made / "timeline.png");
+  ChildRequest again;  // from another folder's files it needs nothing
+  again.argv = {"sh", "-c", "cd \"$1\" && gnuplot timeline.gp", "sh", made.string()};
+  const ChildResult result = run_child(again);
+  EXPECT_TRUE(result.ok()) << result.standard_error;
+  EXPECT_EQ(result.standard_error, "");
+  EXPECT_EQ(read_file(made / "timeline.png"), drawn);
+}
+
+TEST(Gnuplot, WithoutTheProgramTheScriptsAreThereAndAFileIsNoFolder) {
+  const fixture::Documents d = fixture::small_guest();
+  const std::vector<Chart> charts = machine_charts(d.results, d.recommendation);
+  const TemporaryFolder folder;
+  EXPECT_TRUE(gnuplot_png_folder(all(charts), folder.path() / "c", "no-such-gnuplot").has_value());
+  EXPECT_THAT(read_file(folder.path() / "c" / "dispatch.gp"), HasSubstr("$c"));
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "c" / "dispatch.png"));
+  write_file_atomically(folder.path() / "file", "x");
+  EXPECT_THROW(gnuplot_png_folder(all(charts), folder.path() / "file"), Error);
+}
+
 TEST(Gnuplot, HostileNamesDrawAndRunNothing) {
   const fixture::Documents d = fixture::hostile();
   std::filesystem::remove("/tmp/harm");
   const std::vector<Chart> charts = make_charts(d.results, d.recommendation);
   const TemporaryFolder folder;
   for (const Chart& chart : charts) {
-    const std::string commands = gnuplot_commands(chart, folder.path(), "c", true);
+    const std::string commands = gnuplot_commands(chart, "c", true);
     // Outside single-quoted strings no byte of a document is left.
     bool quoted = false;
     std::string bare;

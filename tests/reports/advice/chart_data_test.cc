@@ -1,0 +1,110 @@
+// What only charts show follows from the points: rates of a profile, counters, prompt lengths, the
+// conversation.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "reports/advice/advise.h"
+#include "reports/model/machine_model.h"
+#include "tests/reports/model/synthetic.h"
+
+namespace mb {
+namespace {
+
+Point* find_step(Results& results, const std::string& probe, int threads) {
+  for (Point& point : results.points) {
+    if (point.probe == probe && point.parameters.number_or("threads", 0) == threads) return &point;
+  }
+  return nullptr;
+}
+
+Recommendation advised(const Results& results) {
+  AdviceRequest request;
+  request.models = {"qwen3-4b:q4_0"};
+  return advise(results, request);
+}
+
+TEST(ChartData, PromptLengthsAreAskedOfTheModelAtTheAdvisedCount) {
+  const Results results = synthetic::results({});
+  const ModelAdvice model = advised(results).models.at(0);
+  ASSERT_EQ(model.by_prompt.size(), 10u);
+  const MachineModel machine(results);
+  for (const Prediction& one : model.by_prompt) {
+    EXPECT_EQ(one.threads, model.prefill.threads);
+    const Prediction asked =
+        machine.predict(find_model(model.model), find_engine_profile(model.engine_profile),
+                        {"prefill", one.prompt_tokens, one.context_tokens}, one.threads);
+    EXPECT_EQ(one.tokens_per_second, asked.tokens_per_second);
+  }
+  EXPECT_EQ(model.by_prompt.front().regime, kDispatchBoundPrefill);
+  EXPECT_EQ(model.by_prompt[5].regime, kStreamingPrefill);
+}
+
+TEST(ChartData, TheLeadingModelPlaysAConversation) {
+  const Recommendation made = advised(synthetic::results({}));
+  ASSERT_TRUE(made.scenario.has_value());
+  EXPECT_EQ(made.scenario_name, "chat");
+  EXPECT_EQ(made.scenario->model, "qwen3-4b:q4_0");
+  double clock = 0;
+  for (const ScenarioPhase& phase : made.scenario->phases) {
+    EXPECT_DOUBLE_EQ(phase.start_seconds, clock);
+    clock += phase.seconds;
+  }
+  EXPECT_EQ(made.scenario->phases.at(0).context_tokens, 0);
+}
+
+TEST(ChartData, AProfiledStepStandsUnderTheRoof) {
+  Results results = synthetic::results({});
+  EXPECT_TRUE(advised(results).rooflines.empty());
+  Point* step = find_step(results, "decode_scaling", 8);
+  ASSERT_NE(step, nullptr);
+  for (const auto& [name, flops, bytes, seconds] :
+       std::vector<std::tuple<std::string, double, double, double>>{
+           {"gate_up", 4e9, 1e9, 0.03}, {"norm", 1e6, 1e6, 0.01}, {"layer0_norm", 1, 1, 1}}) {
+    step->facts[name + "_flops"] = flops;
+    step->facts[name + "_bytes"] = bytes;
+    step->facts[name + "_seconds"] = seconds;
+  }
+  step->notes["gate_up_served_by"] = "dram";
+  const Recommendation made = advised(results);
+  ASSERT_EQ(made.rooflines.size(), 1u);
+  const Roofline& roof = made.rooflines[0];
+  EXPECT_EQ(roof.point, step->name);
+  EXPECT_EQ(roof.phase, "decode");
+  EXPECT_EQ(roof.threads, 8);
+  EXPECT_NEAR(roof.bandwidth_bytes_per_second, 60e9, 3e9);  // the law's ceiling
+  ASSERT_EQ(roof.operations.size(), 2u);
+  EXPECT_EQ(roof.operations[0].name, "gate_up");
+  EXPECT_DOUBLE_EQ(roof.operations[0].flops_per_byte, 4);
+  EXPECT_DOUBLE_EQ(roof.operations[0].flops_per_second, 4e9 / 0.03);
+  EXPECT_DOUBLE_EQ(roof.operations[0].share, 0.75);
+  EXPECT_EQ(roof.operations[0].served_by, "dram");
+  EXPECT_DOUBLE_EQ(roof.roof_flops_per_byte.at(1),
+                   roof.peak_flops_per_second / roof.bandwidth_bytes_per_second);
+}
+
+TEST(ChartData, CountersBecomeRatesByThreads) {
+  Results results = synthetic::results({});
+  const auto named = [](const Recommendation& made, const std::string& name) {
+    for (const ModelCurve& curve : made.curves) {
+      if (curve.name == name) return curve;
+    }
+    return ModelCurve{};
+  };
+  EXPECT_EQ(named(advised(results), "instructions_per_cycle/decode step").name, "");
+  for (const int threads : {1, 8}) {
+    Point* step = find_step(results, "decode_scaling", threads);
+    ASSERT_NE(step, nullptr);
+    step->counters.values = {{"PAPI_TOT_INS", 3000}, {"PAPI_TOT_CYC", 1000 * threads}};
+  }
+  find_step(results, "decode_scaling", 8)->counters.values["PAPI_L3_TCM"] = 6;
+  const Recommendation made = advised(results);
+  const ModelCurve rate = named(made, "instructions_per_cycle/decode step");
+  EXPECT_EQ(rate.x, (std::vector<double>{1, 8}));
+  EXPECT_EQ(rate.y, (std::vector<double>{3, 0.375}));
+  const ModelCurve misses = named(made, "l3_misses_per_kilo_instruction/decode step");
+  EXPECT_EQ(misses.x, (std::vector<double>{8}));
+  EXPECT_EQ(misses.y, (std::vector<double>{2}));
+}
+
+}  // namespace
+}  // namespace mb
