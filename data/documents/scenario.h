@@ -16,7 +16,7 @@ struct ScenarioPhase {
   int threads = 0;
   std::optional<std::vector<int>> cpu_list;  // absent when the budget is a quota
   double tokens_per_second = 0, seconds = 0, low = 0, high = 0;  // interval of the seconds
-  double start_seconds = 0;  // after the phases before it
+  double start_seconds = 0;                                      // after the phases before it
 };
 
 // The same phases with other rules for the count.

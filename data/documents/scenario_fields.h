@@ -14,8 +14,7 @@ struct Fields<ScenarioPhase> {
       field("threads", &ScenarioPhase::threads), field("cpu_list", &ScenarioPhase::cpu_list),
       field("tokens_per_second", &ScenarioPhase::tokens_per_second),
       field("seconds", &ScenarioPhase::seconds), field("low", &ScenarioPhase::low),
-      field("high", &ScenarioPhase::high),
-      field("start_seconds", &ScenarioPhase::start_seconds));
+      field("high", &ScenarioPhase::high), field("start_seconds", &ScenarioPhase::start_seconds));
 };
 template <>
 struct Fields<ScenarioPlan> {

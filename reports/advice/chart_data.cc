@@ -23,8 +23,8 @@ constexpr std::string_view kPreset = "chat";
 
 bool usable(const Point& point) {
   const Validity validity = point.verdict.validity;
-  return (validity == Validity::kValid || validity == Validity::kNoisy) && point.summary.count > 0 &&
-         point.summary.median > 0;
+  return (validity == Validity::kValid || validity == Validity::kNoisy) &&
+         point.summary.count > 0 && point.summary.median > 0;
 }
 
 std::int64_t threads_of_point(const Point& point) {
@@ -133,9 +133,8 @@ std::vector<Roofline> find_rooflines(const Results& results) {
                    !p.has("placement") && !p.has("cpu_node");
           });
       made.peak_flops_per_second =
-          rate_at(results, "matmul_throughput", made.threads, [](const Parameters& p) {
-            return p.text_or("operation", "") == "matmul";
-          });
+          rate_at(results, "matmul_throughput", made.threads,
+                  [](const Parameters& p) { return p.text_or("operation", "") == "matmul"; });
       if (!(made.bandwidth_bytes_per_second > 0) || !(made.peak_flops_per_second > 0)) continue;
       add_roof(made);
       Roofline& kept = by_step[made.phase + "/" + made.model];

@@ -26,6 +26,7 @@ int run_predict(const Arguments& arguments);
 int run_recommend(const Arguments& arguments);
 int run_scenario(const Arguments& arguments);
 int run_report(const Arguments& arguments);
+int run_compare(const Arguments& arguments);
 int run_sweep_command(const Arguments& arguments);
 int run_import(const Arguments& arguments);
 int run_validate(const Arguments& arguments);

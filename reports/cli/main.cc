@@ -29,6 +29,8 @@ constexpr std::array kCommands{
     Command{"scenario", "RESULTS --model M --preset chat", "a conversation, phase by phase",
             run_scenario},
     Command{"report", "RESULTS", "the page and the picture of a results document", run_report},
+    Command{"compare", "A B... [--price A=0.68/h]", "machines or runs side by side, cost a token",
+            run_compare},
     Command{"sweep", "[flags] -- COMMAND", "a real engine over thread counts", run_sweep_command},
     Command{"import", "FILE... --out FILE", "llama-bench, CSV and memtest files as documents",
             run_import},

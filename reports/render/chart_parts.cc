@@ -130,9 +130,7 @@ double row_named(Chart& chart, const std::string& label) {
   return chart.x.ticks.back().at;
 }
 
-bool Chart::lying() const {
-  return !series.empty() && series.front().style == SeriesStyle::kSpans;
-}
+bool Chart::lying() const { return !series.empty() && series.front().style == SeriesStyle::kSpans; }
 
 int Chart::label_rows() const {
   const auto tops = std::count_if(marks.begin(), marks.end(),

@@ -1,5 +1,7 @@
 // Charts of one model's advice besides throughput by threads: throughput by prompt length with the
 // regimes as bands, where the time of a step goes in each regime, and what would help.
+#include "reports/render/charts_advice.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -7,7 +9,6 @@
 #include <map>
 
 #include "reports/render/chart_parts.h"
-#include "reports/render/charts_advice.h"
 #include "reports/render/levers.h"
 
 namespace mb {
@@ -51,9 +52,9 @@ Chart by_prompt(const ModelAdvice& advice) {
   std::map<double, std::string> regimes;
   for (const Prediction& one : advice.by_prompt) {
     const bool cold = one.context_tokens == 0;
-    const std::string label =
-        cold ? "cold: nothing in the cache"
-             : fmt::format("warm: {} tokens in the cache", one.context_tokens);
+    const std::string label = cold
+                                  ? "cold: nothing in the cache"
+                                  : fmt::format("warm: {} tokens in the cache", one.context_tokens);
     ChartSeries& series = series_named(chart, label, static_cast<int>(chart.series.size()), false);
     series.style = SeriesStyle::kModel;
     const auto tokens = static_cast<double>(one.prompt_tokens);
@@ -82,16 +83,15 @@ Chart shares(const ModelAdvice& advice) {
     const std::string row =
         one.phase == "decode"
             ? fmt::format("{}, {} cached", regime_words(one.regime), one.context_tokens)
-            : fmt::format("{}, {} new{}", regime_words(one.regime), one.prompt_tokens,
-                          one.context_tokens == 0 ? ", cold"
-                                                  : fmt::format(" on {}", one.context_tokens));
+            : fmt::format(
+                  "{}, {} new{}", regime_words(one.regime), one.prompt_tokens,
+                  one.context_tokens == 0 ? ", cold" : fmt::format(" on {}", one.context_tokens));
     const double at = row_named(chart, row);
     double from = 0;
     for (std::size_t i = 0; i < kTerms.size(); ++i) {
       const auto share = one.share_by_term.find(std::string(kTerms[i]));
       if (share == one.share_by_term.end() || !(share->second > 0)) continue;
-      ChartSeries& series =
-          series_named(chart, words_of(kTerms[i]), static_cast<int>(i), false);
+      ChartSeries& series = series_named(chart, words_of(kTerms[i]), static_cast<int>(i), false);
       series.style = SeriesStyle::kSpans;
       const bool drawn = std::ranges::any_of(
           series.points, [at](const ChartPoint& point) { return point.x == at; });
@@ -128,26 +128,24 @@ Chart levers(const ModelAdvice& advice) {
   for (const Lever& lever : advice.levers) {
     if (lever.speedup) known.push_back(&lever);
   }
-  std::ranges::stable_sort(known, [](const Lever* a, const Lever* b) {
-    return *a->speedup > *b->speedup;
-  });
+  std::ranges::stable_sort(
+      known, [](const Lever* a, const Lever* b) { return *a->speedup > *b->speedup; });
   if (known.size() > kMostLevers) known.resize(kMostLevers);
   for (const Lever* lever : known) {
     const bool decode = lever->phase == "decode";
     ChartSeries& series = series_named(chart, decode ? "decode" : "prefill", decode ? 1 : 0, false);
     series.style = SeriesStyle::kSpans;
-    const std::string what = lever_title(lever->name) +
-                             (lever->setting.empty() ? "" : ": " + lever->setting);
+    const std::string what =
+        lever_title(lever->name) + (lever->setting.empty() ? "" : ": " + lever->setting);
     series.points.push_back(
         {.x = row_named(chart, fmt::format("{}, {}", what, lever->phase)),
          .y = *lever->speedup,
          .from = 0,
-         .text = fmt::format("{} of {}: {}, from {} to {} tokens/s, predicted. {}", what,
-                             lever->phase, format_speedup(lever->speedup),
-                             format_rate(lever->from_tokens_per_second),
-                             lever->to_tokens_per_second ? format_rate(*lever->to_tokens_per_second)
-                                                         : "–",
-                             lever->note),
+         .text = fmt::format(
+             "{} of {}: {}, from {} to {} tokens/s, predicted. {}", what, lever->phase,
+             format_speedup(lever->speedup), format_rate(lever->from_tokens_per_second),
+             lever->to_tokens_per_second ? format_rate(*lever->to_tokens_per_second) : "–",
+             lever->note),
          .label = format_speedup(lever->speedup)});
   }
   sort_series(chart);
@@ -163,13 +161,13 @@ std::string prediction_words(const ModelAdvice& advice, const Prediction& one) {
       one.phase == "decode"
           ? fmt::format("decode with {} in the cache", one.context_tokens)
           : fmt::format("prefill of {} tokens on {}", one.prompt_tokens,
-                        one.context_tokens == 0 ? "an empty cache (cold)"
-                                                : fmt::format("{} in the cache (warm)",
-                                                              one.context_tokens));
-  return fmt::format(
-      "{}: {} tokens/s (90 % interval {}), {}, {}, limited by {}, predicted",
-      threads_text(one.threads), format_rate(one.tokens_per_second),
-      format_rate_interval(one.low, one.high), work, advice.title, words_of(one.limited_by));
+                        one.context_tokens == 0
+                            ? "an empty cache (cold)"
+                            : fmt::format("{} in the cache (warm)", one.context_tokens));
+  return fmt::format("{}: {} tokens/s (90 % interval {}), {}, {}, limited by {}, predicted",
+                     threads_text(one.threads), format_rate(one.tokens_per_second),
+                     format_rate_interval(one.low, one.high), work, advice.title,
+                     words_of(one.limited_by));
 }
 
 std::vector<Chart> advice_charts(const ModelAdvice& advice) {

@@ -35,8 +35,8 @@ Chart placement(const Results& results) {
   const DisplayUnit unit = unit_of(points);
   for (const Point* point : points) {
     const std::string name = point->parameters.text_or("placement", "spread");
-    const auto known = std::ranges::find(kPlacements, name,
-                                         &std::pair<std::string_view, std::string_view>::first);
+    const auto known =
+        std::ranges::find(kPlacements, name, &std::pair<std::string_view, std::string_view>::first);
     if (known == kPlacements.end()) continue;
     const std::int64_t threads = point->parameters.number_or("threads", 1);
     const std::string label(known->second);
@@ -61,8 +61,7 @@ Chart counters(const Recommendation& recommendation, std::string_view id, std::s
       continue;
     }
     const std::string what = curve.name.substr(figure.size() + 1);
-    ChartSeries& series =
-        series_named(chart, what, static_cast<int>(chart.series.size()), false);
+    ChartSeries& series = series_named(chart, what, static_cast<int>(chart.series.size()), false);
     for (std::size_t i = 0; i < curve.x.size() && i < curve.y.size(); ++i) {
       const auto threads = static_cast<std::int64_t>(curve.x[i]);
       series.points.push_back(
@@ -95,17 +94,16 @@ Chart roofline(const Roofline& roof) {
                               "above the slope.",
                               roof.model, threads_text(roof.threads)));
   const DisplayUnit unit = display_unit(Unit::kFlopsPerSecond, roof.peak_flops_per_second);
-  ChartSeries line{.label = "roof: DRAM read, then matrix products",
-                   .style = SeriesStyle::kModel,
-                   .colour = 0};
+  ChartSeries line{
+      .label = "roof: DRAM read, then matrix products", .style = SeriesStyle::kModel, .colour = 0};
   for (std::size_t i = 0;
        i < roof.roof_flops_per_byte.size() && i < roof.roof_flops_per_second.size(); ++i) {
     line.points.push_back(
         {.x = roof.roof_flops_per_byte[i],
          .y = unit(roof.roof_flops_per_second[i]),
-         .text = fmt::format("{} FLOP a byte: at most {}",
-                             format_number(roof.roof_flops_per_byte[i]),
-                             format_quantity(roof.roof_flops_per_second[i], Unit::kFlopsPerSecond))});
+         .text =
+             fmt::format("{} FLOP a byte: at most {}", format_number(roof.roof_flops_per_byte[i]),
+                         format_quantity(roof.roof_flops_per_second[i], Unit::kFlopsPerSecond))});
   }
   chart.series.push_back(line);
   for (const RooflineOperation& operation : roof.operations) {
@@ -116,13 +114,13 @@ Chart roofline(const Roofline& roof) {
     one.points.push_back(
         {.x = operation.flops_per_byte,
          .y = unit(operation.flops_per_second),
-         .text = fmt::format("{}: {} at {} FLOP a byte, {}, {} of the step, served by {}", name,
-                             format_quantity(operation.flops_per_second, Unit::kFlopsPerSecond),
-                             format_number(operation.flops_per_byte),
-                             format_quantity(operation.bytes_per_second, Unit::kBytesPerSecond),
-                             format_share(operation.share),
-                             operation.served_by.empty() ? "an unknown level"
-                                                         : operation.served_by),
+         .text =
+             fmt::format("{}: {} at {} FLOP a byte, {}, {} of the step, served by {}", name,
+                         format_quantity(operation.flops_per_second, Unit::kFlopsPerSecond),
+                         format_number(operation.flops_per_byte),
+                         format_quantity(operation.bytes_per_second, Unit::kBytesPerSecond),
+                         format_share(operation.share),
+                         operation.served_by.empty() ? "an unknown level" : operation.served_by),
          .label = name});
     chart.series.push_back(one);
   }
@@ -140,28 +138,29 @@ Chart timeline(const Recommendation& recommendation) {
   Chart chart = empty_chart("timeline", "A conversation along the clock", "");
   if (!recommendation.scenario) return chart;
   const ModelScenario& played = *recommendation.scenario;
-  chart.answers = fmt::format("{}: {} phase by phase, each with its own thread count, {} in all. {}",
-                              recommendation.scenario_name, played.title,
-                              format_seconds(played.seconds), played.reason);
+  chart.answers = fmt::format(
+      "{}: {} phase by phase, each with its own thread count, {} in all. {}",
+      recommendation.scenario_name, played.title, format_seconds(played.seconds), played.reason);
   int number = 0;
   for (const ScenarioPhase& phase : played.phases) {
     const bool decode = phase.phase == "decode";
     const std::string row =
         fmt::format("{}. {} {}", ++number, decode ? "write" : "read", phase.tokens);
-    ChartSeries& series = series_named(
-        chart, decode ? "decode: writing the answer" : "prefill: reading the prompt", decode ? 1 : 0,
-        false);
+    ChartSeries& series =
+        series_named(chart, decode ? "decode: writing the answer" : "prefill: reading the prompt",
+                     decode ? 1 : 0, false);
     series.style = SeriesStyle::kSpans;
     series.points.push_back(
         {.x = row_named(chart, row),
          .y = phase.seconds,
          .from = phase.start_seconds,
-         .text = fmt::format(
-             "{} of {} tokens with {} in the cache, {}: {} (90 % interval {}), {} tokens/s, limited "
-             "by {}, predicted",
-             phase.phase, phase.tokens, phase.context_tokens, threads_text(phase.threads),
-             format_seconds(phase.seconds), format_interval(phase.low, phase.high, Unit::kSeconds),
-             format_rate(phase.tokens_per_second), words_of(phase.limited_by))});
+         .text = fmt::format("{} of {} tokens with {} in the cache, {}: {} (90 % interval {}), {} "
+                             "tokens/s, limited "
+                             "by {}, predicted",
+                             phase.phase, phase.tokens, phase.context_tokens,
+                             threads_text(phase.threads), format_seconds(phase.seconds),
+                             format_interval(phase.low, phase.high, Unit::kSeconds),
+                             format_rate(phase.tokens_per_second), words_of(phase.limited_by))});
   }
   chart.y.title = "seconds";
   return chart;

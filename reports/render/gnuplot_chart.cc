@@ -159,8 +159,8 @@ std::string lying_axes(const Chart& chart) {
 
 std::string axes(const Chart& chart) {
   if (chart.lying()) return lying_axes(chart);
-  std::string script =
-      fmt::format("set grid noxtics ytics\nset ytics autofreq nomirror scale 0 tc rgb '{}'\n", kMuted);
+  std::string script = fmt::format(
+      "set grid noxtics ytics\nset ytics autofreq nomirror scale 0 tc rgb '{}'\n", kMuted);
   const bool bars = chart.series.front().style == SeriesStyle::kBars;
   script += chart.x.logarithmic ? "set logscale x\n" : "unset logscale x\n";
   script += chart.y.logarithmic ? "set logscale y\n" : "unset logscale y\n";
@@ -193,8 +193,8 @@ std::string bands(const Chart& chart) {
           band.from, band.to, kWash);
     }
     washed = !washed;
-    const double middle = chart.x.logarithmic ? std::sqrt(band.from * band.to)
-                                              : (band.from + band.to) / 2;
+    const double middle =
+        chart.x.logarithmic ? std::sqrt(band.from * band.to) : (band.from + band.to) / 2;
     script += fmt::format("set label {} at first {}, graph 0.955 center tc rgb '{}' front\n",
                           gnuplot_string(clip_text(band.label, kRowNameColumns)), middle, kMuted);
   }
@@ -225,13 +225,13 @@ std::string marks(const Chart& chart, bool titled) {
     }
     const double middle = chart.lying()         ? mark.x + 1
                           : chart.x.logarithmic ? std::sqrt(chart.x.min * chart.x.max)
-                                              : (chart.x.min + chart.x.max) / 2;
+                                                : (chart.x.min + chart.x.max) / 2;
     const bool right_half = mark.x > middle;
     // The advised count is labelled at the foot, the others at the top, each a line lower.
     const double height = mark.y ? 0.07 : 0.955 - kRowHeight * (row++ % (kMostLabelRows + 1));
     script += fmt::format("set label {} at first {}, graph {} {} offset {},0 tc rgb '{}' front\n",
-                          gnuplot_string(clip_text(mark.label, kRowNameColumns)), mark.x, height, right_half ? "right" : "left",
-                          right_half ? -0.7 : 0.7, colour);
+                          gnuplot_string(clip_text(mark.label, kRowNameColumns)), mark.x, height,
+                          right_half ? "right" : "left", right_half ? -0.7 : 0.7, colour);
   }
   bool right = true;  // sides alternate: close points would cover each other's figures
   for (const ChartSeries& series : chart.series) {
@@ -244,8 +244,8 @@ std::string marks(const Chart& chart, bool titled) {
         continue;
       }
       script += fmt::format("set label {} at first {},{} {} offset {},0 tc rgb '{}' front\n",
-                            gnuplot_string(clip_text(point.label, kRowNameColumns)), point.x, point.y, right ? "left" : "right",
-                            right ? 1.2 : -1.2, kInk);
+                            gnuplot_string(clip_text(point.label, kRowNameColumns)), point.x,
+                            point.y, right ? "left" : "right", right ? 1.2 : -1.2, kInk);
     }
     right = !right;
   }

@@ -1,51 +1,18 @@
-// Puts the parts into page/page.html. The page asks nothing of the network: its policy allows only
-// its own style and its two scripts, each by the hash that was taken when they were embedded.
+// The report: which parts stand on its page, and in which order.
 #include <fmt/format.h>
 
-#include <string_view>
-
-#include "data/error.h"
-#include "embedded/embedded_page.h"
 #include "reports/render/escape.h"
 #include "reports/render/format.h"
 #include "reports/render/gnuplot.h"
 #include "reports/render/html_heat.h"
+#include "reports/render/html_page.h"
 #include "reports/render/html_parts.h"
 #include "reports/render/render.h"
 
 namespace mb {
 namespace {
 
-const EmbeddedFile& asset(std::string_view name) {
-  for (const EmbeddedFile& file : embedded_page()) {
-    if (file.name == name) return file;
-  }
-  throw Error(ErrorCode::kFailure, fmt::format("the program was built without {}", name));
-}
-
-// Content-Security-Policy wants the digest in base64, CMake gives it in hexadecimal.
-std::string policy_hash(const EmbeddedFile& file) {
-  const auto nibble = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
-  std::string digest;
-  for (std::size_t i = 0; i + 1 < file.sha256_hex.size(); i += 2) {
-    digest += static_cast<char>(nibble(file.sha256_hex[i]) << 4 | nibble(file.sha256_hex[i + 1]));
-  }
-  return "'sha256-" + base64(digest) + "'";
-}
-
-std::string policy() {
-  return fmt::format(
-      "default-src 'none'; script-src {} {}; style-src {}; img-src data:; base-uri 'none'; "
-      "form-action 'none'",
-      policy_hash(asset("chart.min.js")), policy_hash(asset("page.js")),
-      policy_hash(asset("page.css")));
-}
-
-struct Part {
-  std::string id, title, lead, markup;
-};
-
-std::vector<Part> make_parts(const html::Documents& documents) {
+std::vector<html::Part> make_parts(const html::Documents& documents) {
   return {
       {"machine", "The machine", "What this process may use comes first: it caps every count here.",
        html::machine(documents)},
@@ -82,29 +49,11 @@ std::vector<Part> make_parts(const html::Documents& documents) {
 }
 
 std::string footer(const Results& results) {
-  std::string licence = "Chart.js is embedded under its own licence.";
   return fmt::format(
       "<p>memory_benchmark {} ({}, {}) made this page from documents of {}. It loads nothing and "
-      "sends nothing.</p>\n<details><summary>{}</summary><pre>{}</pre></details>",
+      "sends nothing.</p>\n",
       html_escape(results.build.version), html_escape(results.build.compiler),
-      html_escape(results.build.type), html_escape(results.created_utc), licence,
-      html_escape_lines(asset("copyright").content));
-}
-
-// Fills {{slots}} in one pass: what is put in is never searched for slots again.
-std::string fill(std::string_view page,
-                 const std::map<std::string, std::string, std::less<>>& slots) {
-  std::string text;
-  while (true) {
-    const std::size_t open = page.find("{{");
-    text += page.substr(0, open);
-    if (open == std::string_view::npos) return text;
-    const std::size_t close = page.find("}}", open);
-    const std::string_view name = page.substr(open + 2, close - open - 2);
-    const auto slot = slots.find(name);
-    text += slot == slots.end() ? std::string(asset(name).content) : slot->second;
-    page.remove_prefix(close + 2);
-  }
+      html_escape(results.build.type), html_escape(results.created_utc));
 }
 
 }  // namespace
@@ -121,26 +70,13 @@ std::string render_html(const Results& results, const Recommendation& recommenda
   for (std::size_t i = 0; i < pictures.svg.size(); ++i) {
     documents.svg[static_cast<std::size_t>(shown[i] - documents.charts.data())] = pictures.svg[i];
   }
-  std::string sections, contents;
-  for (const Part& part : make_parts(documents)) {
-    if (part.markup.empty()) continue;
-    contents += fmt::format("<li><a href=\"#{}\">{}</a></li>", part.id, part.title);
-    sections += fmt::format(
-        "<section class=\"part\" id=\"{}\"><h2>{}</h2>\n{}{}</section>\n", part.id, part.title,
-        part.lead.empty() ? "" : html::paragraph(part.lead, "lead"), part.markup);
-  }
   const std::string machine_name = clip_text(results.machine.cpu_model, 120);
-  return fill(asset("page.html").content,
-              {{"policy", policy()},
-               {"title", html_escape("memory_benchmark: " + machine_name)},
-               {"masthead", html_escape(fmt::format("{} · {} · {}", machine_name,
-                                                    format_cpu_budget(recommendation.limits),
-                                                    results.created_utc))},
-               {"answer", html::answer(documents)},
-               {"contents", "<ul>" + contents + "</ul>"},
-               {"sections", sections},
-               {"footer", footer(results)},
-               {"charts", html::charts_json(documents)}});
+  return html::page_text(
+      {"memory_benchmark: " + machine_name,
+       fmt::format("{} · {} · {}", machine_name, format_cpu_budget(recommendation.limits),
+                   results.created_utc),
+       html::answer(documents), make_parts(documents), footer(results),
+       html::charts_json(documents)});
 }
 
 }  // namespace mb

@@ -33,7 +33,8 @@ std::string heat_cell(const Point& point, double least, double most) {
   std::string text = html_escape(format_quantity(s.median, point.unit));
   if (point.verdict.validity != Validity::kValid) text += " " + verdict_mark(point.verdict);
   std::string more = format_count(s.count, "sample", "samples");
-  if (s.count > 1) more = "95 % interval " + format_interval(s.low, s.high, point.unit) + ", " + more;
+  if (s.count > 1)
+    more = "95 % interval " + format_interval(s.low, s.high, point.unit) + ", " + more;
   return fmt::format("<td class=\"n h{}\" title=\"{}\">{}</td>", step_of(s.median, least, most),
                      html_escape(more), text);
 }
@@ -51,7 +52,8 @@ std::string heat_table(const Pairs& pairs, std::string_view caption, std::string
   }
   if (pairs.empty() || rows.size() > kMostRows || columns.size() > kMostRows) return "";
   std::string markup = fmt::format(
-      "<div class=\"scroll\"><table class=\"heat\"><caption>{}; the stronger the colour, the larger "
+      "<div class=\"scroll\"><table class=\"heat\"><caption>{}; the stronger the colour, the "
+      "larger "
       "the figure</caption><thead><tr><th scope=\"col\">{}</th>",
       html_escape(caption), html_escape(corner));
   for (const std::int64_t to : columns) {

@@ -26,7 +26,7 @@ TEST(CommandLine, HelpNamesEveryCommandAndGivesExamples) {
 TEST(CommandLine, EveryCommandHasHelp) {
   for (const char* command :
        {"run", "shm", "probe", "inspect", "synthesize", "predict", "recommend", "scenario",
-        "report", "topology", "sweep", "fit", "import", "validate", "calibrate"}) {
+        "report", "compare", "topology", "sweep", "fit", "import", "validate", "calibrate"}) {
     const ChildResult help = run_program({command, "--help"});
     EXPECT_TRUE(help.ok()) << command;
     EXPECT_THAT(help.standard_output, HasSubstr(std::string("memory_benchmark ") + command));
@@ -84,6 +84,14 @@ TEST(CommandLine, WhatIsWrongIsSaidInOneLine) {
       {{"inspect", file("other.json")}, 1, "model_type"},
       {{"inspect", "9000B"}, 2, "no shape of size"},
       {{"recommend", file("cut.json"), "--model", "deepseek-v3"}, 4, "latent attention"},
+      {{"compare", file("cut.json")}, 2, "at least two"},
+      {{"compare", file("cut.json"), file("missing.json")}, 1, "cut.json"},
+      {{"compare", file("cut.json"), file("empty.json"), "--price", "other=1/h"}, 1, "cut.json"},
+      {{"compare", "a.json", "b.json", "--json", "--markdown"}, 2, "exclude each other"},
+      {{"compare", SOURCE_DIR "/data/golden/results.json", SOURCE_DIR "/data/golden/sweep.json",
+        "--price", "server=1/h"},
+       2,
+       "none of the documents: results, sweep"},
       {{"synthesize", "qwen3-4b"}, 2, "--out"},
       {{"synthesize", "deepseek-v3", "--out", file("d.gguf")}, 4, "latent attention"},
       {{"synthesize", "qwen3-4b", "--out", file("cut.json")}, 2, "exists"},

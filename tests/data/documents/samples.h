@@ -1,5 +1,6 @@
 // Full sample documents: every field set to something that is not its default.
 #pragma once
+#include "data/documents/comparison.h"
 #include "data/documents/recommendation.h"
 #include "data/documents/results.h"
 #include "data/documents/sweep.h"
@@ -199,6 +200,37 @@ inline Recommendation sample_recommendation() {
   played.plans = {{"per_phase", 0, 0, 4, 0}};
   played.reason = "There is nothing to switch.";
   document.scenario = played;
+  return document;
+}
+
+inline Comparison sample_comparison() {
+  Comparison document;
+  ComparedDocument one{"server", "results", "Sample CPU", "m7a.large", 4};
+  one.created_utc = "2026-01-31T12:00:00Z";
+  one.version = "0.1.0";
+  one.engine = "llama.cpp-threadpool";
+  one.verdict.worsen(Validity::kNoisy, "bimodal", "two groups");
+  one.price_per_hour = 0.68;
+  document.documents = {one};
+  document.warnings = {"Different plans, time to measure: server 60 s, other 10 s."};
+  ComparedRate rate{.document = "server", .threads = 3, .tokens_per_second = 20, .low = 18};
+  rate.high = 22;
+  rate.prompt_tokens = 512;
+  rate.context_tokens = 512;
+  rate.limited_by = "weights";
+  rate.note = "Q4";
+  rate.cost_per_million_tokens = 9.44;
+  rate.cost_low = 8.6;
+  rate.cost_high = 10.5;
+  rate.standing = "fastest";
+  ModelComparison model{.model = "qwen3-4b:q4_0", .title = "Qwen3 4B, Q4_0"};
+  model.phases = {{"decode", {rate}, "server", "server", true, true}};
+  model.absent = {"other: needs 16.1 GiB of 7.5 GiB"};
+  model.answer = "Answers are written fastest on server.";
+  document.models = {model};
+  document.counts = {{"server", "other", 1, 1, 0, 0}};
+  document.figures = {{"stream_bandwidth/read/dram/threads:1", "B/s", "server", "other", 20e9, 19e9,
+                       21e9, 30e9, 29e9, 31e9, 1.5, "better"}};
   return document;
 }
 

@@ -57,7 +57,7 @@ class Schemas(unittest.TestCase):
         self.assertGreaterEqual(count, 40)
 
     def test_a_missing_field_is_a_fault(self):
-        for kind in ("results", "recommendation"):  # closed objects, every field required
+        for kind in ("results", "recommendation", "comparison"):  # closed objects, every field required
             for path in places(self.documents[kind]):
                 broken = copy.deepcopy(self.documents[kind])
                 del parent(broken, path)[path[-1]]
@@ -66,7 +66,7 @@ class Schemas(unittest.TestCase):
                     self.assertTrue(faults(kind, broken), path)
 
     def test_an_unknown_field_is_a_fault(self):
-        for kind in ("results", "recommendation"):
+        for kind in ("results", "recommendation", "comparison"):
             for path in places(self.documents[kind]):
                 broken = copy.deepcopy(self.documents[kind])
                 target = parent(broken, path)[path[-1]]

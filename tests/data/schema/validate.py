@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Validates documents against data/schema: validate.py results|sweep|recommendation FILE...
+"""Validates documents against data/schema: validate.py results|sweep|recommendation|comparison FILE...
 
 Prints one line per fault with the path of the field; exit code 1 when there is any.
 """
@@ -11,7 +11,7 @@ import sys
 from jsonschema import Draft202012Validator
 
 SCHEMA_FOLDER = pathlib.Path(__file__).resolve().parents[3] / "data" / "schema"
-KINDS = ("results", "sweep", "recommendation")
+KINDS = ("results", "sweep", "recommendation", "comparison")
 
 
 @functools.lru_cache

@@ -13,6 +13,7 @@ int main(int argc, char** argv) try {
   mb::write_file_atomically(folder / "sweep.json", to_json_text(mb::sample_sweep()));
   mb::write_file_atomically(folder / "recommendation.json",
                             to_json_text(mb::sample_recommendation()));
+  mb::write_file_atomically(folder / "comparison.json", to_json_text(mb::sample_comparison()));
   return 0;
 } catch (const mb::Error& error) {
   std::fprintf(stderr, "%s\n", error.what());

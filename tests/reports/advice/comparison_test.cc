@@ -1,0 +1,178 @@
+// Machines of known laws and a published sweep side by side.
+#include "reports/advice/comparison.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+
+#include "data/error.h"
+#include "tests/reports/model/synthetic.h"
+
+namespace mb {
+namespace {
+
+using synthetic::Laws;
+using testing::Contains;
+using testing::HasSubstr;
+using testing::Not;
+
+const std::string kModel = "qwen3-30b-a3b:q4_0";
+
+ComparisonInput machine(const std::string& name, const Laws& laws,
+                        std::optional<double> price = {}) {
+  return {name, synthetic::results(laws), {}, price};
+}
+
+ComparisonInput published(const std::string& name) {
+  const std::string path = SOURCE_DIR "/data/datasets/seed/" + name + ".json";
+  std::ifstream file(path);
+  std::stringstream text;
+  text << file.rdbuf();
+  return {name, {}, sweep_from_json_text(text.str(), path), {}};
+}
+
+Laws faster() {
+  Laws laws;
+  laws.bandwidth_one *= 3;
+  laws.bandwidth_all *= 3;
+  laws.matvec_one *= 3;
+  laws.matmul_one *= 3;
+  laws.attention_one *= 3;
+  return laws;
+}
+
+ComparisonRequest one_model() {
+  ComparisonRequest request;
+  request.models = {kModel};
+  return request;
+}
+
+const ComparedPhase& phase_of(const Comparison& made, const std::string& phase) {
+  return *std::ranges::find(made.models.at(0).phases, phase, &ComparedPhase::phase);
+}
+
+TEST(Comparison, AMachineThreeTimesAsFastIsToldApart) {
+  const Comparison made =
+      compare_documents({machine("slow", {}), machine("fast", faster())}, one_model());
+  for (const char* name : {"prefill", "decode"}) {
+    const ComparedPhase& phase = phase_of(made, name);
+    EXPECT_EQ(phase.fastest, "fast");
+    EXPECT_TRUE(phase.fastest_told_apart);
+    EXPECT_EQ(phase.rates.at(0).standing, "fastest");
+    EXPECT_EQ(phase.rates.at(1).standing, "slower");
+    EXPECT_EQ(phase.cheapest, "");
+  }
+  ASSERT_EQ(made.counts.size(), 1u);
+  const FigureCount& count = made.counts[0];
+  EXPECT_EQ(count.common, count.better + count.worse + count.not_told_apart);
+  EXPECT_EQ(static_cast<std::size_t>(count.common), made.figures.size());
+  EXPECT_GT(count.better, 10);
+}
+
+TEST(Comparison, ARunBesideItselfHasNoDifferenceAndTheSameAdvice) {
+  const Comparison made =
+      compare_documents({machine("one", {}), machine("two", {})}, one_model());
+  const ComparedPhase& decode = phase_of(made, "decode");
+  EXPECT_FALSE(decode.fastest_told_apart);
+  EXPECT_EQ(decode.rates.at(1).standing, "not_told_apart");
+  EXPECT_TRUE(decode.same_threads);
+  EXPECT_THAT(made.models[0].answer, HasSubstr("within the uncertainty"));
+  EXPECT_EQ(made.counts.at(0).better + made.counts[0].worse, 0);
+}
+
+TEST(Comparison, LessTimeIsBetterAndLessBandwidthWorse) {
+  Laws laws;
+  laws.barrier_two /= 10;
+  laws.bandwidth_one /= 2;
+  laws.bandwidth_all /= 2;
+  const Comparison made = compare_documents({machine("a", {}), machine("b", laws)}, one_model());
+  int barriers = 0, streams = 0;
+  for (const ComparedFigure& one : made.figures) {
+    if (one.point.starts_with("dispatch_overhead/barrier/spin") ||
+        one.point.find("barrier/sync:spin") != std::string::npos) {
+      barriers += one.standing == "better" ? 1 : 0;
+    }
+    if (one.point.find("read/dram") != std::string::npos) streams += one.standing == "worse" ? 1 : 0;
+  }
+  EXPECT_GT(barriers, 0);
+  EXPECT_GT(streams, 0);
+}
+
+TEST(Comparison, ACheapMachineMayBeTheSlowerOne) {
+  const Comparison made = compare_documents(
+      {machine("slow", {}, 0.1), machine("fast", faster(), 3.6)}, one_model());
+  const ComparedPhase& decode = phase_of(made, "decode");
+  EXPECT_EQ(decode.fastest, "fast");
+  EXPECT_EQ(decode.cheapest, "slow");
+  const ComparedRate& fast = decode.rates.at(0);
+  EXPECT_DOUBLE_EQ(*fast.cost_per_million_tokens, 3.6 / 3600 / fast.tokens_per_second * 1e6);
+  EXPECT_LT(*fast.cost_low, *fast.cost_per_million_tokens);
+  EXPECT_GT(*fast.cost_high, *fast.cost_per_million_tokens);
+  EXPECT_THAT(made.models[0].answer, HasSubstr("cheapest on slow"));
+}
+
+TEST(Comparison, WhatMakesItUnfairIsSaid) {
+  ComparisonInput other = machine("b", {});
+  other.results->build.version = "9.9";
+  other.results->budget_seconds = 10;
+  other.results->state = "interrupted";
+  other.results->points.pop_back();
+  const Comparison made = compare_documents({machine("a", {}), other}, one_model());
+  EXPECT_THAT(made.warnings, Contains(HasSubstr("different versions")));
+  EXPECT_THAT(made.warnings, Contains(HasSubstr("time to measure")));
+  EXPECT_THAT(made.warnings, Contains(HasSubstr("points measured")));
+  EXPECT_THAT(made.warnings, Contains(HasSubstr("b was interrupted")));
+  const Comparison fair = compare_documents({machine("a", {}), machine("b", {})}, one_model());
+  EXPECT_TRUE(fair.warnings.empty()) << fair.warnings.front();
+}
+
+// The question of the page: which machine for Qwen3-30B-A3B at Q4, from this kind of machine and two
+// published tables.
+TEST(Comparison, PublishedTablesStandBesideAMachine) {
+  const Comparison made = compare_documents(
+      {machine("here", {}), published("ryzen9-7900-qwen3-30b-a3b-q4-threads"),
+       published("m3-ultra-qwen3-30b-a3b-q4-prompt-length")},
+      {});
+  ASSERT_EQ(made.models.size(), 1u);
+  EXPECT_EQ(made.models[0].model, kModel);
+  const ComparedPhase& decode = phase_of(made, "decode");
+  ASSERT_EQ(decode.rates.size(), 3u);
+  const auto ryzen = std::ranges::find(decode.rates, "ryzen9-7900-qwen3-30b-a3b-q4-threads",
+                                       &ComparedRate::document);
+  ASSERT_NE(ryzen, decode.rates.end());
+  EXPECT_TRUE(ryzen->measured);
+  EXPECT_EQ(ryzen->threads, 8);
+  EXPECT_EQ(ryzen->tokens_per_second, 21.6);
+  EXPECT_EQ(ryzen->prompt_tokens, 1000);
+  const auto m3 = std::ranges::find(decode.rates, "m3-ultra-qwen3-30b-a3b-q4-prompt-length",
+                                    &ComparedRate::document);
+  ASSERT_NE(m3, decode.rates.end());
+  EXPECT_EQ(m3->prompt_tokens, 461);  // the nearest to 512 in the table
+  EXPECT_EQ(m3->tokens_per_second, 28.1);
+  EXPECT_EQ(m3->threads, 0);
+  EXPECT_THAT(made.warnings, Contains(HasSubstr("Not the same engine")));
+  EXPECT_THAT(made.warnings, Contains(HasSubstr("prompts of different lengths")));
+  EXPECT_THAT(made.warnings, Contains(HasSubstr("in the sources' words")));
+}
+
+TEST(Comparison, ASweepOfAnotherModelIsAbsentWithAReason) {
+  const Comparison made = compare_documents(
+      {machine("here", {}), published("sovereign-stack-qwen-1.5b-threads")}, one_model());
+  EXPECT_THAT(made.models.at(0).absent, Contains(HasSubstr("the sweep ran")));
+}
+
+TEST(Comparison, NeedsTwoDocumentsAndARate) {
+  EXPECT_THROW(compare_documents({machine("a", {})}, one_model()), Error);
+  ComparisonRequest request;
+  request.models = {"llama-2-7b:q4_0"};
+  EXPECT_THROW(compare_documents({published("ryzen9-7900-qwen3-30b-a3b-q4-threads"),
+                                  published("m3-ultra-qwen3-30b-a3b-q4-prompt-length")},
+                                 request),
+               Error);
+}
+
+}  // namespace
+}  // namespace mb
