@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs the Debian or Ubuntu packages that are missing; silent and quick when none is.
 #   scripts/install_packages.sh          what building and running needs
-#   scripts/install_packages.sh --tests  what the tests need besides; where Node 20 or later and npm
-#                                        are, also the engine that one test sweeps (85 MB, once)
+#   scripts/install_packages.sh --tests  what the tests need besides; where npm is, also axe-core (3 MB),
+#                                        and with Node 20 the engine that one test sweeps (85 MB)
 set -euo pipefail
 
 packages=(
@@ -12,7 +12,7 @@ packages=(
   gnuplot-nox fonts-dejavu-core libjs-chart.js
 )
 if [[ "${1:-}" == --tests ]]; then
-  packages+=(libgtest-dev libgmock-dev python3 python3-jsonschema clang-format git)
+  packages+=(libgtest-dev libgmock-dev python3 python3-jsonschema clang-format git tidy)
 fi
 
 # npm's node-llama-cpp is a prebuilt llama.cpp. It goes outside the repository, with the one binary
@@ -37,7 +37,24 @@ install_engine() {
     echo "install_packages: node-llama-cpp cannot be had; its test will be skipped" >&2
   }
 }
-if [[ "${1:-}" == --tests ]]; then install_engine; fi
+
+# npm's axe-core judges the pages' accessibility; likewise outside the repository, one file is used.
+install_axe() {
+  local folder="${HOME:-/root}/.cache/memory_benchmark/axe" version=4.10.2
+  [[ -n "${AXE_CORE:-}" || -d "$folder/node_modules/axe-core" ]] && return
+  command -v npm >/dev/null || return 0
+  echo "Installing axe-core $version into $folder" >&2
+  mkdir -p "$folder"
+  timeout 120 npm install --prefix "$folder" --no-audit --no-fund --ignore-scripts \
+    --loglevel=error "axe-core@$version" >&2 || {
+    rm -rf "$folder"
+    echo "install_packages: axe-core cannot be had; its test will be skipped" >&2
+  }
+}
+if [[ "${1:-}" == --tests ]]; then
+  install_engine
+  install_axe
+fi
 
 missing=()
 for package in "${packages[@]}"; do

@@ -1,6 +1,6 @@
 // What `compare` answers: documents of several machines, or of several runs, side by side. Results
-// documents give predictions, sweep documents what an engine measured; each rate says which. Written
-// as JSON (data/schema/comparison.schema.json) and never read back.
+// documents give predictions, sweep documents what an engine measured; each rate says which.
+// Written as JSON (data/schema/comparison.schema.json) and never read back.
 #pragma once
 #include <cstdint>
 #include <optional>

@@ -18,8 +18,9 @@ template <>
 struct Fields<ComparedRate> {
   static constexpr auto list = std::make_tuple(
       field("document", &ComparedRate::document), field("threads", &ComparedRate::threads),
-      field("tokens_per_second", &ComparedRate::tokens_per_second), field("low", &ComparedRate::low),
-      field("high", &ComparedRate::high), field("measured", &ComparedRate::measured),
+      field("tokens_per_second", &ComparedRate::tokens_per_second),
+      field("low", &ComparedRate::low), field("high", &ComparedRate::high),
+      field("measured", &ComparedRate::measured),
       field("prompt_tokens", &ComparedRate::prompt_tokens),
       field("context_tokens", &ComparedRate::context_tokens),
       field("limited_by", &ComparedRate::limited_by), field("note", &ComparedRate::note),
@@ -29,12 +30,11 @@ struct Fields<ComparedRate> {
 };
 template <>
 struct Fields<ComparedPhase> {
-  static constexpr auto list =
-      std::make_tuple(field("phase", &ComparedPhase::phase), field("rates", &ComparedPhase::rates),
-                      field("fastest", &ComparedPhase::fastest),
-                      field("cheapest", &ComparedPhase::cheapest),
-                      field("fastest_told_apart", &ComparedPhase::fastest_told_apart),
-                      field("same_threads", &ComparedPhase::same_threads));
+  static constexpr auto list = std::make_tuple(
+      field("phase", &ComparedPhase::phase), field("rates", &ComparedPhase::rates),
+      field("fastest", &ComparedPhase::fastest), field("cheapest", &ComparedPhase::cheapest),
+      field("fastest_told_apart", &ComparedPhase::fastest_told_apart),
+      field("same_threads", &ComparedPhase::same_threads));
 };
 template <>
 struct Fields<ModelComparison> {

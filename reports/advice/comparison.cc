@@ -46,7 +46,8 @@ ComparedPhase join_phase(const std::vector<DocumentRates>& all, const std::strin
       made.fastest_told_apart = made.fastest_told_apart && apart;
     }
     if (rate.cost_per_million_tokens &&
-        (cheapest == nullptr || *rate.cost_per_million_tokens < *cheapest->cost_per_million_tokens)) {
+        (cheapest == nullptr ||
+         *rate.cost_per_million_tokens < *cheapest->cost_per_million_tokens)) {
       cheapest = &rate;
     }
   }
@@ -69,10 +70,10 @@ std::string sentence_on(const ComparedPhase& phase) {
                        number(first.tokens_per_second));
   }
   const ComparedRate& second = phase.rates[1];
-  std::string text =
-      fmt::format("{} fastest on {}, {} tokens/s against {} on {}{}", name, first.document,
-                  number(first.tokens_per_second), number(second.tokens_per_second), second.document,
-                  phase.fastest_told_apart ? "" : ", a difference within the uncertainty");
+  std::string text = fmt::format(
+      "{} fastest on {}, {} tokens/s against {} on {}{}", name, first.document,
+      number(first.tokens_per_second), number(second.tokens_per_second), second.document,
+      phase.fastest_told_apart ? "" : ", a difference within the uncertainty");
   if (!phase.cheapest.empty()) {
     const ComparedRate& cheap = rate_in(phase, phase.cheapest);
     text += fmt::format("; cheapest on {}, {} a million tokens", cheap.document,
@@ -121,13 +122,23 @@ void compare_points(const ComparisonInput& base, const ComparisonInput& other, C
       continue;
     }
     const Summary &a = found->second->summary, &b = point.summary;
-    ComparedFigure made{point.name, std::string(to_string(point.unit)), base.name, other.name,
-                        a.median, a.low, a.high, b.median, b.low, b.high, b.median / a.median, ""};
+    ComparedFigure made{point.name,
+                        std::string(to_string(point.unit)),
+                        base.name,
+                        other.name,
+                        a.median,
+                        a.low,
+                        a.high,
+                        b.median,
+                        b.low,
+                        b.high,
+                        b.median / a.median,
+                        ""};
     const bool above = b.low > a.high, below = b.high < a.low;
     const bool less_is_better = point.unit == Unit::kSeconds;
-    made.standing = !above && !below            ? "not_told_apart"
-                    : above != less_is_better   ? "better"
-                                                : "worse";
+    made.standing = !above && !below          ? "not_told_apart"
+                    : above != less_is_better ? "better"
+                                              : "worse";
     ++count.common;
     ++(made.standing == "better"  ? count.better
        : made.standing == "worse" ? count.worse

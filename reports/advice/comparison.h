@@ -1,5 +1,6 @@
-// Machines or runs side by side, from their documents: which is faster by more than its uncertainty,
-// what advice they share, what a million tokens costs, and what makes the comparison unfair.
+// Machines or runs side by side, from their documents: which is faster by more than its
+// uncertainty, what advice they share, what a million tokens costs, and what makes the comparison
+// unfair.
 #pragma once
 #include <optional>
 #include <string>
@@ -19,7 +20,8 @@ struct ComparisonInput {
 };
 
 struct ComparisonRequest {
-  // Catalogue specs. Empty: the models of the sweeps; without sweeps every catalogue model that fits.
+  // Catalogue specs. Empty: the models of the sweeps; without sweeps every catalogue model that
+  // fits.
   std::vector<std::string> models;
   std::int64_t prompt_tokens = 512, context_tokens = 512;
   double tolerance = 0.02;

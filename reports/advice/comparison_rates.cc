@@ -1,5 +1,5 @@
-// Results documents are asked for advice; a sweep is fitted, and its advised count (over threads) or
-// its length nearest to the request's (over prompts) gives the rate, measured there.
+// Results documents are asked for advice; a sweep is fitted, and its advised count (over threads)
+// or its length nearest to the request's (over prompts) gives the rate, measured there.
 #include "reports/advice/comparison_rates.h"
 
 #include <fmt/format.h>
@@ -128,8 +128,8 @@ void add_sweep(const Sweep& sweep, const std::vector<std::string>& models,
   const std::string spec = spec_of_sweep(sweep);
   if (std::ranges::count(models, spec) == 0) {
     for (const std::string& model : models) {
-      into.absent[model] = fmt::format("the sweep ran {}, {}", sweep.model.name,
-                                       sweep.model.quantisation);
+      into.absent[model] =
+          fmt::format("the sweep ran {}, {}", sweep.model.name, sweep.model.quantisation);
     }
     return;
   }
@@ -144,19 +144,18 @@ void add_sweep(const Sweep& sweep, const std::vector<std::string>& models,
         of_another_type(sweep.series[i], label)) {
       continue;
     }
-    const FitPrediction* found =
-        prediction_for(fit, static_cast<double>(request.prompt_tokens));
+    const FitPrediction* found = prediction_for(fit, static_cast<double>(request.prompt_tokens));
     if (found == nullptr) continue;
     ComparedRate rate;
     rate.document = document.name;
-    rate.threads = fit.variable == "threads" ? fit.recommended_threads
-                                             : sweep.series[i].threads.value_or(0);
+    rate.threads =
+        fit.variable == "threads" ? fit.recommended_threads : sweep.series[i].threads.value_or(0);
     rate.tokens_per_second = found->measured_tokens_per_second.value_or(found->tokens_per_second);
     rate.low = std::min(found->low, rate.tokens_per_second);
     rate.high = std::max(found->high, rate.tokens_per_second);
     rate.measured = found->measured_tokens_per_second.has_value();
-    rate.prompt_tokens = fit.variable == "prompt_tokens" ? std::optional<double>(found->at)
-                                                         : fit.prompt_tokens;
+    rate.prompt_tokens =
+        fit.variable == "prompt_tokens" ? std::optional<double>(found->at) : fit.prompt_tokens;
     rate.context_tokens = fit.context_tokens;
     rate.limited_by = found->limited_by;
     rate.note = sweep.model.quantisation;

@@ -47,7 +47,8 @@ std::vector<ComparisonInput> load_inputs(const std::vector<std::string>& files,
   }
   for (const std::string& price : prices) {
     const NamedPrice parsed = parse_price(price, names);
-    std::ranges::find(inputs, parsed.name, &ComparisonInput::name)->price_per_hour = parsed.per_hour;
+    std::ranges::find(inputs, parsed.name, &ComparisonInput::name)->price_per_hour =
+        parsed.per_hour;
   }
   return inputs;
 }
@@ -63,7 +64,9 @@ Flags compare_flags() {
               "--price b=1.9/h --html which.html\n"
               "  memory_benchmark compare results.json ryzen-threads.json --model "
               "qwen3-30b-a3b:q4_0 --markdown\n");
-  flags.values("model", "MODEL", "a model, repeatable (default: those of the sweeps, else all that fit)")
+  flags
+      .values("model", "MODEL",
+              "a model, repeatable (default: those of the sweeps, else all that fit)")
       .values("price", "NAME=PRICE/h", "what the machine of a document costs an hour, repeatable")
       .value("prompt", "TOKENS", "new tokens of a prompt (default 512)")
       .value("context", "TOKENS", "positions already in the cache (default 512)")
@@ -102,8 +105,7 @@ int run_compare(const Arguments& arguments) {
                   fmt::format("--{}: {} is one of the documents; name another file", name, *file));
     }
   }
-  const Comparison comparison =
-      compare_documents(load_inputs(files, flags.all("price")), request);
+  const Comparison comparison = compare_documents(load_inputs(files, flags.all("price")), request);
   if (const auto html = flags.get("html")) {
     write_file_atomically(*html, render_comparison_html(comparison));
   }

@@ -14,7 +14,8 @@ namespace mb {
 
 std::vector<std::string> short_names(const std::vector<std::string>& files) {
   std::vector<std::string> stems, names;
-  for (const std::string& file : files) stems.push_back(std::filesystem::path(file).stem().string());
+  for (const std::string& file : files)
+    stems.push_back(std::filesystem::path(file).stem().string());
   for (std::size_t i = 0; i < files.size(); ++i) {
     std::string name = stems[i];
     const std::string folder =
@@ -32,8 +33,8 @@ std::vector<std::string> short_names(const std::vector<std::string>& files) {
 NamedPrice parse_price(std::string_view text, const std::vector<std::string>& names) {
   const std::size_t equals = text.rfind('=');
   if (equals == std::string_view::npos) {
-    throw Error(ErrorCode::kUsage,
-                fmt::format("--price: '{}' names no document; write {}=0.68/h", text, names.front()));
+    throw Error(ErrorCode::kUsage, fmt::format("--price: '{}' names no document; write {}=0.68/h",
+                                               text, names.front()));
   }
   std::string_view amount = text.substr(equals + 1);
   if (amount.ends_with("/h")) amount.remove_suffix(2);

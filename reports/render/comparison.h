@@ -1,5 +1,5 @@
-// A comparison for readers: text for a terminal, a Markdown table, a page, a picture. Every figure is
-// a field of the comparison document.
+// A comparison for readers: text for a terminal, a Markdown table, a page, a picture. Every figure
+// is a field of the comparison document.
 #pragma once
 #include <filesystem>
 #include <optional>

@@ -40,8 +40,7 @@ Chart phase_chart(const Comparison& comparison, const std::string& phase, bool c
       if (compared.phase != phase) continue;
       for (const ComparedRate& rate : compared.rates) {
         if (cost && !rate.cost_per_million_tokens) continue;
-        const auto series =
-            std::ranges::find(chart.series, rate.document, &ChartSeries::label);
+        const auto series = std::ranges::find(chart.series, rate.document, &ChartSeries::label);
         if (series == chart.series.end()) continue;
         ChartPoint point{.x = row_named(chart, model.title),
                          .y = cost ? *rate.cost_per_million_tokens : rate.tokens_per_second,
@@ -79,7 +78,8 @@ std::optional<Missing> render_comparison_png(const Comparison& comparison,
   for (const ComparedDocument& one : comparison.documents) {
     names += (names.empty() ? "" : "  ·  ") + clip_text(one.name, 30);
   }
-  DashboardHeader header{.machine = clip_text(names, 150), .origin = {}, .answer = {}, .expectation = {}};
+  DashboardHeader header{
+      .machine = clip_text(names, 150), .origin = {}, .answer = {}, .expectation = {}};
   if (!comparison.models.empty()) {
     const ModelComparison& first = comparison.models.front();
     header.answer = clip_text(first.title, 60);

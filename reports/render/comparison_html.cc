@@ -27,8 +27,11 @@ std::string warnings_markup(const Comparison& comparison) {
 }
 
 std::string first_screen(const Comparison& comparison) {
+  constexpr int kMostModels = 3;  // the tables have the others
+  int shown = 0;
   std::string markup;
   for (const ModelComparison& model : comparison.models) {
+    if (++shown > kMostModels) break;
     const char* head = markup.empty() ? "h1" : "h2";
     markup += fmt::format("<{0}>{1}</{0}>\n", head, html_escape(clip_text(model.title, 200))) +
               html::paragraph(clip_text(model.answer, 2000), "lead");
@@ -46,13 +49,14 @@ std::string documents_table(const Comparison& comparison) {
                                    {"Measured", Cell::kText},
                                    {"Verdict", Cell::kText}});
   for (const ComparedDocument& one : comparison.documents) {
-    table.row({html_escape(one.name),
-               html_escape(one.machine + (one.instance.empty() ? "" : ", " + one.instance)),
-               one.cpus > 0 ? fmt::format("{}", one.cpus) : "not told",
-               html_escape((one.kind == "sweep" ? "measured with " : "predicted for ") + one.engine),
-               one.price_per_hour ? format_number(*one.price_per_hour) : "–",
-               html_escape(one.created_utc),
-               one.kind == "sweep" ? "as published" : html::verdict_mark(one.verdict)});
+    table.row(
+        {html_escape(one.name),
+         html_escape(one.machine + (one.instance.empty() ? "" : ", " + one.instance)),
+         one.cpus > 0 ? fmt::format("{}", one.cpus) : "not told",
+         html_escape((one.kind == "sweep" ? "measured with " : "predicted for ") + one.engine),
+         one.price_per_hour ? format_number(*one.price_per_hour) : "–",
+         html_escape(one.created_utc),
+         one.kind == "sweep" ? "as published" : html::verdict_mark(one.verdict)});
   }
   return table.text();
 }

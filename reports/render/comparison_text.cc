@@ -72,9 +72,9 @@ std::string render_comparison_text(const Comparison& comparison) {
   for (const ModelComparison& model : comparison.models) {
     text += fmt::format("\n{}\n", clean_text(model.title));
     for (const ComparedPhase& phase : model.phases) {
-      text += fmt::format("  {:<26}{:>9}{:>10}  {:<20}{:<20}{}\n", phase.phase, "threads",
-                          "tokens/s", "90 % interval", "standing",
-                          prices ? "cost of a million tokens" : "");
+      text +=
+          fmt::format("  {:<26}{:>9}{:>10}  {:<20}{:<20}{}\n", phase.phase, "threads", "tokens/s",
+                      "90 % interval", "standing", prices ? "cost of a million tokens" : "");
       for (const ComparedRate& rate : phase.rates) {
         text += fmt::format("  {}{:>9}{:>10}  {:<20}{:<20}{}\n", pad_right(rate.document, 26),
                             rate.threads > 0 ? fmt::format("{}", rate.threads) : "?",
@@ -108,12 +108,12 @@ std::string render_comparison_markdown(const Comparison& comparison) {
   for (const ModelComparison& model : comparison.models) {
     for (const ComparedPhase& phase : model.phases) {
       for (const ComparedRate& rate : phase.rates) {
-        text += fmt::format("| {} | {} | {} | {} | {} | {} | {} |", markdown_cell(model.title),
-                            phase.phase, markdown_cell(rate.document),
-                            rate.threads > 0 ? fmt::format("{}", rate.threads) : "not told",
-                            format_rate(rate.tokens_per_second),
-                            format_rate_interval(rate.low, rate.high),
-                            standing_words(rate.standing));
+        text +=
+            fmt::format("| {} | {} | {} | {} | {} | {} | {} |", markdown_cell(model.title),
+                        phase.phase, markdown_cell(rate.document),
+                        rate.threads > 0 ? fmt::format("{}", rate.threads) : "not told",
+                        format_rate(rate.tokens_per_second),
+                        format_rate_interval(rate.low, rate.high), standing_words(rate.standing));
         text += prices ? " " + compared_cost(rate) + " |\n" : "\n";
       }
     }

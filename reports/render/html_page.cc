@@ -68,7 +68,8 @@ std::string page_text(const Page& page) {
                     part.title, part.lead.empty() ? "" : paragraph(part.lead, "lead"), part.markup);
   }
   const std::string licence = fmt::format(
-      "<details><summary>Chart.js is embedded under its own licence.</summary><pre>{}</pre></details>",
+      "<details><summary>Chart.js is embedded under its own "
+      "licence.</summary><pre>{}</pre></details>",
       html_escape_lines(asset("copyright").content));
   return fill(asset("page.html").content, {{"policy", policy()},
                                            {"title", html_escape(page.title)},

@@ -4,7 +4,9 @@
 #include <iostream>
 
 #include "data/system/files.h"
+#include "reports/render/comparison.h"
 #include "reports/render/render.h"
+#include "tests/data/documents/samples.h"
 #include "tests/reports/render/fixtures_wide.h"
 
 namespace {
@@ -37,5 +39,7 @@ int main(int argc, char** argv) {
   write_all(folder, "nodes", mb::fixture::two_nodes());
   write_all(folder, "changed", mb::fixture::one_point_changed());
   write_all(folder, "hostile", mb::fixture::hostile());
+  mb::write_file_atomically(folder / "compare.html",
+                            mb::render_comparison_html(mb::sample_comparison()));
   return 0;
 }

@@ -73,8 +73,7 @@ TEST(Comparison, AMachineThreeTimesAsFastIsToldApart) {
 }
 
 TEST(Comparison, ARunBesideItselfHasNoDifferenceAndTheSameAdvice) {
-  const Comparison made =
-      compare_documents({machine("one", {}), machine("two", {})}, one_model());
+  const Comparison made = compare_documents({machine("one", {}), machine("two", {})}, one_model());
   const ComparedPhase& decode = phase_of(made, "decode");
   EXPECT_FALSE(decode.fastest_told_apart);
   EXPECT_EQ(decode.rates.at(1).standing, "not_told_apart");
@@ -95,15 +94,16 @@ TEST(Comparison, LessTimeIsBetterAndLessBandwidthWorse) {
         one.point.find("barrier/sync:spin") != std::string::npos) {
       barriers += one.standing == "better" ? 1 : 0;
     }
-    if (one.point.find("read/dram") != std::string::npos) streams += one.standing == "worse" ? 1 : 0;
+    if (one.point.find("read/dram") != std::string::npos)
+      streams += one.standing == "worse" ? 1 : 0;
   }
   EXPECT_GT(barriers, 0);
   EXPECT_GT(streams, 0);
 }
 
 TEST(Comparison, ACheapMachineMayBeTheSlowerOne) {
-  const Comparison made = compare_documents(
-      {machine("slow", {}, 0.1), machine("fast", faster(), 3.6)}, one_model());
+  const Comparison made =
+      compare_documents({machine("slow", {}, 0.1), machine("fast", faster(), 3.6)}, one_model());
   const ComparedPhase& decode = phase_of(made, "decode");
   EXPECT_EQ(decode.fastest, "fast");
   EXPECT_EQ(decode.cheapest, "slow");
@@ -129,13 +129,13 @@ TEST(Comparison, WhatMakesItUnfairIsSaid) {
   EXPECT_TRUE(fair.warnings.empty()) << fair.warnings.front();
 }
 
-// The question of the page: which machine for Qwen3-30B-A3B at Q4, from this kind of machine and two
-// published tables.
+// The question of the page: which machine for Qwen3-30B-A3B at Q4, from this kind of machine and
+// two published tables.
 TEST(Comparison, PublishedTablesStandBesideAMachine) {
-  const Comparison made = compare_documents(
-      {machine("here", {}), published("ryzen9-7900-qwen3-30b-a3b-q4-threads"),
-       published("m3-ultra-qwen3-30b-a3b-q4-prompt-length")},
-      {});
+  const Comparison made =
+      compare_documents({machine("here", {}), published("ryzen9-7900-qwen3-30b-a3b-q4-threads"),
+                         published("m3-ultra-qwen3-30b-a3b-q4-prompt-length")},
+                        {});
   ASSERT_EQ(made.models.size(), 1u);
   EXPECT_EQ(made.models[0].model, kModel);
   const ComparedPhase& decode = phase_of(made, "decode");

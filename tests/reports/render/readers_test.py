@@ -5,12 +5,14 @@ Usage: readers_test.py WRITE_SETTINGS OPENMP_PROGRAM GOLDEN_FOLDER [--update]"""
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import unittest
 
+README = pathlib.Path(__file__).resolve().parents[3] / "README.md"
 MACHINES = ("masks", "nodes", "quota")
 JSON_FORMATS = ("json", "llama-cpp-python", "llama-crab", "ollama-request", "openvino", "onnxruntime")
 
@@ -51,6 +53,18 @@ class Golden(unittest.TestCase):
             for word in ("cpuset", "CPUAffinity", "physcpubind", "taskset -c", "--cpu-strict", "-Cr",
                          "GOMP_CPU_AFFINITY", "OMP_PLACES", "thread_affinities"):
                 self.assertNotIn(word, text, path.name)
+
+
+class Readme(unittest.TestCase):
+    def test_its_table_has_every_format_and_shows_what_is_written(self):
+        """Rows | `FORMAT` | `a line of it` |, for the machine of the folder masks."""
+        rows = dict(re.findall(r"^\| `([^`]+)` \| (.+) \|$", README.read_text(), re.MULTILINE))
+        made = {path.name for path in (FOLDER / "masks").iterdir()}
+        self.assertLessEqual(made, set(rows))
+        for name in sorted(made):
+            for example in re.findall("`([^`]+)`", rows[name]):
+                with self.subTest(format=name):
+                    self.assertIn(example, read("masks", name))
 
 
 class Readers(unittest.TestCase):
