@@ -31,6 +31,7 @@ struct ChartSeries {
   int colour = 0;       // index into the palette, same in both back ends
   bool dashed = false;  // a second kind of the same operation (page kind)
   std::vector<ChartPoint> points;
+  std::string common;  // what holds for all points and ends the words of each; may be empty
 };
 
 // A vertical line (knee, cache size, core count) or the advised count, which sits on the curve.

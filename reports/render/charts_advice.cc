@@ -62,7 +62,7 @@ Chart by_prompt(const ModelAdvice& advice) {
                              .y = one.tokens_per_second,
                              .low = one.low,
                              .high = one.high,
-                             .text = prediction_words(advice, one)});
+                             .text = prediction_words(one) + ", " + work_words(advice, one)});
     if (cold) regimes[tokens] = one.regime;
   }
   if (chart.series.empty()) return chart;
@@ -101,7 +101,8 @@ Chart shares(const ModelAdvice& advice) {
            .y = share->second,
            .from = from,
            .text = fmt::format("{}: {} of the time; {}", words_of(kTerms[i]),
-                               format_share(share->second), prediction_words(advice, one))});
+                               format_share(share->second),
+                               prediction_words(one) + ", " + work_words(advice, one))});
       from += share->second;
     }
   };
@@ -156,7 +157,13 @@ Chart levers(const ModelAdvice& advice) {
 
 }  // namespace
 
-std::string prediction_words(const ModelAdvice& advice, const Prediction& one) {
+std::string prediction_words(const Prediction& one) {
+  return fmt::format("{}: {} tokens/s (90 % interval {}), limited by {}", threads_text(one.threads),
+                     format_rate(one.tokens_per_second), format_rate_interval(one.low, one.high),
+                     words_of(one.limited_by));
+}
+
+std::string work_words(const ModelAdvice& advice, const Prediction& one) {
   const std::string work =
       one.phase == "decode"
           ? fmt::format("decode with {} in the cache", one.context_tokens)
@@ -164,10 +171,7 @@ std::string prediction_words(const ModelAdvice& advice, const Prediction& one) {
                         one.context_tokens == 0
                             ? "an empty cache (cold)"
                             : fmt::format("{} in the cache (warm)", one.context_tokens));
-  return fmt::format("{}: {} tokens/s (90 % interval {}), {}, {}, limited by {}, predicted",
-                     threads_text(one.threads), format_rate(one.tokens_per_second),
-                     format_rate_interval(one.low, one.high), work, advice.title,
-                     words_of(one.limited_by));
+  return fmt::format("{}, {}, predicted", work, advice.title);
 }
 
 std::vector<Chart> advice_charts(const ModelAdvice& advice) {

@@ -8,7 +8,8 @@
 
 namespace mb {
 
-std::string prediction_words(const ModelAdvice& advice, const Prediction& prediction);
+std::string prediction_words(const Prediction& prediction);
+std::string work_words(const ModelAdvice& advice, const Prediction& prediction);
 std::vector<Chart> advice_charts(const ModelAdvice& advice);
 
 }  // namespace mb

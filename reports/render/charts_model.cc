@@ -24,7 +24,7 @@ ChartSeries predicted(const Recommendation& recommendation, const ModelAdvice& a
                              .low = one.low,
                              .high = one.high,
                              .validity = Validity::kValid,
-                             .text = prediction_words(advice, one)});
+                             .text = prediction_words(one)});
   }
   std::stable_sort(series.points.begin(), series.points.end(),
                    [](const ChartPoint& a, const ChartPoint& b) { return a.x < b.x; });

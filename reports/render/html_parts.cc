@@ -58,11 +58,13 @@ json series_json(const ChartSeries& series) {
     if (point.high) one["high"] = *point.high;
     points.push_back(std::move(one));
   }
-  return {{"label", clip_text(series.label, 60)},
-          {"style", style_name(series.style)},
-          {"colour", series.colour},
-          {"dashed", series.dashed},
-          {"points", points}};
+  json made = {{"label", clip_text(series.label, 60)},
+               {"style", style_name(series.style)},
+               {"colour", series.colour},
+               {"dashed", series.dashed},
+               {"points", points}};
+  if (!series.common.empty()) made["common"] = clip_text(series.common, kLongestTooltip);
+  return made;
 }
 
 // x of every point, once, in order.

@@ -44,7 +44,7 @@
       };
     };
     return (banded ? [edge("low"), edge("high")] : []).concat([{
-      label: series.label, data: series.points, borderColor: own, borderWidth: 2.6, tension: 0,
+      label: series.label, common: series.common, data: series.points, borderColor: own, borderWidth: 2.6, tension: 0,
       pointStyle: "circle", pointRadius: few ? 3 : 0, pointHitRadius: 8, pointHoverRadius: 5,
       pointBackgroundColor: own, pointBorderColor: own
     }]);
@@ -271,7 +271,8 @@
           callbacks: {
             title: function (items) { return items.length ? items[0].dataset.label : ""; },
             label: function (item) {
-              return wrapped(item.raw.text, Math.max(24, Math.floor(item.chart.width / 8) - 6));
+              var common = item.dataset.common;
+              return wrapped(item.raw.text + (common ? ", " + common : ""), Math.max(24, Math.floor(item.chart.width / 8) - 6));
             }
           }
         }

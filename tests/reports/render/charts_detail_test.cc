@@ -142,8 +142,9 @@ TEST(DetailCharts, ATooltipSaysValueIntervalSamplesAndVerdict) {
   const std::string measured = find(charts, "placement")->series.at(0).points.at(0).text;
   EXPECT_THAT(measured, HasSubstr("GB/s (95 % interval "));
   EXPECT_THAT(measured, HasSubstr("9 samples, valid"));
-  const std::string predicted = find(charts, "decode", kQwen)->series.at(0).points.at(0).text;
-  EXPECT_THAT(predicted, HasSubstr("decode with 512 in the cache, Qwen3 4B, Q4_0"));
+  const ChartSeries& predicted = find(charts, "decode", kQwen)->series.at(0);
+  EXPECT_EQ(predicted.common, "decode with 512 in the cache, Qwen3 4B, Q4_0, predicted");
+  EXPECT_THAT(predicted.points.at(0).text, HasSubstr("tokens/s (90 % interval "));
   const std::string cold = find(charts, "by_prompt", kQwen)->series.at(0).points.at(0).text;
   EXPECT_THAT(cold, HasSubstr("prefill of 8 tokens on an empty cache (cold)"));
 }
