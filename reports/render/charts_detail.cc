@@ -124,7 +124,7 @@ Chart roofline(const Roofline& roof) {
          .label = name});
     chart.series.push_back(one);
   }
-  chart.x = log2_axis(chart.series, [](double at) { return format_number(at); });
+  chart.x = log2_axis(chart.series, [](double at) { return format_whole(at); });
   chart.x.title = "FLOP a byte";
   chart.y.title = unit.name;
   chart.y.logarithmic = true;

@@ -166,7 +166,7 @@ class PageTest(unittest.TestCase):
               document.querySelector('canvas[data-chart=bandwidth_threads]')).tooltip;
             done(tooltip.opacity > 0 ? tooltip.body[0].lines.join(' ') : '');
           }); }); })""")
-        self.assertRegex(shown, r"^2 threads.*: 42 GB/s \(95 % interval .* to .*\), 9 samples, valid$")
+        self.assertRegex(shown, r"^2 threads.*: 42.0 GB/s \(95 % interval .* to .*\), 9 samples, valid$")
         self.assertNotEqual(self.browser.evaluate(PICTURES)["bandwidth_threads"], before)
         self.expect_quiet(path)
 

@@ -153,8 +153,8 @@ TEST(HeatTables, PrintEveryFigureOverAColour) {
   const fixture::Documents d = fixture::two_nodes();
   const std::string nodes = html::node_tables(d.results);
   EXPECT_THAT(nodes, HasSubstr("<td class=\"n h6\" title=\"95 % interval "));
-  EXPECT_THAT(nodes, HasSubstr(">90 GB/s</td>"));
-  EXPECT_THAT(nodes, HasSubstr(">38 GB/s</td>"));
+  EXPECT_THAT(nodes, HasSubstr(">90.0 GB/s</td>"));
+  EXPECT_THAT(nodes, HasSubstr(">38.0 GB/s</td>"));
   EXPECT_THAT(nodes, HasSubstr(">150 ns</td>"));
   const std::string pairs = html::handoff_table(d.results);
   EXPECT_THAT(pairs, HasSubstr("<td class=\"n none\">–</td>"));

@@ -18,9 +18,9 @@ using testing::Not;
 TEST(ComparisonText, SaysRatesIntervalsStandingCostAndWarnings) {
   const std::string text = render_comparison_text(sample_comparison());
   EXPECT_THAT(text, HasSubstr("Qwen3 4B, Q4_0"));
-  EXPECT_THAT(text, HasSubstr("18 to 22"));
+  EXPECT_THAT(text, HasSubstr("18.0 to 22.0"));
   EXPECT_THAT(text, HasSubstr("fastest"));
-  EXPECT_THAT(text, HasSubstr("9.44 (8.6 to 10.5)"));
+  EXPECT_THAT(text, HasSubstr("9.44 (8.60 to 10.5)"));
   EXPECT_THAT(text, HasSubstr("other: needs 16.1 GiB of 7.5 GiB"));
   EXPECT_THAT(text, HasSubstr("warning: Different plans"));
   Comparison free = sample_comparison();
@@ -70,7 +70,7 @@ TEST(ComparisonCharts, ShowWhatWasComparedWithItsInterval) {
   EXPECT_EQ(point.y, 20);
   EXPECT_EQ(point.low, 18);
   EXPECT_EQ(charts[1].series.at(0).points.at(0).y, 9.44);
-  EXPECT_THAT(point.text, HasSubstr("server: decode of Qwen3 4B, Q4_0, 3 threads: 20 tokens/s"));
+  EXPECT_THAT(point.text, HasSubstr("server: decode of Qwen3 4B, Q4_0, 3 threads: 20.0 tokens/s"));
 }
 
 TEST(ComparisonPng, IsDrawn) {
