@@ -19,6 +19,7 @@ ChartSeries predicted(const Recommendation& recommendation, const ModelAdvice& a
         one.context_tokens != recommendation.context_tokens) {
       continue;
     }
+    series.common = work_words(advice, one);
     series.points.push_back({.x = static_cast<double>(one.threads),
                              .y = one.tokens_per_second,
                              .low = one.low,

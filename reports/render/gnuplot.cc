@@ -64,7 +64,8 @@ int picture_height(const Chart& chart, int usual) {
 // What comes before a chart that has a PNG of its own.
 std::string png_set_up(const Chart& chart) {
   return fmt::format(
-      "set terminal pngcairo noenhanced size 1000,{} font 'sans,13' background '#fdfcf9' linewidth "
+      "reset\nset terminal pngcairo noenhanced size 1000,{} font 'sans,13' background '#fdfcf9' "
+      "linewidth "
       "1.4\n"
       "set lmargin 9\nset rmargin 3\nset tmargin 3.6\nset bmargin 6.4\n"
       "set key bmargin left Left reverse horizontal samplen 1.5 noenhanced tc rgb '{}'\n",

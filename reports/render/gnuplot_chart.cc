@@ -151,7 +151,7 @@ std::string lying_axes(const Chart& chart) {
                                 : std::string("[0:*]");
   return fmt::format(
       "unset logscale\nset lmargin {}\nset xrange {}\nset yrange [{}:-0.6]\nset format x '%g'\n"
-      "set xtics autofreq nomirror scale 0\nset ytics ({}) nomirror scale 0\n"
+      "set xtics autofreq norotate nomirror scale 0\nset ytics ({}) nomirror scale 0\n"
       "set grid xtics noytics\nset offsets 0,0,0,0\nunset xlabel\n",
       static_cast<double>(longest) * 0.9 + 2, range,
       static_cast<double>(chart.x.ticks.size()) - 0.4, tics(chart.x));
@@ -173,7 +173,7 @@ std::string axes(const Chart& chart) {
   script += chart.y.logarithmic ? "set autoscale y\nset format y '%g'\n"
                                 : "set yrange [0:*]\nset format y '%g'\n";
   script += fmt::format("set xtics ({}) nomirror scale 0{}\n", tics(chart.x),
-                        bars ? " rotate by 24 right" : "");
+                        bars ? " rotate by 24 right" : " norotate");
   // Free room above the data for the marks' labels.
   script += fmt::format("set offsets 0,0,graph {},0\n", kRowHeight * chart.label_rows());
   script += fmt::format("set xlabel {} offset 0,0.5 tc rgb '{}'\n", gnuplot_string(chart.x.title),

@@ -155,12 +155,13 @@ std::string answer(const Documents& documents) {
       known.push_back(family);
       const bool leads = lead->title.substr(0, lead->title.rfind(", ")) == family;
       families += fmt::format("<option value=\"{}\"{}>{}</option>", place, leads ? " selected" : "",
-                              html_escape(family));
+                              html_escape(clip_text(family, 80)));
     }
     quantisations += fmt::format(
         "<option value=\"{}\" data-family=\"{}\"{}>{}</option>", i, place,
         chosen ? " selected" : "",
-        html_escape(comma == std::string::npos ? "as it is" : model.title.substr(comma + 2)));
+        html_escape(comma == std::string::npos ? "as it is"
+                                               : clip_text(model.title.substr(comma + 2), 80)));
     answers += model_answer(model, i, chosen, recommendation);
   }
   return fmt::format(

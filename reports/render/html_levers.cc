@@ -11,18 +11,21 @@ namespace {
 
 using Cell = Table::Cell;
 
+constexpr std::size_t kLongestWords = 400;
+
 std::string lever_table(const ModelAdvice& model) {
-  Table table(model.title, {{"Change", Cell::kText},
-                            {"To", Cell::kText},
-                            {"Phase", Cell::kText},
-                            {"Speed-up", Cell::kNumber},
-                            {"tokens/s", Cell::kNumber},
-                            {"What it rests on", Cell::kWide}});
+  Table table(clip_text(model.title, 120), {{"Change", Cell::kText},
+                                            {"To", Cell::kText},
+                                            {"Phase", Cell::kText},
+                                            {"Speed-up", Cell::kNumber},
+                                            {"tokens/s", Cell::kNumber},
+                                            {"What it rests on", Cell::kWide}});
   for (const Lever& lever : model.levers) {
-    table.row({html_escape(lever_title(lever.name)), html_escape(lever.setting),
-               html_escape(lever.phase), format_speedup(lever.speedup),
+    table.row({html_escape(clip_text(lever_title(lever.name), kLongestWords)),
+               html_escape(clip_text(lever.setting, kLongestWords)), html_escape(lever.phase),
+               format_speedup(lever.speedup),
                lever.to_tokens_per_second ? format_rate(*lever.to_tokens_per_second) : "–",
-               html_escape(lever.note)});
+               html_escape(clip_text(lever.note, kLongestWords))});
   }
   return table.empty() ? "" : table.text();
 }

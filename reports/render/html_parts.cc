@@ -15,7 +15,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kLongestRowName = 48, kLongestTooltip = 500;
+constexpr std::size_t kLongestRowName = 48, kLongestTooltip = 500, kLongestTitle = 120;
 
 std::string_view style_name(SeriesStyle style) {
   switch (style) {
@@ -99,11 +99,11 @@ std::string chart_table(const Chart& chart, const std::string& caption) {
   std::vector<std::pair<std::string, Table::Cell>> columns;
   columns.emplace_back(chart.x.title.empty() ? "what" : chart.x.title, Table::Cell::kText);
   for (const ChartSeries& series : chart.series) {
-    columns.emplace_back(series.label, Table::Cell::kNumber);
+    columns.emplace_back(clip_text(series.label, kLongestTitle), Table::Cell::kNumber);
   }
   Table table(caption, columns);
   for (const double x : abscissae(chart)) {
-    std::vector<std::string> cells{html_escape(row_name(chart, x))};
+    std::vector<std::string> cells{html_escape(clip_text(row_name(chart, x), kLongestTitle))};
     for (const ChartSeries& series : chart.series) {
       const auto point =
           std::find_if(series.points.begin(), series.points.end(),
@@ -135,7 +135,8 @@ std::string figure(const Documents& documents, const std::string& id) {
     if (first == nullptr) first = &chart;
     const std::string caption =
         chart.title + ", " + chart.y.title +
-        (chart.model.empty() ? "" : ": " + title_of(documents, chart.model));
+        (chart.model.empty() ? ""
+                             : ": " + clip_text(title_of(documents, chart.model), kLongestTitle));
     tables += fmt::format("<div{}>{}</div>", data_model(documents, chart.model),
                           chart_table(chart, caption));
     if (i < documents.svg.size() && !documents.svg[i].empty()) {
@@ -150,7 +151,7 @@ std::string figure(const Documents& documents, const std::string& id) {
       "{2}\"></canvas>"
       "</div><div class=\"tools\"></div><noscript>{3}</noscript>"
       "<details><summary>The figures as a table</summary>{4}</details></figure>\n",
-      first->id, html_escape(first->title), html_escape(first->answers),
+      first->id, html_escape(first->title), html_escape(clip_text(first->answers, kLongestTooltip)),
       pictures.empty() ? "<p class=\"small muted\">The chart needs scripts; its figures are in the "
                          "table below.</p>"
                        : pictures,

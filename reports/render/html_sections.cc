@@ -98,7 +98,7 @@ std::string regime_card(std::string_view title, std::string_view what, const std
 }
 
 std::string engine_card(const EngineSettings& settings) {
-  std::string markup = fmt::format("<div><h3>{}</h3>", html_escape(settings.title));
+  std::string markup = fmt::format("<div><h3>{}</h3>", html_escape(clip_text(settings.title, 120)));
   const std::string text = settings_text(settings);
   if (!settings.file_name.empty()) {
     markup += fmt::format("<p class=\"small muted\">File <code>{}</code></p>",
@@ -193,11 +193,11 @@ std::string rules(const Documents& documents) {
   std::string markup;
   const auto& models = documents.recommendation.models;
   for (std::size_t i = 0; i < models.size(); ++i) {
-    Table table(models[i].title, {{"Rule", Cell::kText},
-                                  {"Prefill threads", Cell::kNumber},
-                                  {"against advice", Cell::kNumber},
-                                  {"Decode threads", Cell::kNumber},
-                                  {"against advice", Cell::kNumber}});
+    Table table(clip_text(models[i].title, 120), {{"Rule", Cell::kText},
+                                                  {"Prefill threads", Cell::kNumber},
+                                                  {"against advice", Cell::kNumber},
+                                                  {"Decode threads", Cell::kNumber},
+                                                  {"against advice", Cell::kNumber}});
     for (const RuleJudgement& rule : models[i].rules) {
       const std::string note = rule.note.empty() ? "" : fmt::format(" ({})", rule.note);
       table.row({html_escape(rule.rule + note), fmt::format("{}", rule.prefill_threads),
@@ -234,7 +234,7 @@ std::string engines(const Documents& documents) {
     markup += fmt::format(
         "<details data-model=\"{}\"{}><summary>{}</summary><div class=\"settings\">{}</div>"
         "</details>\n",
-        i, &models[i] == lead ? " open" : "", html_escape(models[i].title), cards);
+        i, &models[i] == lead ? " open" : "", html_escape(clip_text(models[i].title, 120)), cards);
   }
   return markup;
 }

@@ -153,7 +153,7 @@ class PageTest(unittest.TestCase):
         self.browser.open(path)
         place = self.browser.evaluate("""(function () {
           var canvas = document.querySelector('canvas[data-chart=bandwidth_threads]');
-          canvas.scrollIntoView();
+          canvas.scrollIntoView({behavior: 'instant', block: 'center'});
           var box = canvas.getBoundingClientRect();
           var point = Chart.getChart(canvas).getDatasetMeta(0).data[1];
           return {x: box.left + point.x, y: box.top + point.y};
