@@ -80,13 +80,15 @@ Chart shares(const ModelAdvice& advice) {
                          "more bandwidth, arithmetic or cheaper barriers could save.");
   const auto add = [&](const Prediction& one) {
     if (one.share_by_term.empty()) return;
+    const std::string regime = regime_words(one.regime);
+    // "dispatch-bound: 8 new on 4096": short enough for a narrow screen.
     const std::string row =
         one.phase == "decode"
-            ? fmt::format("{}, {} cached", regime_words(one.regime), one.context_tokens)
+            ? fmt::format("{} cached", one.context_tokens)
             : fmt::format(
-                  "{}, {} new{}", regime_words(one.regime), one.prompt_tokens,
+                  "{} new{}", one.prompt_tokens,
                   one.context_tokens == 0 ? ", cold" : fmt::format(" on {}", one.context_tokens));
-    const double at = row_named(chart, row);
+    const double at = row_named(chart, regime.substr(0, regime.find(' ')) + ": " + row);
     double from = 0;
     for (std::size_t i = 0; i < kTerms.size(); ++i) {
       const auto share = one.share_by_term.find(std::string(kTerms[i]));

@@ -128,9 +128,6 @@ Chart roofline(const Roofline& roof) {
   chart.x.title = "FLOP a byte";
   chart.y.title = unit.name;
   chart.y.logarithmic = true;
-  if (roof.roof_flops_per_byte.size() == 3) {
-    chart.marks.push_back({roof.roof_flops_per_byte[1], {}, "ridge point"});
-  }
   return chart;
 }
 

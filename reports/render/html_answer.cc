@@ -36,8 +36,10 @@ std::string step_bar(const Prediction& prediction) {
     if (seconds < kThinnest * sum) break;
     pieces += fmt::format("<rect class=\"t{}\" x=\"{}\" y=\"0\" width=\"{}\" height=\"1\"></rect>",
                           i, end, seconds);
-    keys += fmt::format("<li><i class=\"t{}\"></i>{} {}</li>", i, words_of(kTerms[i]),
-                        format_seconds(seconds));
+    keys += fmt::format(
+        "<li><svg class=\"t{}\" viewBox=\"0 0 1 1\" aria-hidden=\"true\"><rect width=\"1\" "
+        "height=\"1\"></rect></svg>{} {}</li>",
+        i, words_of(kTerms[i]), format_seconds(seconds));
     end += seconds;
   }
   return fmt::format(

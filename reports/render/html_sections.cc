@@ -19,7 +19,7 @@ using Cell = Table::Cell;
 
 std::string fact(std::string_view name, std::string_view value) {
   if (value.empty()) return "";
-  return fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", name, html_escape(value));
+  return fmt::format("<li><span>{}</span> {}</li>\n", name, html_escape(value));
 }
 
 std::string joined(const std::vector<std::string>& words, std::string_view by) {
@@ -127,7 +127,7 @@ std::string machine(const Documents& documents) {
   const Limits& limits = documents.recommendation.limits;
   std::string markup = paragraph(format_cpu_budget(limits), "budget");
   markup += paragraph(budget_details(limits), "muted");
-  markup += "<dl class=\"facts\">\n";
+  markup += "<ul class=\"facts\">\n";
   markup += fact("Processor", machine.cpu_model) + fact("Cores", cores_text(machine));
   markup += fact("Caches, as reported", caches_text(machine));
   markup += fact("Memory", memory_text(limits));
@@ -151,7 +151,7 @@ std::string machine(const Documents& documents) {
                  "transparent: " + machine.thp_mode + "; shared memory: " + machine.shmem_thp_mode);
   markup += fact("Governor", machine.governor.value_or("not visible"));
   markup += fact("Microcode", machine.microcode.value_or("not visible"));
-  return markup + "</dl>\n";
+  return markup + "</ul>\n";
 }
 
 std::string regimes(const Documents& documents) {

@@ -85,7 +85,7 @@ TEST(DetailCharts, SharesOfARowFollowEachOtherAndEndAtOne) {
   ASSERT_NE(chart, nullptr);
   EXPECT_TRUE(chart->lying());
   ASSERT_EQ(chart->x.ticks.size(), 6u);
-  EXPECT_EQ(chart->x.ticks[0].label, "memory-bound decode, 512 cached");
+  EXPECT_EQ(chart->x.ticks[0].label, "memory-bound: 512 cached");
   for (const ChartTick& row : chart->x.ticks) {
     double end = 0;
     for (const ChartSeries& series : chart->series) {
