@@ -13,7 +13,7 @@
 namespace mb::pairs {
 
 using Agreement = TopologyRelation::Agreement;
-using Groups = std::map<int, int>;                       // CPU -> smallest CPU of its group
+using Groups = std::map<int, int>;                    // CPU -> smallest CPU of its group
 using Pairs = std::map<std::pair<int, int>, double>;  // of CPUs, the smaller first
 
 class Sets {  // union-find over CPUs

@@ -18,7 +18,7 @@ constexpr double kContends = 0.72, kSeparate = 0.85;
 // Inside a core a line need not leave the L1: 5 to 10 ns where the next core takes 17 to 60.
 constexpr double kSiblingHandoff = 0.65;
 constexpr double kMostStray = 0.1;  // of the pairs may lie on the wrong side
-constexpr double kStrays = 0.04;   // of the pairs may contradict a numbering that fits the rest
+constexpr double kStrays = 0.04;    // of the pairs may contradict a numbering that fits the rest
 
 // "4 cores of 2 threads (0+4, 1+5, …)"; of mixed sizes "4 cores of 2 threads, 4 of 1".
 std::string core_words(const Groups& cores) {

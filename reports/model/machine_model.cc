@@ -121,8 +121,8 @@ void scale(StepTerms& terms, const ChosenResidual& chosen, const EngineProfile& 
     }
   }
   for (int i = 0; i < kTerms && !engine.seconds_factors.empty(); ++i) {
-    const auto factor = engine.seconds_factors.find(fmt::format(
-        "{}/{}", step.prefill ? "prefill" : "decode", to_string(static_cast<Term>(i))));
+    const auto factor = engine.seconds_factors.find(
+        fmt::format("{}/{}", step.prefill ? "prefill" : "decode", to_string(static_cast<Term>(i))));
     if (factor != engine.seconds_factors.end()) terms[static_cast<Term>(i)] *= factor->second;
   }
 }

@@ -89,7 +89,8 @@ Pairs pairs_of(const Results& results, std::string_view probe, std::string_view 
 
 std::string handoff_table(const Results& results) {
   return heat_table(pairs_of(results, "core_to_core", "handoff", "from_pu", "to_pu"),
-                    "Time until a line written on one CPU is seen on another", "From", "CPU", "CPU");
+                    "Time until a line written on one CPU is seen on another", "From", "CPU",
+                    "CPU");
 }
 
 std::string node_tables(const Results& results) {
