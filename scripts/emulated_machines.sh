@@ -6,18 +6,19 @@
 #   scripts/emulated_machines.sh BUILD_DIR WORK_DIR [x86 | arm-counters | arm-sockets | arm-smt]...
 #
 # BUILD_DIR   x86-64 programs (a preset's build folder), for the machine `x86`
-# WORK_DIR    kept between calls: packages, kernels, the arm64 sysroot and build, logs
-# Needs: apt-get install qemu-system-arm qemu-system-x86 g++-aarch64-linux-gnu cpio ninja-build cmake
-# (no root; packages are downloaded into WORK_DIR, nothing is installed). Exit 0 when every machine asked
-# for said what it must, 1 otherwise; WORK_DIR/NAME.log holds what each printed.
+# WORK_DIR    kept between calls: kernels, busybox, images, logs
+# The arm machines run what the arm64 preset builds (scripts/arm64_sysroot.sh), which this script does.
+# Needs: apt-get install qemu-system-arm qemu-system-x86 cpio; kernels and busybox are downloaded into
+# WORK_DIR. Exit 0 when every machine asked for said what it must, 1 otherwise; WORK_DIR/NAME.log holds
+# what each printed.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
 build=$(realpath "$1") work=$(mkdir -p "$2" && realpath "$2")
 shift 2
 machines=("${@:-x86}")
 
-# apt ARCH COMMAND...: apt with lists, cache and an empty status of its own, so that a whole closure of
-# another architecture's packages can be resolved without touching the host.
+# apt_of ARCH COMMAND...: apt with lists and an empty status of its own, for another architecture's packages
+# without touching the host.
 apt_of() {
   local arch=$1 root=$work/apt-$1
   shift
@@ -28,16 +29,13 @@ apt_of() {
     -o APT::Install-Recommends=0 -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= "$@"
 }
 
-# unpack ARCH TREE PACKAGE...: packages with all they depend on, unpacked into TREE.
+# unpack ARCH TREE PACKAGE: one package, unpacked into TREE.
 unpack() {
-  local arch=$1 tree=$2
-  shift 2
+  local arch=$1 tree=$2 package=$3
   [ -e "$tree/.done" ] && return
-  apt_of "$arch" update > "$work/apt-$arch.log"
-  apt_of "$arch" --download-only install "$@" >> "$work/apt-$arch.log"
+  ls "$work/apt-$arch"/lists/*Packages* > /dev/null 2>&1 || apt_of "$arch" update > "$work/apt-$arch.log"
   mkdir -p "$tree"
-  for package in "$work/apt-$arch"/archives/*.deb; do dpkg-deb -x "$package" "$tree"; done
-  touch "$tree/.done"
+  (cd "$tree" && apt_of "$arch" download "$package" >> "$work/apt-$arch.log" && dpkg-deb -x ./*.deb . && touch .done)
 }
 
 kernel_of() {  # ARCH -> path of its cloud kernel
@@ -54,34 +52,12 @@ kernel_of() {  # ARCH -> path of its cloud kernel
   ls "$tree"/boot/vmlinuz-* | head -1
 }
 
-arm_build() {  # cross-compiles the programs that the arm machines run
-  local sysroot=$work/sysroot-arm64 cross=$work/build-arm64
-  unpack arm64 "$sysroot" libc6-dev libstdc++-12-dev libgcc-12-dev libhwloc-dev libpapi-dev libbenchmark-dev \
-    libfmt-dev libboost-program-options-dev libhwy-dev nlohmann-json3-dev libeigen3-dev busybox-static \
-    libgomp1 libudev-dev
-  # Absolute links of the packages (libm.so and the like) lead outside of the tree.
-  find "$sysroot" -type l -lname '/*' | while read -r link; do
-    ln -snf "$(realpath -m --relative-to="$(dirname "$link")" "$sysroot$(readlink "$link")")" "$link"
-  done
-  cat > "$work/arm64.cmake" << CMAKE
-set(CMAKE_SYSTEM_NAME Linux)
-set(CMAKE_SYSTEM_PROCESSOR aarch64)
-set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)
-set(CMAKE_CXX_COMPILER aarch64-linux-gnu-g++)
-set(CMAKE_SYSROOT $sysroot)
-set(CMAKE_LIBRARY_ARCHITECTURE aarch64-linux-gnu)
-set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
-set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
-set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
-set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
-CMAKE
-  export PKG_CONFIG_LIBDIR=$sysroot/usr/lib/aarch64-linux-gnu/pkgconfig:$sysroot/usr/share/pkgconfig
-  export PKG_CONFIG_SYSROOT_DIR=$sysroot
-  [ -e "$cross/build.ninja" ] ||
-    cmake -S "$here" -B "$cross" -G Ninja -DCMAKE_TOOLCHAIN_FILE="$work/arm64.cmake" -DCMAKE_BUILD_TYPE=Release \
-      -DWITH_ONEDNN=OFF -DWITH_OPENMP=OFF -DBUILD_TESTING=OFF > "$work/arm64-configure.log"
-  # What a quick run and the truth table need; all probes, no tests.
-  cmake --build "$cross" -j"$(nproc)" > "$work/arm64-build.log"
+arm_build() {  # cross-builds the programs that the arm machines run, with the house's preset
+  "$here/scripts/arm64_sysroot.sh"
+  export ARM64_ROOT="${ARM64_ROOT:-${HOME:-/root}/.cache/memory_benchmark/arm64/root}"
+  (cd "$here" && cmake --preset arm64 -DBUILD_TESTING=OFF > "$work/arm64-configure.log" &&
+    cmake --build --preset arm64 > "$work/arm64-build.log")
+  unpack arm64 "$work/busybox-arm64" busybox-static
 }
 
 # image ARCH BIN LIBRARY_ROOT SCRIPT NAME: an initramfs of busybox, the programs, the libraries they name
@@ -91,7 +67,7 @@ image() {
   rm -rf "$tree"
   mkdir -p "$tree"/{bin,proc,sys,dev,tmp,etc,lib,lib64}
   local busybox
-  busybox=$(ls "$root"/bin/busybox "$root"/usr/bin/busybox 2> /dev/null | head -1)
+  busybox=$(ls "$work/busybox-$arch"/bin/busybox "$root"/bin/busybox 2> /dev/null | head -1)
   cp "$busybox" "$tree/bin/busybox"
   for program in machine counters core_to_core stream_bandwidth matmul_throughput cache_latency attention_kv \
     dispatch_overhead decode_scaling prefill_scaling smt_interference loaded_latency shm_bandwidth clock \
@@ -166,6 +142,7 @@ two_nodes="-m 4G -object memory-backend-ram,id=m0,size=2G -object memory-backend
 full_run='memory_benchmark topology; memory_benchmark run --quick --model qwen3-0.6b:q4_0 --out run; echo RUN-EXIT $?'
 
 run_x86() {
+  unpack amd64 "$work/busybox-amd64" busybox-static
   image amd64 "$build/bin" / "$full_run" x86
   # shellcheck disable=SC2086
   boot x86 qemu-system-x86_64 -cpu Skylake-Server -smp 8,sockets=2,cores=2,threads=2 $two_nodes \
@@ -176,7 +153,7 @@ run_x86() {
 
 run_arm_counters() {
   arm_build
-  image arm64 "$work/build-arm64/bin" "$work/sysroot-arm64" \
+  image arm64 "$here/build/arm64/bin" "$ARM64_ROOT" \
     'counters --truth; attention_kv --budget 3 --benchmark_filter=positions:1000 --out points.json; cat points.json' \
     arm-counters
   boot arm-counters qemu-system-aarch64 -M virt,gic-version=3 -cpu neoverse-n1,pmu=on -icount shift=0 -smp 1 -m 2G \
@@ -187,7 +164,7 @@ run_arm_counters() {
 
 run_arm_sockets() {
   arm_build
-  image arm64 "$work/build-arm64/bin" "$work/sysroot-arm64" "$full_run" arm-sockets
+  image arm64 "$here/build/arm64/bin" "$ARM64_ROOT" "$full_run" arm-sockets
   # shellcheck disable=SC2086
   boot arm-sockets qemu-system-aarch64 -M virt,gic-version=3 -cpu neoverse-n1 -smp 4,sockets=2,cores=2 $two_nodes \
     -numa node,memdev=m0,cpus=0-1 -numa node,memdev=m1,cpus=2-3 -kernel "$(kernel_of arm64)" \
@@ -197,7 +174,7 @@ run_arm_sockets() {
 
 run_arm_smt() {
   arm_build
-  image arm64 "$work/build-arm64/bin" "$work/sysroot-arm64" "$full_run" arm-smt
+  image arm64 "$here/build/arm64/bin" "$ARM64_ROOT" "$full_run" arm-smt
   boot arm-smt qemu-system-aarch64 -M virt,gic-version=3 -cpu neoverse-n1 -smp 4,sockets=1,cores=2,threads=2 -m 4G \
     -kernel "$(kernel_of arm64)" -append "console=ttyAMA0 quiet panic=-1"
   must arm-smt '4 CPUs on 2 cores' 'two hardware threads a core' 'RUN-EXIT [07]'
