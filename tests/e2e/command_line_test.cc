@@ -136,6 +136,11 @@ TEST(CommandLine, WhatIsWrongIsSaidInOneLine) {
       {{"report", file("cut.json"), "--html", file("page.html")}, 1, "cut.json"},
       {{"report", file("cut.json"), "--html", file("cut.json")}, 2, "the results document itself"},
       {{"topology", "--xml"}, 2, "--xml"},
+      {{"topology", "--check", "--results", file("cut.json")}, 2, "--results"},
+      {{"topology", "--results", file("cut.json")}, 1, "cut.json"},
+      {{"run", "--sustain", "soon"}, 2, "--sustain"},
+      {{"probe", "counters", "--what"}, 2, "--what"},
+      {{"probe", "clock", "--sustain", "soon"}, 2, "--sustain"},
       {{"sweep", "--threads", "1"}, 2, "after --"},
       {{"sweep", "--threads", "1,x", "--", "true"}, 2, "--threads: '1,x'"},
       {{"sweep", "--threads", "1", "--out", file("cut.json"), "--", "true"}, 2, "cut.json"},
@@ -182,6 +187,25 @@ TEST(CommandLine, TopologyLeadsWithTheBudget) {
   EXPECT_TRUE(text.ok()) << text.standard_error;
   EXPECT_TRUE(text.standard_output.starts_with("CPU budget: ")) << text.standard_output;
   EXPECT_THAT(run_program({"topology", "--json"}).standard_output, HasSubstr("\"effective_cpus\""));
+}
+
+// What this machine is does not matter: every relation is decided or says why not.
+TEST(CommandLine, TopologyIsHeldAgainstPairsOfCpus) {
+  const std::string pairs = SOURCE_DIR "/data/topologies/pairs/zen3-guest-2.json";
+  const ChildResult text = run_program({"topology", "--results", pairs});
+  EXPECT_TRUE(text.ok()) << text.standard_error;
+  EXPECT_THAT(text.standard_output, HasSubstr("SMT         agrees, confidence high"));
+  EXPECT_THAT(text.standard_output, HasSubstr("L3          unknown"));
+  EXPECT_THAT(run_program({"topology", "--results", pairs, "--json"}).standard_output,
+              HasSubstr("\"agreement\": \"agrees\""));
+}
+
+TEST(CommandLine, CountersSayWhatCameOfEachEvent) {
+  const ChildResult table = run_program({"probe", "counters", "--truth"});
+  EXPECT_TRUE(table.exit_code == 0 || table.exit_code == 4) << table.standard_error;
+  EXPECT_THAT(table.standard_output, HasSubstr("PAPI_TOT_INS"));
+  EXPECT_THAT(run_program({"probe", "counters", "--json"}).standard_output,
+              HasSubstr("\"event\": \"perf::PAGE-FAULTS\""));
 }
 
 TEST(CommandLine, ProbesAreListedAndRunByName) {
