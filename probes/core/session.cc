@@ -70,13 +70,12 @@ Session::Session(const Probe& probe, const ProbeOptions& options, std::vector<st
 }
 
 void Session::hold_one_point(double seconds) {
-  const auto threads = [](const PlannedPoint& planned) {
-    return planned.parameters.number_or("threads", 1);
-  };
-  // The last of equals: generators put the plain ones in front.
-  PlannedPoint held = *std::max_element(
-      points_.begin(), points_.end(),
-      [&](const PlannedPoint& a, const PlannedPoint& b) { return threads(a) <= threads(b); });
+  PlannedPoint held = points_.front();
+  for (const PlannedPoint& planned : points_) {  // the last of equals is the one that asks most
+    if (planned.parameters.number_or("threads", 1) >= held.parameters.number_or("threads", 1)) {
+      held = planned;
+    }
+  }
   held.parameters.set("sustain_seconds", static_cast<std::int64_t>(std::lround(seconds)));
   held.seconds = seconds;
   points_ = {held};
