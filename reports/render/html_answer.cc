@@ -167,9 +167,9 @@ std::string answer(const Documents& documents) {
     answers += model_answer(model, i, chosen, recommendation);
   }
   return fmt::format(
-             "<div class=\"choose\"><label for=\"model\">Model</label><select id=\"model\" "
-             "autocomplete=\"off\">{}</select><label for=\"quantisation\">Quantisation</label>"
-             "<select id=\"quantisation\" autocomplete=\"off\">{}</select></div>\n",
+             "<div class=\"choose\"><label for=\"model\">Model</label><select id=\"model\">{}"
+             "</select><label for=\"quantisation\">Quantisation</label>"
+             "<select id=\"quantisation\">{}</select></div>\n",
              families, quantisations) +
          answers + all_models(recommendation);
 }

@@ -420,6 +420,8 @@
     drawAll(false);
   }
   if (chooser) {
+    /* A page that is loaded again starts with the leading model, whatever the reader chose before. */
+    family.autocomplete = chooser.autocomplete = "off";
     offerQuantisations();
     family.addEventListener("change", function () {
       offerQuantisations();
