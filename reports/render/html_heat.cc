@@ -52,7 +52,8 @@ std::string heat_table(const Pairs& pairs, std::string_view caption, std::string
   }
   if (pairs.empty() || rows.size() > kMostRows || columns.size() > kMostRows) return "";
   std::string markup = fmt::format(
-      "<div class=\"scroll\"><table class=\"heat\"><caption>{}; the stronger the colour, the "
+      "<div class=\"scroll\" tabindex=\"0\"><table class=\"heat\"><caption>{}; the stronger the "
+      "colour, the "
       "larger "
       "the figure</caption><thead><tr><th scope=\"col\">{}</th>",
       html_escape(caption), html_escape(corner));

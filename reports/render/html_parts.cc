@@ -161,8 +161,9 @@ std::string figure(const Documents& documents, const std::string& id) {
 }  // namespace
 
 Table::Table(std::string_view caption, std::vector<std::pair<std::string, Cell>> columns) {
-  markup_ = fmt::format("<div class=\"scroll\"><table><caption>{}</caption><thead><tr>",
-                        html_escape(caption));
+  markup_ =
+      fmt::format("<div class=\"scroll\" tabindex=\"0\"><table><caption>{}</caption><thead><tr>",
+                  html_escape(caption));
   for (const auto& [name, kind] : columns) {
     kinds_.push_back(kind);
     markup_ += fmt::format("<th scope=\"col\"{}>{}</th>",

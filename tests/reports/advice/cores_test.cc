@@ -61,7 +61,8 @@ void add_pairs_of_siblings(Results& results, int cpus) {
 TEST(HiddenSiblings, AreSaidAndTheCpuListTakesOneOfEachCore) {
   Laws laws;
   laws.cores = 8;
-  laws.bandwidth_all = 40e9;  // few threads suffice for decode
+  laws.bandwidth_all = 40e9;   // few threads suffice for decode,
+  laws.attention_one = 200e9;  // whose attention binds no more than they do
   Results results = synthetic::results(laws);
   results.machine.hypervisor = "KVM";
   add_pairs_of_siblings(results, 8);
