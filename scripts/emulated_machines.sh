@@ -72,26 +72,28 @@ image() {
   for program in machine counters core_to_core stream_bandwidth matmul_throughput cache_latency attention_kv \
     dispatch_overhead decode_scaling prefill_scaling smt_interference loaded_latency shm_bandwidth clock \
     peak_compute memory_benchmark; do
-    [ -e "$bin/$program" ] && cp "$bin/$program" "$tree/bin/" && strip_of "$arch" "$tree/bin/$program"
+    [ -e "$bin/$program" ] || continue
+    cp "$bin/$program" "$tree/bin/"
+    strip_of "$arch" "$tree/bin/$program"
   done
   # Libraries by name, until no new one is named.
   local libraries=$tree/lib known=""
   while :; do
     local wanted
-    wanted=$(for file in "$tree"/bin/* "$libraries"/*.so*; do [ -e "$file" ] && readelf -d "$file" 2> /dev/null; done |
+    wanted=$(for file in "$tree"/bin/* "$libraries"/*.so*; do readelf -d "$file" 2> /dev/null || true; done |
       sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | sort -u)
     [ "$wanted" = "$known" ] && break
     known=$wanted
     for library in $wanted; do
       [ -e "$libraries/$library" ] && continue
       local found
-      found=$(find -L "$root/lib" "$root/usr/lib" "$root/lib64" -name "$library" -type f 2> /dev/null | head -1)
+      found=$(find -L "$root/lib" "$root/usr/lib" -name "$library" -type f -print -quit 2> /dev/null || true)
       cp -L "$found" "$libraries/$library"
     done
   done
   if [ "$arch" = amd64 ]; then cp -L "$root/lib64/ld-linux-x86-64.so.2" "$tree/lib64/"; fi
   if [ "$arch" = arm64 ]; then
-    cp -L "$(find -L "$root/lib" "$root/usr/lib" -name ld-linux-aarch64.so.1 | head -1)" "$tree/lib/"
+    cp -L "$(find -L "$root/lib" "$root/usr/lib" -name ld-linux-aarch64.so.1 -print -quit)" "$tree/lib/"
   fi
   cat > "$tree/init" << INIT
 #!/bin/busybox sh
@@ -154,12 +156,12 @@ run_x86() {
 run_arm_counters() {
   arm_build
   image arm64 "$here/build/arm64/bin" "$ARM64_ROOT" \
-    'counters --truth; attention_kv --budget 3 --benchmark_filter=positions:1000 --out points.json; cat points.json' \
+    'counters --truth; echo 1 > /proc/sys/kernel/perf_event_paranoid; counters --truth; attention_kv --budget 3 --benchmark_filter=positions:1000 --out points.json; cat points.json' \
     arm-counters
   boot arm-counters qemu-system-aarch64 -M virt,gic-version=3 -cpu neoverse-n1,pmu=on -icount shift=0 -smp 1 -m 2G \
     -kernel "$(kernel_of arm64)" -append "console=ttyAMA0 quiet panic=-1"
   must arm-counters 'PAPI_TOT_INS +instructions +base +counts' 'PAPI_TOT_CYC +cycles +base +plausible' \
-    'PAPI_L1_DCM .*unavailable' '"PAPI_TOT_INS"' 'instructions_per_cycle'
+    'PAPI_L1_DCM .*unavailable' 'perf_event_paranoid is 3' '"PAPI_TOT_INS"' 'instructions_per_cycle'
 }
 
 run_arm_sockets() {

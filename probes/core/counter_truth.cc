@@ -61,15 +61,16 @@ void explain_missing(const EventRun& run, const Wanted& wanted, const HostFiles&
   if (set != "software" && !shows_pmu(files)) {
     row.cause = fmt::format("the system shows no performance monitoring unit ({})", run.error);
     row.remedy = "use a bare-metal instance or one whose hypervisor passes the PMU through";
+  } else if (paranoid > 2) {
+    // PAPI then switches its components off and calls every event unknown.
+    row.cause = fmt::format("kernel.perf_event_paranoid is {} ({})", paranoid, run.error);
+    row.remedy = "sudo sysctl kernel.perf_event_paranoid=2";
   } else if (!run.is_known) {
     row.cause = fmt::format("this processor or PAPI has no such event ({})", run.error);
     row.remedy = "none needed; other families have it";
   } else if (set == "dram" && paranoid > 0) {
     row.cause = fmt::format("kernel.perf_event_paranoid is {} ({})", paranoid, run.error);
     row.remedy = "sudo sysctl kernel.perf_event_paranoid=0 (uncore events count the whole socket)";
-  } else if (paranoid > 2) {
-    row.cause = fmt::format("kernel.perf_event_paranoid is {} ({})", paranoid, run.error);
-    row.remedy = "sudo sysctl kernel.perf_event_paranoid=2";
   } else {
     row.cause = run.error;
     row.remedy = "see whether another profiler holds the counters, and `papi_avail -a`";

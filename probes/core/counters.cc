@@ -100,6 +100,30 @@ std::string start_papi() {
   return status == PAPI_OK ? "" : fmt::format("PAPI_thread_init: {}", PAPI_strerror(status));
 }
 
+// PAPI 7.0 has presets for the processors it was written on; of others (Neoverse) the kernel's own
+// names count the same things.
+constexpr std::array<std::pair<const char*, const char*>, 3> kGeneric = {
+    {{"PAPI_TOT_INS", "perf::INSTRUCTIONS"},
+     {"PAPI_TOT_CYC", "perf::CYCLES"},
+     {"PAPI_BR_INS", "perf::BRANCH-INSTRUCTIONS"}}};
+
+int add_event(int set, const std::string& event) {
+  const int added = PAPI_add_named_event(set, event.c_str());
+  if (added == PAPI_OK) return added;
+  for (const auto& [preset, generic] : kGeneric) {
+    if (event == preset && PAPI_add_named_event(set, generic) == PAPI_OK) return PAPI_OK;
+  }
+  return added;
+}
+
+// The name that we asked by.
+std::string asked_name(const std::string& name) {
+  for (const auto& [preset, generic] : kGeneric) {
+    if (name == generic) return preset;
+  }
+  return name;
+}
+
 CounterTrial count_known_loop() {
   CounterTrial trial;
   trial.built_in = true;
@@ -114,7 +138,7 @@ CounterTrial count_known_loop() {
     return trial.error.empty();
   };
   if (step(PAPI_create_eventset(&set), "PAPI_create_eventset") &&
-      step(PAPI_add_event(set, static_cast<int>(PAPI_TOT_INS)), "opening PAPI_TOT_INS") &&
+      step(add_event(set, "PAPI_TOT_INS"), "opening PAPI_TOT_INS") &&
       step(PAPI_start(set), "PAPI_start")) {
     spin();
     trial.expected = spin_instructions();
@@ -154,7 +178,7 @@ void TeamCounters::start() {
     int& set = event_sets_[static_cast<std::size_t>(rank)];
     PAPI_register_thread();
     if (PAPI_create_eventset(&set) != PAPI_OK) return;
-    for (const std::string& event : events_) PAPI_add_named_event(set, event.c_str());
+    for (const std::string& event : events_) add_event(set, event);
     PAPI_start(set);
   });
 }
@@ -174,7 +198,7 @@ CounterReading TeamCounters::stop() {
       for (std::size_t i = 0; i < static_cast<std::size_t>(events); ++i) {
         std::array<char, PAPI_MAX_STR_LEN> name{};
         if (PAPI_event_code_to_name(codes[i], name.data()) != PAPI_OK) continue;
-        reading.per_thread[index][name.data()] = values[i];
+        reading.per_thread[index][asked_name(name.data())] = values[i];
       }
     }
     PAPI_cleanup_eventset(set);
@@ -215,8 +239,9 @@ class PapiEventCounter final : public EventCounter {
     if (!run.error.empty() || !step(PAPI_create_eventset(&set), "PAPI_create_eventset", run)) {
       return run;
     }
-    const int added = PAPI_add_named_event(set, event.c_str());
-    run.is_known = added != PAPI_ENOEVNT;
+    const int added = add_event(set, event);
+    // Names of another family, or of a component that is not there.
+    run.is_known = added != PAPI_ENOEVNT && added != PAPI_ENOSUPP && added != PAPI_ECMP;
     if (step(added, "opening", run) && step(PAPI_start(set), "starting", run)) {
       run.expected = run_loop(loop);
       step(PAPI_stop(set, &run.counted), "reading", run);
@@ -231,7 +256,7 @@ class PapiEventCounter final : public EventCounter {
     if (PAPI_create_eventset(&set) != PAPI_OK) return false;
     bool fit = true;
     for (const std::string& event : events) {
-      fit = fit && PAPI_add_named_event(set, event.c_str()) == PAPI_OK;
+      fit = fit && add_event(set, event) == PAPI_OK;
     }
     std::vector<long long> values(events.size());
     fit = fit && PAPI_start(set) == PAPI_OK;

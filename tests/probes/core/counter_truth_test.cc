@@ -120,6 +120,12 @@ TEST(CounterTruth, ParanoidLevelsAreNamedWithTheCommandThatLowersThem) {
   const auto strict = truth_table(pmu, HostWithPmu("4").files());
   EXPECT_THAT(row_of(strict, "PAPI_TOT_INS").cause, HasSubstr("perf_event_paranoid is 4"));
   EXPECT_THAT(row_of(strict, "PAPI_TOT_INS").remedy, HasSubstr("=2"));
+  // PAPI 7.0 calls events unknown when the level keeps it out.
+  pmu.spins["PAPI_BR_INS"] = {.error = "opening: Event does not exist", .is_known = false};
+  pmu.refuses = "";
+  EXPECT_THAT(row_of(truth_table(pmu, HostWithPmu("3").files()), "PAPI_BR_INS").cause,
+              HasSubstr("perf_event_paranoid is 3"));
+  pmu.refuses = "starting: Permission denied";
   const auto usual = truth_table(pmu, HostWithPmu("2").files());
   EXPECT_THAT(row_of(usual, "skx_unc_imc0::UNC_M_CAS_COUNT:RD").remedy, HasSubstr("=0"));
 }
