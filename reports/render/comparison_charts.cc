@@ -83,7 +83,11 @@ std::optional<Missing> render_comparison_png(const Comparison& comparison,
   if (!comparison.models.empty()) {
     const ModelComparison& first = comparison.models.front();
     header.answer = clip_text(first.title, 60);
-    header.expectation = clip_text(first.answer, 170);
+    // The last sentence, that on decode: one line is all the room there is.
+    const std::size_t last = first.answer.rfind(". ", first.answer.size() - 2);
+    constexpr std::size_t kLine = 125;
+    header.expectation = clip_text(
+        last == std::string::npos ? first.answer : first.answer.substr(last + 2), kLine);
   }
   return gnuplot_png(shown, header, png);
 }

@@ -130,7 +130,7 @@ std::optional<Missing> gnuplot_png(const std::vector<const Chart*>& charts,
   constexpr int kMostColumns = 3, kMostRows = 2;
   constexpr double kTop = 0.835;
   const int shown = std::min(static_cast<int>(charts.size()), kMostColumns * kMostRows);
-  const int columns = std::clamp(shown, 1, kMostColumns);
+  const int columns = shown == 4 ? 2 : std::clamp(shown, 1, kMostColumns);
   const int rows = std::max(1, (shown + columns - 1) / columns);
   int index = 0;
   for (const Chart* chart : charts) {
