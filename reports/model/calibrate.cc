@@ -28,7 +28,7 @@ constexpr double kPointDeviation = 0.03;
 constexpr double kCommonWidth = 0.5, kTermWidth = 0.15;
 // Serial seconds a token: around 10 us (a sampler), two decades either way at two deviations.
 constexpr double kTypicalSerialSeconds = 1e-5, kSerialWidth = 2.3;
-constexpr double kHuber = 2;  // deviations
+constexpr double kHuberDeviations = 2;  // deviations
 
 constexpr int kScaled = 4;  // weights, compute, attention, dispatch: the terms before serial
 constexpr int kPhaseParameters = 1 + kScaled;
@@ -53,8 +53,8 @@ double predicted(const FitPoint& point, const Vector& x) {
 }
 
 double softened(double deviations) {
-  const double square = std::pow(deviations / kHuber, 2);
-  return std::copysign(kHuber * std::sqrt(2 * (std::sqrt(1 + square) - 1)), deviations);
+  const double square = std::pow(deviations / kHuberDeviations, 2);
+  return std::copysign(kHuberDeviations * std::sqrt(2 * (std::sqrt(1 + square) - 1)), deviations);
 }
 
 std::vector<FitPoint> fit_points(const std::vector<ComparedPoint>& compared) {

@@ -23,9 +23,9 @@ namespace {
 enum LawParameter { kOverhead, kEach, kAttention, kBend, kLawParameters };
 using LawVector = Eigen::Matrix<double, kLawParameters, 1>;
 
-constexpr double kNoise = 0.02;      // runs of one engine repeat within some per cent
-constexpr double kLongest = 30;      // of an exponent: keeps damaged data finite
-constexpr double kNoticeable = 0.1;  // share of the time at which a term's edge is named
+constexpr double kLengthNoise = 0.02;  // runs of one engine repeat within some per cent
+constexpr double kLongest = 30;        // of an exponent: keeps damaged data finite
+constexpr double kNoticeable = 0.1;    // share of the time at which a term's edge is named
 constexpr double kNinetyPercent = 1.645;
 constexpr std::size_t kLeastPoints = 3;
 
@@ -106,7 +106,7 @@ LawFit fit_law(const Law& law, const std::vector<LawPoint>& points) {
     Eigen::VectorXd r(size + kLawParameters);
     for (Eigen::Index i = 0; i < size; ++i) {
       const LawPoint& point = points[static_cast<std::size_t>(i)];
-      r[i] = (std::log(law.rate(v, point.x)) - std::log(point.rate)) / kNoise;
+      r[i] = (std::log(law.rate(v, point.x)) - std::log(point.rate)) / kLengthNoise;
     }
     r.tail<kLawParameters>() = (v - start).cwiseQuotient(deviation);
     return r;
@@ -117,12 +117,13 @@ LawFit fit_law(const Law& law, const std::vector<LawPoint>& points) {
   LawFit fit;
   fit.x = least_squares<kLawParameters>(residuals, start, mask).x;
   const Eigen::VectorXd at = residuals(fit.x);
-  fit.rms_log_error = kNoise * std::sqrt(at.head(size).squaredNorm() / static_cast<double>(size));
+  fit.rms_log_error =
+      kLengthNoise * std::sqrt(at.head(size).squaredNorm() / static_cast<double>(size));
   Eigen::MatrixXd j(at.size(), static_cast<Eigen::Index>(kLawParameters));
   for (int k = 0; k < kLawParameters; ++k) {
     j.col(k) = (residuals(fit.x + 1e-5 * LawVector::Unit(k)) - at) / 1e-5;
   }
-  const double scale = std::max(1.0, fit.rms_log_error / kNoise);
+  const double scale = std::max(1.0, fit.rms_log_error / kLengthNoise);
   fit.covariance = (j.transpose() * j).inverse() * scale * scale;
   return fit;
 }
@@ -161,7 +162,7 @@ void add_predictions(SeriesFit& out, const Law& law, const LawFit& fit,
       gradient[k] =
           (std::log(law.rate(fit.x + 1e-5 * LawVector::Unit(k), point.x)) - log_rate) / 1e-5;
     }
-    const double spread = std::max(kNoise, fit.rms_log_error);
+    const double spread = std::max(kLengthNoise, fit.rms_log_error);
     const double reach = reach_of(gradient.dot(fit.covariance * gradient) + spread * spread);
     const std::string_view limit = limiting_term(law, out.phase, law.terms(fit.x, point.x));
     out.predicted.push_back(

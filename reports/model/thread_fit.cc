@@ -15,16 +15,16 @@ namespace mb {
 namespace {
 
 // Chosen, with the interval below, by leaving out whole machines of the published sweeps.
-constexpr double kNoise = 0.012;   // runs of real engines repeat within a per cent or two
-constexpr double kMisfit = 0.035;  // what a curve of this form misses of real sweeps,
-constexpr double kReach = 0.5;     // alike for counts within a factor of exp(kReach),
-constexpr double kAcross = 0.4;    // less alike across an edge of the machine,
-constexpr double kSmtMisfit = 2;   // and this many times larger where cores are shared
+constexpr double kThreadNoise = 0.012;  // runs of real engines repeat within a per cent or two
+constexpr double kMisfit = 0.035;       // what a curve of this form misses of real sweeps,
+constexpr double kReach = 0.5;          // alike for counts within a factor of exp(kReach),
+constexpr double kAcross = 0.4;         // less alike across an edge of the machine,
+constexpr double kSmtMisfit = 2;        // and this many times larger where cores are shared
 // The noise that a series' own misfit suggests, against what is usual, counts as that of so many
 // points.
 constexpr double kUsualPoints = 6;
 constexpr int kScaleRounds = 3;
-constexpr double kHuber = 0.1;  // log error beyond which a point is an outlier, not noise
+constexpr double kHuberLogError = 0.1;  // log error beyond which a point is an outlier, not noise
 // The interval holds nine measurements in ten, most of the rest below it: its low end is what
 // advice leans on, and a high end seldom passed costs nothing.
 constexpr double kBelow = 0.095, kAbove = 0.005;
@@ -37,7 +37,7 @@ struct Problem {
   std::vector<double> log_rates;
   double scale = 1;  // of the noise, against what is usual
 
-  double point_noise() const { return scale * std::hypot(kNoise, kMisfit); }
+  double point_noise() const { return scale * std::hypot(kThreadNoise, kMisfit); }
   Eigen::Index rows() const { return static_cast<Eigen::Index>(points.size()) + kCurveParameters; }
 
   // Residuals in units of their noise, priors last. Outliers count less.
@@ -48,8 +48,10 @@ struct Problem {
       const double error =
           -std::log(curve_terms(figures, layout, points[i].threads).total) - log_rates[i];
       const double size = std::abs(error);
-      const double weight =
-          size > kHuber ? std::sqrt(2 * kHuber / size - kHuber * kHuber / (size * size)) : 1;
+      const double weight = size > kHuberLogError
+                                ? std::sqrt(2 * kHuberLogError / size -
+                                            kHuberLogError * kHuberLogError / (size * size))
+                                : 1;
       r[static_cast<Eigen::Index>(i)] = weight * error / point_noise();
     }
     r.tail<kCurveParameters>() = (x - prior.mean).cwiseQuotient(prior.deviation);
@@ -184,7 +186,7 @@ std::vector<CountPrediction> predict_counts(const CurveFit& fit,
     return static_cast<double>(points[static_cast<std::size_t>(i)].threads);
   };
   const Misfit misfit{layout, fit.scale};
-  const double noise = fit.scale * kNoise;
+  const double noise = fit.scale * kThreadNoise;
   Eigen::MatrixXd covariance(size, size);
   for (Eigen::Index i = 0; i < size; ++i) {
     for (Eigen::Index j = 0; j < size; ++j) {
@@ -192,7 +194,7 @@ std::vector<CountPrediction> predict_counts(const CurveFit& fit,
     }
     // An outlier says nothing about its neighbours.
     const double error = std::abs(fit.log_errors[static_cast<std::size_t>(i)]);
-    covariance(i, i) += std::pow(error > kHuber ? error : noise, 2);
+    covariance(i, i) += std::pow(error > kHuberLogError ? error : noise, 2);
   }
   const Eigen::LDLT<Eigen::MatrixXd> solver(covariance);
 

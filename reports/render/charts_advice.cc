@@ -14,8 +14,6 @@
 namespace mb {
 namespace {
 
-constexpr std::array<std::string_view, 5> kTerms{"weights", "compute", "attention", "dispatch",
-                                                 "serial"};
 // More bars than this cannot be read; the table of the page has them all.
 constexpr std::size_t kMostLevers = 14;
 
@@ -90,10 +88,11 @@ Chart shares(const ModelAdvice& advice) {
                   one.context_tokens == 0 ? ", cold" : fmt::format(" on {}", one.context_tokens));
     const double at = row_named(chart, regime.substr(0, regime.find(' ')) + ": " + row);
     double from = 0;
-    for (std::size_t i = 0; i < kTerms.size(); ++i) {
-      const auto share = one.share_by_term.find(std::string(kTerms[i]));
+    for (std::size_t i = 0; i < kTermNames.size(); ++i) {
+      const auto share = one.share_by_term.find(std::string(kTermNames[i]));
       if (share == one.share_by_term.end() || !(share->second > 0)) continue;
-      ChartSeries& series = series_named(chart, words_of(kTerms[i]), static_cast<int>(i), false);
+      ChartSeries& series =
+          series_named(chart, words_of(kTermNames[i]), static_cast<int>(i), false);
       series.style = SeriesStyle::kSpans;
       const bool drawn = std::ranges::any_of(
           series.points, [at](const ChartPoint& point) { return point.x == at; });
@@ -102,7 +101,7 @@ Chart shares(const ModelAdvice& advice) {
           {.x = at,
            .y = share->second,
            .from = from,
-           .text = fmt::format("{}: {} of the time; {}", words_of(kTerms[i]),
+           .text = fmt::format("{}: {} of the time; {}", words_of(kTermNames[i]),
                                format_share(share->second),
                                prediction_words(one) + ", " + work_words(advice, one))});
       from += share->second;

@@ -86,8 +86,8 @@ std::optional<Missing> render_comparison_png(const Comparison& comparison,
     // The last sentence, that on decode: one line is all the room there is.
     const std::size_t last = first.answer.rfind(". ", first.answer.size() - 2);
     constexpr std::size_t kLine = 125;
-    header.expectation = clip_text(
-        last == std::string::npos ? first.answer : first.answer.substr(last + 2), kLine);
+    header.expectation =
+        clip_text(last == std::string::npos ? first.answer : first.answer.substr(last + 2), kLine);
   }
   return gnuplot_png(shown, header, png);
 }

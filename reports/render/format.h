@@ -2,6 +2,7 @@
 // GB/s), rounded to three significant digits. Bandwidth is decimal (GB/s is 1e9 bytes/s), capacity
 // binary (MiB). Every renderer formats through here, so the same field reads the same everywhere.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -39,6 +40,9 @@ std::string format_count(std::int64_t count, std::string_view one, std::string_v
 std::string format_cpu_budget(const Limits& limits);
 
 // The words people read for the documents' fixed words; an unknown word stands as it is.
+// The terms of a step, as predictions name them, in the order that charts and tables keep.
+inline constexpr std::array<std::string_view, 5> kTermNames{"weights", "compute", "attention",
+                                                            "dispatch", "serial"};
 std::string words_of(std::string_view term);             // thp -> "huge pages (THP)" ...
 std::string format_cpu_list(std::span<const int> cpus);  // "0-3,8"
 // "steal: 2.1 % of the used CPUs; spread: ..."; empty without reasons.

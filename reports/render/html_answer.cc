@@ -12,16 +12,13 @@
 namespace mb::html {
 namespace {
 
-constexpr std::array<std::string_view, 5> kTerms{"weights", "compute", "attention", "dispatch",
-                                                 "serial"};
-
 // Where one step's time goes: a bar with a piece per term, the longest first. The picture's width
 // is the sum of the seconds, so no share is worked out; the figures beside it are the document's.
 std::string step_bar(const Prediction& prediction) {
   std::vector<std::pair<double, std::size_t>> terms;
   double sum = 0;
-  for (std::size_t i = 0; i < kTerms.size(); ++i) {
-    const auto term = prediction.seconds_by_term.find(std::string(kTerms[i]));
+  for (std::size_t i = 0; i < kTermNames.size(); ++i) {
+    const auto term = prediction.seconds_by_term.find(std::string(kTermNames[i]));
     if (term == prediction.seconds_by_term.end() || !(term->second > 0)) continue;
     terms.emplace_back(term->second, i);
     sum += term->second;
@@ -39,7 +36,7 @@ std::string step_bar(const Prediction& prediction) {
     keys += fmt::format(
         "<li><svg class=\"t{}\" viewBox=\"0 0 1 1\" aria-hidden=\"true\"><rect width=\"1\" "
         "height=\"1\"></rect></svg>{} {}</li>",
-        i, words_of(kTerms[i]), format_seconds(seconds));
+        i, words_of(kTermNames[i]), format_seconds(seconds));
     end += seconds;
   }
   return fmt::format(

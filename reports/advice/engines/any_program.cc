@@ -7,7 +7,7 @@
 namespace mb {
 namespace {
 
-const char* const kOneCount =
+const char* const kOneCountForBoth =
     "One count for both phases, except LLAMA_ARG_THREADS, which is for generation.";
 
 }  // namespace
@@ -18,14 +18,14 @@ EngineSettings env_settings(const EngineInput& input) {
   for (const auto& [key, value] : common_environment(input.advice)) {
     made.file_content += fmt::format("{}={}\n", key, value);
   }
-  made.notes = {kOneCount};
+  made.notes = {kOneCountForBoth};
   return made;
 }
 
 EngineSettings shell_settings(const EngineInput& input) {
   EngineSettings made{.title = "any program, from a shell"};
   made.env = common_environment(input.advice);
-  made.notes = {kOneCount};
+  made.notes = {kOneCountForBoth};
   if (const auto* cpus = input.pin(input.advice.compromise)) {
     made.argv = {"taskset", "-c", cpu_ranges(*cpus), "PROGRAM"};
     made.notes.push_back(

@@ -6,7 +6,7 @@
 namespace mb {
 namespace {
 
-const char* const kOneCount =
+const char* const kNumThreadNote =
     "num_thread is one count for both phases; 0 lets the runtime decide, which may not see a "
     "quota.";
 
@@ -17,7 +17,7 @@ EngineSettings ollama_settings(const EngineInput& input) {
   made.file_name = "Modelfile";
   made.file_content =
       fmt::format("FROM ./model.gguf\nPARAMETER num_thread {}\n", input.advice.compromise.threads);
-  made.notes = {kOneCount, "The server has no environment variable for it."};
+  made.notes = {kNumThreadNote, "The server has no environment variable for it."};
   return made;
 }
 
@@ -26,7 +26,8 @@ EngineSettings ollama_request_settings(const EngineInput& input) {
   made.file_name = "request.json";
   made.file_content = json_file(
       {{"options", fmt::format("{{\"num_thread\": {}}}", input.advice.compromise.threads)}});
-  made.notes = {kOneCount, "Add model and prompt; a change of num_thread loads the model anew."};
+  made.notes = {kNumThreadNote,
+                "Add model and prompt; a change of num_thread loads the model anew."};
   return made;
 }
 
