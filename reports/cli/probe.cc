@@ -40,7 +40,7 @@ int list_probes() {
   return 0;
 }
 
-void print_help() {
+void print_probe_help() {
   fmt::print(
       "Usage: memory_benchmark probe NAME [flags]\n"
       "Runs one probe alone; its flags and Google Benchmark's pass through.\n\n"
@@ -61,7 +61,7 @@ int run_probe(const Arguments& arguments) {
   }
   const std::string& name = arguments.front();
   if (name == "--help" || name == "-h") {
-    print_help();
+    print_probe_help();
     return 0;
   }
   if (name == "--list") return list_probes();

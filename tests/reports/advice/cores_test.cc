@@ -15,13 +15,13 @@ namespace {
 using synthetic::Laws;
 using ::testing::HasSubstr;
 
-Recommendation advise_on(const Results& results) {
+Recommendation advise_qwen(const Results& results) {
   AdviceRequest request;
   request.models = {"qwen3-4b:q4_0"};
   return advise(results, request);
 }
 
-const Finding* find(const Recommendation& made, const std::string& words) {
+const Finding* finding_named(const Recommendation& made, const std::string& words) {
   for (const Finding& each : made.findings) {
     if (each.title.find(words) != std::string::npos) return &each;
   }
@@ -66,8 +66,8 @@ TEST(HiddenSiblings, AreSaidAndTheCpuListTakesOneOfEachCore) {
   Results results = synthetic::results(laws);
   results.machine.hypervisor = "KVM";
   add_pairs_of_siblings(results, 8);
-  const Recommendation made = advise_on(results);
-  const Finding* found = find(made, "CPUs that look like cores share cores");
+  const Recommendation made = advise_qwen(results);
+  const Finding* found = finding_named(made, "CPUs that look like cores share cores");
   ASSERT_NE(found, nullptr);
   EXPECT_EQ(found->severity, "warning");
   EXPECT_THAT(found->evidence, HasSubstr("8 cores of 1 thread"));
@@ -91,9 +91,9 @@ TEST(HiddenSiblings, AreNotGuessedWithoutPairs) {
   laws.cores = 8;
   Results results = synthetic::results(laws);
   results.machine.hypervisor = "KVM";
-  const Recommendation made = advise_on(results);
-  EXPECT_EQ(find(made, "share cores"), nullptr);
-  EXPECT_EQ(find(made, "Timing confirms"), nullptr);
+  const Recommendation made = advise_qwen(results);
+  EXPECT_EQ(finding_named(made, "share cores"), nullptr);
+  EXPECT_EQ(finding_named(made, "Timing confirms"), nullptr);
 }
 
 void add_smt(Results& results, const Parameters& work, double one, double two, Unit unit) {
@@ -116,7 +116,7 @@ Results smt_machine() {
 }
 
 TEST(Smt, VerdictsDifferBetweenRegimes) {
-  const Recommendation made = advise_on(smt_machine());
+  const Recommendation made = advise_qwen(smt_machine());
   const auto of = [&](const std::string& work) {
     return *std::ranges::find(made.smt, work, &SmtComparison::work);
   };
@@ -132,7 +132,7 @@ TEST(Smt, VerdictsDifferBetweenRegimes) {
     EXPECT_LT(each.low, each.gain);
     EXPECT_GT(each.high, each.gain);
   }
-  const Finding* found = find(made, "help some work and hurt other");
+  const Finding* found = finding_named(made, "help some work and hurt other");
   ASSERT_NE(found, nullptr);
   EXPECT_THAT(found->evidence, HasSubstr("helps decode +20 %"));
   EXPECT_THAT(found->evidence, HasSubstr("hurts prefill -12 %"));
@@ -149,13 +149,13 @@ TEST(Smt, AWideIntervalIsUnclear) {
 }
 
 TEST(Smt, WithoutHardwareThreadsThereIsNothingToCompare) {
-  const Recommendation made = advise_on(synthetic::results(Laws()));
+  const Recommendation made = advise_qwen(synthetic::results(Laws()));
   EXPECT_TRUE(made.smt.empty());
-  EXPECT_EQ(find(made, "hardware threads help"), nullptr);
+  EXPECT_EQ(finding_named(made, "hardware threads help"), nullptr);
 }
 
 TEST(KvPressure, RisesWhenTwoThreadsShareAnL2) {
-  const Recommendation made = advise_on(smt_machine());
+  const Recommendation made = advise_qwen(smt_machine());
   std::vector<int> threads;
   for (const KvPressure& each : made.kv_pressure) threads.push_back(each.threads);
   EXPECT_THAT(threads, testing::ElementsAre(8, 9, 10, 16));
@@ -186,7 +186,7 @@ Results held(double rate_change, double clock_change) {
 
 TEST(Sustained, AFallingRateLowersConfidence) {
   const auto confidence = [](double change) {
-    return advise_on(held(change, 0)).models.at(0).prefill.confidence;
+    return advise_qwen(held(change, 0)).models.at(0).prefill.confidence;
   };
   EXPECT_EQ(confidence(-0.01), "high");
   EXPECT_EQ(confidence(-0.08), "medium");
@@ -195,18 +195,20 @@ TEST(Sustained, AFallingRateLowersConfidence) {
 }
 
 TEST(Sustained, TheCauseIsTheClockWhereItFalls) {
-  const Recommendation hot = advise_on(held(-0.2, -0.18)), other = advise_on(held(-0.2, 0));
-  const Finding* found = find(hot, "falls under sustained load");
+  const Recommendation hot = advise_qwen(held(-0.2, -0.18)), other = advise_qwen(held(-0.2, 0));
+  const Finding* found = finding_named(hot, "falls under sustained load");
   ASSERT_NE(found, nullptr);
   EXPECT_EQ(found->severity, "warning");
   EXPECT_THAT(found->evidence, HasSubstr("-20.0 %"));
   EXPECT_THAT(found->cause, HasSubstr("heat"));
-  EXPECT_THAT(find(other, "falls under sustained load")->cause, HasSubstr("The clock holds"));
-  EXPECT_NE(find(advise_on(held(0, 0)), "holds under sustained load"), nullptr);
+  EXPECT_THAT(finding_named(other, "falls under sustained load")->cause,
+              HasSubstr("The clock holds"));
+  EXPECT_NE(finding_named(advise_qwen(held(0, 0)), "holds under sustained load"), nullptr);
 }
 
 TEST(Sustained, ItsSamplesAreNoPointOfTheCurves) {
-  const Recommendation plain = advise_on(synthetic::results(Laws())), with = advise_on(held(0, 0));
+  const Recommendation plain = advise_qwen(synthetic::results(Laws())),
+                       with = advise_qwen(held(0, 0));
   EXPECT_DOUBLE_EQ(plain.models.at(0).prefill.expected.tokens_per_second,
                    with.models.at(0).prefill.expected.tokens_per_second);
 }
