@@ -7,6 +7,10 @@
 // threads that share it; L3: half of what a stream finds of it here, which in a guest may be a
 // part of what is reported (fact usable_l3_bytes).
 //
+// In DRAM an operation is one window of the slice and the next takes the window behind it, so that a
+// sample need not last a whole pass over a slice of a gigabyte, and every byte is still as long ago as
+// a pass is.
+//
 // Before the samples a short trial takes the loop that is fastest here (workloads/kernels/
 // traversal.h). `write` has plain stores, `streaming_*` non-temporal ones; copy, scale, add and
 // triad have plain ones in a cache, and in DRAM what the trial finds faster. Notes "kernel" and
@@ -63,9 +67,10 @@ const NamedOperation& operation_of(const std::string& name) {
 
 // Of all slices of a DRAM point against the last-level caches: STREAM's rule.
 constexpr std::int64_t kTimesLastLevelCache = 4;
-// A pass over it takes at least 1 ms at 16 GB/s, so that threads that leave the start line a
-// microsecond apart do not show; and it is several times any core's own L2 (2 to 3 MiB).
-constexpr std::int64_t kLeastDramSliceBytes = std::int64_t{16} << 20;
+// What one operation goes over in DRAM, and so the smallest slice: at least 1 ms at 16 GB/s, so that
+// threads that leave the start line a microsecond apart do not show; and several times any core's
+// own L2 (2 to 3 MiB).
+constexpr std::int64_t kDramWindowBytes = std::int64_t{16} << 20;
 // Under this times its L2, a thread's part of the L3 is partly served by the L2.
 constexpr double kLeastOverL2 = 1.5;
 // Whole turns of the unrolled loops, and array starts at whole lines.
@@ -155,19 +160,20 @@ std::int64_t cache_slice_bytes(Kit& kit, PinnedTeam& team, const std::string& le
 
 class StreamCase final : public Case {
  public:
-  // `pitch`: of one array of one thread, in elements.
+  // One array of one thread: `windows` times `window` elements.
   StreamCase(PinnedTeam& team, const RankBuffers& buffers, const NamedOperation& named,
-             std::size_t pitch)
+             std::size_t window, std::size_t windows)
       : team_(team),
         buffers_(buffers),
         operation_(named.operation),
-        pitch_(pitch),
+        window_(window),
+        pitch_(window * windows),
         sums_(static_cast<std::size_t>(team.size())) {
     quantity = "bandwidth";
     unit = Unit::kBytesPerSecond;
-    const std::size_t bytes = arrays() * pitch * sizeof(std::uint64_t);
+    const std::size_t bytes = arrays() * window * sizeof(std::uint64_t);
     amount_per_iteration = static_cast<double>(bytes) * static_cast<double>(team.size());
-    facts["working_set_bytes"] = amount_per_iteration;
+    facts["working_set_bytes"] = amount_per_iteration * static_cast<double>(windows);
     team_.run([this](int rank) { fill(operation_, slices(rank)); });
   }
 
@@ -191,17 +197,19 @@ class StreamCase final : public Case {
   }
 
   double seconds(std::uint64_t iterations) override {
-    passes_ += iterations;
-    return team_.timed([this, iterations](int rank) {
-      sums_[static_cast<std::size_t>(rank)].value +=
-          run(operation_, slices(rank), iterations, way_);
+    const std::size_t first = elements_ % pitch_;
+    elements_ += iterations * window_;
+    return team_.timed([this, iterations, first](int rank) {
+      sums_[static_cast<std::size_t>(rank)].value += go_on(slices(rank), iterations, first);
     });
   }
 
   void check() override {
     team_.run([this](int rank) {
-      if (is_right(operation_, slices(rank), sums_[static_cast<std::size_t>(rank)].value, passes_))
+      if (is_right(operation_, slices(rank), sums_[static_cast<std::size_t>(rank)].value,
+                   elements_)) {
         return;
+      }
       throw Error(ErrorCode::kFailure,
                   fmt::format("thread {}: the kernel's result is wrong; this CPU or its memory "
                               "does not compute reliably",
@@ -217,6 +225,20 @@ class StreamCase final : public Case {
   std::size_t arrays() const { return static_cast<std::size_t>(arrays_of(operation_)); }
   StreamSlices slices(int rank) const { return {buffers_.data(rank), pitch_, pitch_}; }
 
+  static StreamSlices part(const StreamSlices& whole, std::size_t first, std::size_t count) {
+    return {whole.data + first * sizeof(std::uint64_t), whole.pitch, count};
+  }
+
+  std::uint64_t go_on(const StreamSlices& all, std::uint64_t iterations, std::size_t first) const {
+    if (window_ == pitch_) return run(operation_, all, iterations, way_);
+    std::uint64_t sum = 0;
+    for (; iterations > 0; --iterations) {
+      sum += run(operation_, part(all, first, window_), 1, way_);
+      first = first + window_ == pitch_ ? 0 : first + window_;
+    }
+    return sum;
+  }
+
   Traversal choose(const std::vector<Traversal>& ways, double seconds) {
     const std::size_t try_words = kTryBytes / sizeof(std::uint64_t) / arrays();
     const std::size_t window = std::min(pitch_, try_words / kGrainWords * kGrainWords);
@@ -225,9 +247,7 @@ class StreamCase final : public Case {
     const std::size_t best = fastest_of(ways.size(), seconds, monotonic_clock(), [&](auto index) {
       if (first + window > pitch_) first = 0;
       const double taken = team_.timed([&](int rank) {
-        const StreamSlices part{buffers_.data(rank) + first * sizeof(std::uint64_t), pitch_,
-                                window};
-        run(operation_, part, passes, ways[index]);
+        run(operation_, part(slices(rank), first, window), passes, ways[index]);
       });
       first += window;
       return taken;
@@ -238,10 +258,10 @@ class StreamCase final : public Case {
   PinnedTeam& team_;
   const RankBuffers& buffers_;
   const StreamOperation operation_;
-  const std::size_t pitch_;
+  const std::size_t window_, pitch_;
   Traversal way_;
   std::vector<Sum> sums_;
-  std::uint64_t passes_ = 0;
+  std::uint64_t elements_ = 0;  // of each array, gone over
 };
 
 std::unique_ptr<Case> prepare(const PlannedPoint& point, Kit& kit) {
@@ -258,7 +278,7 @@ std::unique_ptr<Case> prepare(const PlannedPoint& point, Kit& kit) {
   } else if (level == "dram") {
     const std::int64_t all = kTimesLastLevelCache * kit.machine().last_level_cache_total_bytes();
     const auto ranks = static_cast<std::int64_t>(team.size());
-    bytes = std::max((all + ranks - 1) / ranks, kLeastDramSliceBytes);
+    bytes = std::max((all + ranks - 1) / ranks, kDramWindowBytes);
   } else {
     bytes = cache_slice_bytes(kit, team, level, facts);
   }
@@ -272,9 +292,10 @@ std::unique_ptr<Case> prepare(const PlannedPoint& point, Kit& kit) {
   buffers.prepare(kit, kit.team_of_node(parameters, "memory_node"), static_cast<std::size_t>(bytes),
                   parameters);
 
-  const std::size_t words = static_cast<std::size_t>(bytes) / grain_bytes * kGrainWords;
-  auto measured = std::make_unique<StreamCase>(team, buffers, named, words);
   const bool in_dram = level == "dram" && !parameters.has("working_set_bytes");
+  const auto windows = static_cast<std::size_t>(in_dram ? bytes / kDramWindowBytes : 1);
+  const std::size_t window = static_cast<std::size_t>(bytes) / windows / grain_bytes * kGrainWords;
+  auto measured = std::make_unique<StreamCase>(team, buffers, named, window, windows);
   const bool tried = named.stores != Stores::kFaster || in_dram;
   measured->tune(tried ? named.stores : Stores::kPlain, kTuneShare * point.seconds);
   measured->facts.merge(facts);

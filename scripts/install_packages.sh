@@ -13,6 +13,9 @@ packages=(
 )
 if [[ "${1:-}" == --tests ]]; then
   packages+=(libgtest-dev libgmock-dev python3 python3-jsonschema clang-format git tidy)
+  # The page's tests run in it. Ubuntu's package only points to a snap, which no bare root can have;
+  # there they say that they are skipped.
+  if [[ "$(. /etc/os-release && echo "$ID")" == debian ]]; then packages+=(chromium); fi
 fi
 
 # npm's node-llama-cpp is a prebuilt llama.cpp. It goes outside the repository, with the one binary

@@ -20,6 +20,18 @@ constexpr std::int64_t kKiB = 1024, kMiB = 1024 * kKiB, kGiB = 1024 * kMiB;
 // Attention geometry of the points: 2 x 8 KV heads x 128 x 2 bytes (f16).
 constexpr std::int64_t kKvBytesPerPosition = 4096;
 
+// Seconds until `bytes` that nobody has touched are there. A guest may be handed its memory page by
+// page: 0.3 to 0.8 GB/s a CPU were seen on one, 0.6 to 2.8 on another; the kernel alone clears 2 to 6.
+// Buffers of a single memory node are touched by several CPUs (probes/core/rank_buffers).
+double touch_seconds(const Machine& machine, double bytes, bool by_several) {
+  constexpr double kGuest = 0.7e9, kBareMetal = 3e9;
+  constexpr int kMostTouching = 16;
+  const int cpus = by_several && machine.usable_numa_nodes() == 1
+                       ? std::clamp(machine.limits.effective_cpus, 1, kMostTouching)
+                       : 1;
+  return bytes / (machine.hypervisor ? kGuest : kBareMetal) / cpus;
+}
+
 std::vector<int> usable_nodes(const Machine& machine) {
   std::set<int> nodes;
   for (const Pu& pu : machine.pus) {
@@ -121,7 +133,10 @@ void add_hugetlb(const CandidateContext& context, std::vector<Candidate>& out,
 ProbePlan stream_bandwidth(const CandidateContext& context, std::vector<Missing>& missing) {
   ProbePlan plan{"stream_bandwidth", {}, 0.26, 1.5, {}};
   auto& out = plan.candidates;
-  // First touch dominates a short DRAM point, hence its least time.
+  // Two kinds of pages; the shares of larger teams add up to about as much as one thread's slice.
+  const double slices = 4.0 * static_cast<double>(context.machine.last_level_cache_total_bytes());
+  plan.set_up_seconds = touch_seconds(context.machine, 2 * 2 * slices, true);
+  // Filling the arrays dominates a short DRAM point, hence its least time.
   for (const int threads : context.threads) {
     const int base = context.importance_of(threads);
     for (const char* operation : {"read", "write", "streaming_write", "copy", "triad"}) {
@@ -182,7 +197,7 @@ ProbePlan stream_bandwidth(const CandidateContext& context, std::vector<Missing>
 
 ProbePlan matmul_throughput(const CandidateContext& context) {
   ProbePlan plan{"matmul_throughput", {}, 0.16, 1.0, {}};
-  for (const char* type : {"q4_0", "q8_0", "q6_k", "bf16", "f32"}) {
+  for (const char* type : {"q4_0", "q8_0", "q4_k", "q6_k", "bf16", "f32"}) {
     const bool common = type[0] == 'q';
     plan.candidates.push_back({Parameters{{"operation", "matvec"}, {"type", type}, {"threads", 1}},
                                1, 0.05, common ? 38 : 25});
@@ -210,6 +225,8 @@ constexpr double kSecondChainSeconds = 1.2;
 ProbePlan steps(const CandidateContext& context, bool prefill) {
   ProbePlan plan{
       prefill ? "prefill_scaling" : "decode_scaling", {}, prefill ? 0.15 : 0.14, 3.0, {}};
+  const double chain = 4.0 * static_cast<double>(context.machine.last_level_cache_total_bytes());
+  plan.set_up_seconds = touch_seconds(context.machine, chain, false);
   int rank = 0;
   for (const std::string& model : context.models) {
     for (const int threads : context.threads) {

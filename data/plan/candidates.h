@@ -33,6 +33,7 @@ struct ProbePlan {
   double share = 0;         // of the measuring time
   double most_seconds = 2;  // more does not make a point better
   std::vector<Candidate> candidates;
+  double set_up_seconds = 0;  // first touch of what the points share
 };
 
 // In the order in which they are run; reasons for what cannot be asked here go to `missing`.

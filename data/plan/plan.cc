@@ -19,6 +19,9 @@ constexpr double kMeasuringShare = 0.88;
 // Start of one probe process: loading, topology, teams. Seen on a 2-vCPU guest: 0.05 to 0.15 s.
 constexpr double kStepStartSeconds = 0.15;
 
+// Set-up is guessed, and may be too high: of what a probe would get it leaves this much at least.
+constexpr double kMostSetUpShare = 0.9;
+
 // From here on there is time for the axes that no prediction needs: three times the default.
 constexpr double kWideBudgetSeconds = 180;
 
@@ -46,7 +49,7 @@ PlannedStep deal(ProbePlan plan, double share_seconds) {
   }
   double weights = 0;
   for (const Candidate& candidate : candidates) weights += candidate.weight;
-  PlannedStep step{plan.probe, plan.environment, {}};
+  PlannedStep step{plan.probe, plan.environment, {}, plan.set_up_seconds};
   for (const Candidate& candidate : candidates) {
     const double seconds = share_seconds * candidate.weight / weights;
     step.points.push_back({candidate.parameters, std::min(seconds, plan.most_seconds)});
@@ -93,7 +96,7 @@ void check_probes(const PlanRequest& request) {
 }  // namespace
 
 double PlannedStep::seconds() const {
-  double sum = kStepStartSeconds;
+  double sum = kStepStartSeconds + set_up_seconds;
   for (const PlannedPoint& point : points) sum += point.seconds;
   return sum;
 }
@@ -129,11 +132,14 @@ Plan make_plan(const Machine& machine, const PlanRequest& request) {
            (!request.probes.empty() && std::find(request.probes.begin(), request.probes.end(),
                                                  probe.probe) == request.probes.end());
   });
-  double shares = 0;
-  for (const ProbePlan& probe : probes) shares += probe.share;
-  const double measuring =
-      std::max(0.1, request.budget_seconds * kMeasuringShare -
-                        kStepStartSeconds * static_cast<double>(probes.size()));
+  double shares = 0, set_up = kStepStartSeconds * static_cast<double>(probes.size());
+  for (ProbePlan& probe : probes) {
+    probe.set_up_seconds =
+        std::min(probe.set_up_seconds, kMostSetUpShare * probe.share * request.budget_seconds);
+    shares += probe.share;
+    set_up += probe.set_up_seconds;
+  }
+  const double measuring = std::max(0.1, request.budget_seconds * kMeasuringShare - set_up);
   for (ProbePlan& probe : probes) {
     const double seconds = measuring * probe.share / shares;
     plan.steps.push_back(deal(std::move(probe), seconds));
@@ -155,7 +161,10 @@ std::string to_json_text(const PlannedStep& step) {
     points.push_back({{"parameters", parameters}, {"seconds", point.seconds}});
   }
   const nlohmann::ordered_json document{
-      {"probe", step.probe}, {"environment", step.environment}, {"points", points}};
+      {"probe", step.probe},
+      {"environment", step.environment},
+      {"set_up_seconds", step.set_up_seconds},
+      {"points", points}};
   return document.dump(1) + "\n";
 }
 
@@ -165,6 +174,7 @@ PlannedStep step_from_json_text(std::string_view text, std::string_view origin) 
     PlannedStep step;
     step.probe = document.at("probe").get<std::string>();
     step.environment = document.at("environment").get<std::map<std::string, std::string>>();
+    step.set_up_seconds = document.value("set_up_seconds", 0.0);
     for (const auto& point : document.at("points")) {
       PlannedPoint planned;
       planned.seconds = point.at("seconds").get<double>();

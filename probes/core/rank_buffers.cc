@@ -4,8 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "data/error.h"
+#include "data/plan/placement.h"
+#include "probes/core/pin_thread.h"
 
 namespace mb {
 namespace {
@@ -19,6 +22,36 @@ constexpr std::size_t kLeastBytes = std::size_t{2} << 20;
 // Each reading walks the page tables of the whole process, so of a large team some ranks stand for
 // all; they run the same code on the same machine.
 constexpr std::size_t kMostVerified = 8;
+
+// More only wait for each other in the kernel.
+constexpr int kMostTouching = 16;
+// A part of its own for each thread, huge pages whole.
+constexpr std::size_t kTouchPartBytes = std::size_t{4} << 20;
+
+// Part number `first` of the buffer and every `step`th after it.
+void touch(const Buffer& buffer, std::size_t first, std::size_t step) {
+  for (std::size_t part = first * kTouchPartBytes; part < buffer.size();
+       part += step * kTouchPartBytes) {
+    const std::size_t end = std::min(part + kTouchPartBytes, buffer.size());
+    for (std::size_t at = part; at < end; at += kTouchBytes) buffer.data()[at] = {};
+  }
+}
+
+// The caller may be pinned by its team, and new threads inherit that, so each goes to a PU of its own.
+void touch_together(const Buffer& buffer, const Machine& machine) {
+  const int threads = std::clamp(machine.limits.effective_cpus, 1, kMostTouching);
+  std::vector<std::jthread> touching;
+  for (const int pu : place(machine, threads, Placement::kSpread)) {
+    const std::size_t first = touching.size();
+    touching.emplace_back([&buffer, first, threads, pu] {
+      try {
+        pin_this_thread(pu);
+      } catch (const Error&) {  // a mask that shrank: memory is touched from where the thread is
+      }
+      touch(buffer, first, static_cast<std::size_t>(threads));
+    });
+  }
+}
 
 }  // namespace
 
@@ -44,8 +77,8 @@ void RankBuffers::admit(Kit& kit, const std::vector<Key>& keys, std::size_t byte
   }
 }
 
-void RankBuffers::make(PinnedTeam& team, const std::vector<Key>& keys, std::size_t bytes,
-                       PageKind kind) {
+void RankBuffers::make(const Machine& machine, PinnedTeam& team, const std::vector<Key>& keys,
+                       std::size_t bytes, PageKind kind) {
   std::vector<std::size_t> fresh;
   for (std::size_t rank = 0; rank < keys.size(); ++rank) {
     Kept& kept = kept_[keys[rank]];
@@ -55,12 +88,17 @@ void RankBuffers::make(PinnedTeam& team, const std::vector<Key>& keys, std::size
     fresh.push_back(rank);
   }
   if (fresh.empty()) return;
-  team.run([&](int rank) {
-    const auto index = static_cast<std::size_t>(rank);
-    if (!std::ranges::binary_search(fresh, index)) return;
-    const Buffer& buffer = kept_.find(keys[index])->second.buffer;
-    for (std::size_t at = 0; at < buffer.size(); at += kTouchBytes) buffer.data()[at] = {};
-  });
+  const auto buffer_of = [&](std::size_t rank) -> const Buffer& {
+    return kept_.find(keys[rank])->second.buffer;
+  };
+  if (machine.usable_numa_nodes() == 1) {
+    for (const std::size_t rank : fresh) touch_together(buffer_of(rank), machine);
+  } else {
+    team.run([&](int rank) {
+      const auto index = static_cast<std::size_t>(rank);
+      if (std::ranges::binary_search(fresh, index)) touch(buffer_of(index), 0, 1);
+    });
+  }
   for (std::size_t i = 0; i < fresh.size(); i += (fresh.size() - 1) / kMostVerified + 1) {
     Kept& kept = kept_[keys[fresh[i]]];
     kept.obtained = kept.buffer.obtained();
@@ -74,7 +112,7 @@ void RankBuffers::prepare(Kit& kit, PinnedTeam& team, std::size_t bytes_per_rank
   data_.clear();
   admit(kit, keys, bytes);
   try {
-    make(team, keys, bytes, kind);
+    make(kit.machine(), team, keys, bytes, kind);
   } catch (...) {
     for (const Key& key : keys) kept_.erase(key);  // some may be untouched
     throw;

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "data/error.h"
 #include "data/plan/topology_check.h"
@@ -98,6 +99,37 @@ ModelAdvice advise_model(const AdviceContext& context, const ModelShape& shape,
   return advice;
 }
 
+std::vector<ModelShape> shapes_asked(const std::vector<std::string>& specs) {
+  std::vector<ModelShape> shapes;
+  for (const std::string& spec : specs) {
+    shapes.push_back(find_model(spec));
+    if (!shapes.back().unsupported.empty()) {
+      throw Error(ErrorCode::kNotAvailable,
+                  fmt::format("{}: {}", spec, shapes.back().unsupported));
+    }
+  }
+  return shapes;
+}
+
+// The catalogue as a four-bit file holds it. The model whose steps were measured also comes in the
+// two other sizes that people download most, so that a page can switch between them.
+std::vector<ModelShape> shapes_unasked(const MachineModel& model) {
+  constexpr std::array kOtherLabels{"q4_k_m", "q8_0"};
+  const std::vector<ModelCurve> curves = model.curves();
+  std::vector<ModelShape> shapes;
+  for (const std::string& name : catalogue()) {
+    ModelShape shape = find_model(name);
+    if (!shape.unsupported.empty()) continue;
+    const bool measured =
+        std::ranges::find(curves, "measured_decode/" + shape.spec(), &ModelCurve::name) !=
+        curves.end();
+    shapes.push_back(std::move(shape));
+    if (!measured) continue;
+    for (const char* label : kOtherLabels) shapes.push_back(find_model(name + ":" + label));
+  }
+  return shapes;
+}
+
 void check(const AdviceRequest& request) {
   if (!(request.tolerance >= 0 && request.tolerance < 1)) {
     throw Error(ErrorCode::kUsage, fmt::format("tolerance {} is not between 0 and 1 (0.02 is 2 %)",
@@ -117,16 +149,9 @@ Recommendation advise(const Results& measured, const AdviceRequest& request) {
   Results results = measured;
   results.machine = with_inferred_topology(measured.machine, topology);
   const EngineProfile engine = engine_profile_for(results, request.engine_profile);
-  std::vector<ModelShape> shapes;
-  for (const std::string& spec : request.models.empty() ? catalogue() : request.models) {
-    ModelShape shape = find_model(spec);
-    if (!shape.unsupported.empty()) {
-      if (request.models.empty()) continue;
-      throw Error(ErrorCode::kNotAvailable, fmt::format("{}: {}", spec, shape.unsupported));
-    }
-    shapes.push_back(std::move(shape));
-  }
   const MachineModel model(results);
+  const std::vector<ModelShape> shapes =
+      request.models.empty() ? shapes_unasked(model) : shapes_asked(request.models);
   Query query{"", request.prompt_tokens, request.context_tokens, request.kv_type};
   query.batch = request.batch;
   const AdviceContext context{results, model,

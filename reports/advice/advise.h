@@ -13,7 +13,8 @@
 namespace mb {
 
 struct AdviceRequest {
-  std::vector<std::string> models;  // catalogue specs; empty: every catalogue model that fits
+  // Specs; none: the catalogue, and the model whose steps were measured in other quantisations too.
+  std::vector<std::string> models;
   std::string engine_profile = "llama.cpp-threadpool";
   double tolerance = 0.02;
   std::int64_t prompt_tokens = 512, context_tokens = 512, batch = 1;

@@ -47,6 +47,7 @@ Flags run_flags() {
       .value("sustain", "TIME",
              "beside the budget: repeat a step on all threads for so long, such as 120s, to see "
              "what heat or CPU credits leave of its rate")
+      .flag("quiet", "no progress and no summary: the files hold the answer, only errors are said")
       .flag("json", "print the recommendation as JSON instead of the summary");
   return flags;
 }
@@ -84,6 +85,7 @@ Results measure(const Flags& flags, const PlanRequest& plan, const OutputFolder&
   request.resume = flags.has("resume");
   request.command = {"memory_benchmark", "run"};
   request.command.insert(request.command.end(), arguments.begin(), arguments.end());
+  if (flags.has("quiet")) return run_campaign(request);
   request.on_progress = [&](const CampaignProgress& now) { progress.show(now); };
   request.on_machine = [&](const Machine& machine) {
     fmt::print(flags.has("json") ? stderr : stdout, "CPU budget: {}\n",
@@ -143,10 +145,12 @@ int run_run(const Arguments& arguments) {
   }
   if (flags.has("json")) {
     fmt::print("{}", to_json_text(recommendation));
-  } else {
+  } else if (!flags.has("quiet")) {
     fmt::print("{}", render_terminal(results, recommendation, standard_output_style()));
   }
-  say_files(folder, no_picture, flags.has("json") ? stderr : stdout);
+  if (!flags.has("quiet")) {
+    say_files(folder, no_picture, flags.has("json") ? stderr : stdout);
+  }
   require_trust(results, recommendation);
   return 0;
 }

@@ -48,7 +48,8 @@ std::string first_reason(const Verdict& verdict) {
 // Types that stand in for each other, nearest first: quantised ones cost about the same to unpack
 // per byte, two-byte floats the same per weight.
 const std::vector<std::string_view>& stand_ins(WeightType type) {
-  static const std::vector<std::string_view> quantised{"q4_0", "q8_0", "q6_k"};
+  static const std::vector<std::string_view> quantised{"q4_0", "q4_k", "q8_0", "q6_k"};
+  static const std::vector<std::string_view> q4_k{"q4_k", "q4_0", "q6_k", "q8_0"};
   static const std::vector<std::string_view> q8{"q8_0", "q6_k", "q4_0"};
   static const std::vector<std::string_view> q6{"q6_k", "q8_0", "q4_0"};
   static const std::vector<std::string_view> bf16{"bf16", "f16", "f32"};
@@ -66,6 +67,10 @@ const std::vector<std::string_view>& stand_ins(WeightType type) {
     case WeightType::kQ5_0:
     case WeightType::kQ5_1:
       return q6;
+    case WeightType::kQ4_K:
+    case WeightType::kQ3_K:
+    case WeightType::kQ2_K:
+      return q4_k;
     case WeightType::kBF16:
       return bf16;
     case WeightType::kF16:
@@ -352,7 +357,7 @@ void MeasuredCurves::find_cache_levels() {
 void MeasuredCurves::list_missing() {
   const char* remedy = "give a larger --budget, or run the probe alone";
   std::vector<std::string_view> no_matvec, no_matmul, no_dispatch;
-  for (const char* type : {"q4_0", "q8_0", "q6_k", "bf16", "f32"}) {
+  for (const char* type : {"q4_0", "q8_0", "q4_k", "q6_k", "bf16", "f32"}) {
     if (!matvec.contains(type)) no_matvec.push_back(type);
     if (!matmul.has(type) && std::string_view(type) != "q6_k") no_matmul.push_back(type);
   }

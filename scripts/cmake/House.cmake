@@ -7,6 +7,9 @@ target_compile_options(house_flags INTERFACE -Wall -Wextra -Wconversion -Wshadow
                        -Wno-missing-field-initializers  # designated initialisers leave defaults
                        $<$<BOOL:${WARNINGS_AS_ERRORS}>:-Werror>)
 
+# What their tests spend time in; the others' tests take longer to compile than to run.
+set(computing_rooms kernels steps probe_core model advice)
+
 # house_library(NAME FOLDER LINKS...): every .cc directly in FOLDER becomes library NAME.
 function(house_library name folder)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.cc)
@@ -17,6 +20,9 @@ function(house_library name folder)
   add_library(${name} STATIC ${sources})
   add_library(memory_benchmark::${name} ALIAS ${name})
   target_link_libraries(${name} PUBLIC house_flags fmt::fmt ${ARGN})
+  if(QUICK_ROOMS AND NOT name IN_LIST computing_rooms)
+    target_compile_options(${name} PRIVATE -O0)
+  endif()
 endfunction()
 
 # house_probe(NAME): probes/NAME.cc becomes a Google Benchmark program, installed beside the others.
@@ -37,7 +43,10 @@ function(house_tests folder)
   add_executable(${name}_test ${sources})
   target_link_libraries(${name}_test PRIVATE ${ARGN} GTest::gmock_main)
   if(NOT SANITIZE_TESTS)
-    target_compile_options(${name}_test PRIVATE -fno-sanitize=all -O0)
+    target_compile_options(${name}_test PRIVATE -fno-sanitize=all)
+  endif()
+  if(QUICK_TESTS)
+    target_compile_options(${name}_test PRIVATE -O0)
   endif()
   add_dependencies(unit_tests ${name}_test)
   target_compile_definitions(${name}_test PRIVATE

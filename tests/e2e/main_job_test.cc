@@ -260,12 +260,14 @@ TEST_F(MainJob, AnInterruptedRunIsFinishedByResume) {
   EXPECT_THAT(stopped.standard_error, HasSubstr("--resume " + cut.string()));
   EXPECT_EQ(results_from_json_text(read_file(cut / "results.json"), "results").state,
             "interrupted");
-  const ChildResult rest = run_program({"run", "--resume", cut.string()});
+  const ChildResult rest = run_program({"run", "--resume", cut.string(), "--quiet"});
   EXPECT_EQ(results_from_json_text(read_file(cut / "results.json"), "results").state, "complete");
   EXPECT_EQ(names_in(cut), (std::set<std::string>{"results.json", "recommendation.json",
                                                   "report.html", "report.png"}));
   // That it is finished is asked here; six seconds of a shared machine need not be trustworthy (7).
   EXPECT_TRUE(rest.ok() || rest.exit_code == 7) << rest.describe() << rest.standard_error;
+  EXPECT_EQ(rest.standard_output, "");  // --quiet: only what went wrong is said
+  EXPECT_EQ(rest.standard_error.empty(), rest.ok()) << rest.standard_error;
 }
 
 }  // namespace

@@ -44,6 +44,12 @@ double result_of(StreamOperation operation, std::size_t i) {
   }
 }
 
+// 0 + 1 + ... + (count - 1), modulo 2^64.
+std::uint64_t sum_below(std::uint64_t count) {
+  if (count == 0) return 0;
+  return count % 2 == 0 ? count / 2 * (count - 1) : (count - 1) / 2 * count;
+}
+
 }  // namespace
 
 int arrays_of(StreamOperation operation) {
@@ -105,12 +111,13 @@ std::uint64_t run(StreamOperation operation, const StreamSlices& slices, std::ui
 }
 
 bool is_right(StreamOperation operation, const StreamSlices& slices, std::uint64_t sum,
-              std::uint64_t passes) {
+              std::uint64_t elements) {
   const std::uint64_t* words = words_of(slices, 0);
-  const std::size_t count = slices.count;
-  if (operation == StreamOperation::kRead) {  // 0 + 1 + ... modulo 2^64, once a pass
-    return sum == passes * (count % 2 == 0 ? count / 2 * (count - 1) : (count - 1) / 2 * count);
+  if (operation == StreamOperation::kRead) {  // modulo 2^64
+    return sum == elements / slices.count * sum_below(slices.count) +
+                      sum_below(elements % slices.count);
   }
+  const std::size_t count = std::min<std::uint64_t>(slices.count, elements);
   if (operation == StreamOperation::kWrite) {
     return std::all_of(words, words + count, [](std::uint64_t word) { return word == kWritten; });
   }

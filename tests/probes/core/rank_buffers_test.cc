@@ -3,11 +3,14 @@
 #include "probes/core/rank_buffers.h"
 
 #include <gmock/gmock.h>
+#include <sys/mman.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "data/error.h"
 #include "probes/core/sizes.h"
+#include "tests/data/plan/machines.h"
 
 namespace mb {
 namespace {
@@ -49,9 +52,9 @@ class AccountingKit final : public Kit {
     asked_bytes = bytes;
   }
   std::int64_t asked_bytes = 0;
+  Machine machine_;  // empty, unless a test says what it is
 
  private:
-  Machine machine_;
   std::int64_t budget_bytes_;
 };
 
@@ -103,6 +106,21 @@ TEST(RankBuffers, RefusesAPointThatIsTooLargeAlone) {
   SerialPinnedTeam two({0, 1});
   RankBuffers buffers;
   EXPECT_THROW(buffers.prepare(kit, two, 16 * kMiB, PageKind::k4KiB), Error);
+}
+
+// The last part is not a whole one; what nobody touched is not resident.
+TEST(RankBuffers, OnOneNodeEveryPageIsTouchedByAllCpusTogether) {
+  AccountingKit kit(64 * kMiB);
+  for (const int cpus : {1, 2, 3}) {
+    kit.machine_ = make_machine(1, 1, cpus, 1);
+    SerialPinnedTeam team({0});
+    RankBuffers buffers;
+    const std::size_t bytes = 18 * kMiB + 4096;
+    buffers.prepare(kit, team, bytes, PageKind::k4KiB);
+    std::vector<unsigned char> resident(bytes / 4096);
+    ASSERT_EQ(::mincore(buffers.data(0), bytes, resident.data()), 0);
+    EXPECT_TRUE(std::ranges::all_of(resident, [](unsigned char page) { return page & 1; })) << cpus;
+  }
 }
 
 TEST(RankBuffers, SaysWhichPagesItGot) {
