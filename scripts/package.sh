@@ -19,10 +19,6 @@ for tool in dpkg-shlibdeps:dpkg-dev rpmbuild:rpm python3:python3; do
   }
 done
 scripts/install_packages.sh
-if [[ -z "${SOURCE_DATE_EPOCH:-}" ]]; then
-  SOURCE_DATE_EPOCH="$(git log -1 --format=%ct 2>/dev/null || stat -c %Y CHANGELOG.md)"
-fi
-export SOURCE_DATE_EPOCH LC_ALL=C TZ=UTC
 umask 022
 
 launcher=()

@@ -17,4 +17,4 @@ if [[ "$sysroot" != / ]]; then
   export DEB_HOST_ARCH
 fi
 cd "$work"
-dpkg-shlibdeps "${options[@]}" -O "${@/#/$folder/}" | sed -n 's/^shlibs:Depends=//p'
+dpkg-shlibdeps "${options[@]}" -O "${@/#/$folder/}" 2> >(grep -v 'should already be installed' >&2) | sed -n 's/^shlibs:Depends=//p'
