@@ -128,6 +128,8 @@ class Relocatable(unittest.TestCase):
     def test_arguments_and_exit_codes_pass(self):
         done = run(self.program, "sh", "-c", 'printf "<%s>" "$@"; exit 7', "sh", "a b", "", "c")
         self.assertEqual((done.stdout, done.returncode), ("<a b><><c>", 7))
+        refused = run(self.program, "--no-such-flag").stderr  # coreutils name themselves by argv[0]
+        self.assertTrue(refused.startswith(f"{self.program}: "), refused)
 
     def test_a_torn_package_and_a_bad_folder_say_what_to_do(self):
         with tempfile.TemporaryDirectory() as elsewhere:
