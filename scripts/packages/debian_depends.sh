@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Prints the Depends of a .deb of the given programs, as dpkg-shlibdeps finds them.
 #   debian_depends.sh SYSROOT TRIPLET FOLDER PROGRAM...
-# SYSROOT is / for this machine's libraries; another root needs dpkg's database in var/lib/dpkg.
+# SYSROOT is / for this machine's libraries; another root needs dpkg's records (record_dpkg.sh).
 set -euo pipefail
 sysroot="$1" triplet="$2" folder="$3"
 shift 3
@@ -11,9 +11,11 @@ mkdir "$work/debian"
 printf 'Source: memory-benchmark\n\nPackage: memory-benchmark\nArchitecture: any\n' >"$work/debian/control"
 options=()
 if [[ "$sysroot" != / ]]; then
-  options=("--admindir=$sysroot/var/lib/dpkg" "-l$sysroot/usr/lib/$triplet" "-S$sysroot")
-  DEB_HOST_ARCH="$(dpkg-architecture -A "${triplet%%-*}" -qDEB_HOST_ARCH 2>/dev/null || true)"
-  [[ "$triplet" == aarch64-* ]] && DEB_HOST_ARCH=arm64
+  # dpkg asks for the full name of a library, which its root's database does not know: its packages'
+  # own shlibs then say what stands for it (whole versions in place of symbols').
+  cat "$sysroot"/var/lib/dpkg/info/*.shlibs | grep -v '^udeb:' >"$work/shlibs"
+  options=("-L$work/shlibs" "-l$sysroot/usr/lib/$triplet")
+  DEB_HOST_ARCH="$(dpkg-architecture --host-type "$triplet" --query DEB_HOST_ARCH 2>/dev/null)"
   export DEB_HOST_ARCH
 fi
 cd "$work"
