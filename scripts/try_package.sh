@@ -53,7 +53,7 @@ clean=(/usr/bin/env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb)
 # Every file but those of the kernel, with kind, size and time.
 snapshot() {
   find "$root" -xdev \( -path "$root/proc" -o -path "$root/sys" -o -path "$root/dev" \) -prune -o \
-    -not -type d -printf '%P %y %s %T@\n' | grep -Ev "$1" | sort
+    -not -type d -printf '%P %y %s %T@\n' | { grep -Ev "$1" || true; } | sort
 }
 # What a package manager keeps of its own, and libc's cache of libraries.
 books='^var/(lib/(dpkg|apt|ucf|systemd)|cache|log)/|^etc/(ld\.so\.cache|resolv\.conf|hosts) '
