@@ -45,7 +45,7 @@ install(CODE "
 # The relocatable tree; in the .rpm it lies in /opt (links where a system looks: BeforePacking.cmake).
 install(CODE "
   set(out \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}\")
-  set(share \"\${out}/share\")
+  set(share \"\${CMAKE_INSTALL_PREFIX}/share\")  # file(INSTALL) puts DESTDIR before it
   execute_process(COMMAND ${bundle_line} --out \"\${out}\" COMMAND_ERROR_IS_FATAL ANY)
   file(INSTALL ${packages}/memory_benchmark.1 DESTINATION \"\${share}/man/man1\")
   file(INSTALL ${packages}/completion.bash RENAME memory_benchmark
