@@ -42,16 +42,17 @@ install(CODE "
                   COMMAND_ERROR_IS_FATAL ANY)"
   COMPONENT debian EXCLUDE_FROM_ALL)
 
-# The relocatable tree; in the .rpm it lies in /opt (links where a system looks: BeforePacking.cmake).
+# The relocatable tree; in the .rpm it lies in /opt (links where a system looks: before_packing.cmake).
 install(CODE "
   set(out \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}\")
   set(share \"\${CMAKE_INSTALL_PREFIX}/share\")  # file(INSTALL) puts DESTDIR before it
-  execute_process(COMMAND ${bundle_line} --out \"\${out}\" COMMAND_ERROR_IS_FATAL ANY)
   file(INSTALL ${packages}/memory_benchmark.1 DESTINATION \"\${share}/man/man1\")
   file(INSTALL ${packages}/completion.bash RENAME memory_benchmark
        DESTINATION \"\${share}/bash-completion/completions\")
   file(INSTALL ${CMAKE_SOURCE_DIR}/LICENSE ${CMAKE_SOURCE_DIR}/README.md
-       ${CMAKE_SOURCE_DIR}/CHANGELOG.md DESTINATION \"\${share}/doc/memory_benchmark\")"
+       ${CMAKE_SOURCE_DIR}/CHANGELOG.md DESTINATION \"\${share}/doc/memory_benchmark\")
+  execute_process(COMMAND ${bundle_line} --out \"\${out}\"  # last: its SBOM lists every file
+                  COMMAND_ERROR_IS_FATAL ANY)"
   COMPONENT relocatable EXCLUDE_FROM_ALL)
 
 # cpack's own words.
