@@ -50,10 +50,10 @@ make_root() {
 in_root() { chroot "$root" "$@"; }
 clean=(/usr/bin/env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb)
 
-# Every file but those of the kernel, with kind, size and time.
+# Every folder, and every file with kind, size and time, but the kernel's.
 snapshot() {
   find "$root" -xdev \( -path "$root/proc" -o -path "$root/sys" -o -path "$root/dev" \) -prune -o \
-    -not -type d -printf '%P %y %s %T@\n' | { grep -Ev "$1" || true; } | sort
+    -type d -printf '%P d\n' -o -printf '%P %y %s %T@\n' | { grep -Ev "$1" || true; } | sort
 }
 # What a package manager keeps of its own, and libc's cache of libraries.
 books='^var/(lib/(dpkg|apt|ucf|systemd)|cache|log)/|^etc/(ld\.so\.cache|resolv\.conf|hosts) '
