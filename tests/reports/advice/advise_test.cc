@@ -344,6 +344,21 @@ TEST(Findings, NameSmallSharedMemoryPagesAndCounters) {
   EXPECT_THAT(all, HasSubstr("Less L3 cache acts than is reported"));
 }
 
+TEST(Findings, SayThatAProcessorIsEmulated) {
+  Results results = synthetic::results(Laws{});
+  const auto says_it = [&] {
+    const auto findings = advise_on(results).findings;
+    return std::any_of(findings.begin(), findings.end(), [](const Finding& finding) {
+      return finding.title == "This processor is emulated in software" &&
+             finding.severity == "warning";
+    });
+  };
+  results.machine.hypervisor = "KVM";
+  EXPECT_FALSE(says_it());
+  results.machine.hypervisor = "QEMU TCG";
+  EXPECT_TRUE(says_it());
+}
+
 TEST(Findings, SayNothingOfWhatIsInOrder) {
   Laws laws;
   laws.pages_4k = 1;

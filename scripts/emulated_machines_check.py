@@ -1,0 +1,233 @@
+#!/usr/bin/env python3
+"""Judges what an emulated machine printed and wrote: emulated_machines_check.py MACHINE LOG FOLDER.
+
+Called by scripts/emulated_machines.sh, which boots the machines and knows their shapes by the same names.
+Structure, placement, plan, counters and words must be right; no time is judged. Every requirement that
+does not hold is one line; exit code 1 when there is any, 2 for a machine that is not known.
+"""
+import json
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests" / "data" / "schema"))
+from validate import faults  # noqa: E402
+
+TOLERANCE = 0.01  # of a known loop, as probes/core/counter_truth.cc
+
+
+class Verdict:
+    def __init__(self, name, log, folder):
+        self.name, self.log, self.folder = name, log, folder
+        self.held, self.failed = 0, 0
+
+    def must(self, holds, words):
+        if holds:
+            self.held += 1
+        else:
+            self.failed += 1
+            print(f"{self.name}: does not hold: {words}")
+
+    def says(self, *texts):
+        for text in texts:
+            self.must(text in self.log, f"it prints '{text}'")
+
+    def document(self, path):
+        try:
+            return json.loads((self.folder / path).read_text())
+        except (OSError, ValueError) as error:
+            self.must(False, f"{path} can be read ({error})")
+            return None
+
+
+# ---- counters
+
+def truth_rows(verdict, path):
+    document = verdict.document(path) or {"events": []}
+    rows = document if isinstance(document, list) else document.get("events", document.get("counter_truth", []))
+    return {row["event"]: row for row in rows}
+
+
+def near(row):
+    return row["expected"] and abs(row["counted"] - row["expected"]) <= TOLERANCE * row["expected"]
+
+
+def check_counters(verdict):
+    """A PMU that counts cycles and instructions and nothing else; at first it is forbidden to count."""
+    strict, open_ = truth_rows(verdict, "strict.json"), truth_rows(verdict, "truth.json")
+    verdict.must(len(strict) >= 20 and set(strict) == set(open_), "both tables have a row an event")
+    for event, row in strict.items():
+        verdict.must(row["state"] == "unavailable", f"{event} is unavailable at level 3")
+        verdict.must("kernel.perf_event_paranoid is 3" in row["cause"], f"{event} names the level")
+        verdict.must("sysctl kernel.perf_event_paranoid=2" in row["remedy"], f"{event} says what to do")
+    state = {event: row["state"] for event, row in open_.items()}
+    instructions = open_.get("PAPI_TOT_INS", {"expected": 0})
+    verdict.must(state.get("PAPI_TOT_INS") == "counts" and near(instructions),
+                 "instructions of the known loop are read back within 1 %")
+    cycles = open_.get("PAPI_TOT_CYC", {})
+    # With -icount shift=0 every instruction takes one emulated nanosecond, at one cycle each.
+    verdict.must(state.get("PAPI_TOT_CYC") == "plausible" and
+                 abs(cycles["counted"] - instructions["expected"]) <= TOLERANCE * instructions["expected"],
+                 "cycles are one an instruction, as this emulation has it")
+    for event in ("PAPI_L1_DCM", "PAPI_L2_DCM", "PAPI_L3_TCM", "PAPI_BR_INS", "PAPI_TLB_DM"):
+        verdict.must(state.get(event) == "unavailable", f"{event} is unavailable")
+        verdict.must("no such event" in open_.get(event, {}).get("cause", ""), f"{event} says why")
+    for event in ("perf::PAGE-FAULTS", "perf::TASK-CLOCK"):
+        verdict.must(state.get(event) == "counts" and near(open_[event]), f"{event} counts")
+    verdict.says("PROBE-EXIT 0", "hardware counters count", "1 CPU on 1 core", "Neoverse N1")
+    points = (verdict.document("points.json") or {"points": []})["points"]
+    verdict.must(points, "the probe wrote points")
+    for point in points:
+        values = point["counters"]["values"]
+        wanted = {"PAPI_TOT_INS", "PAPI_TOT_CYC"}
+        verdict.must(wanted <= set(values), f"{point['name']} has instructions and cycles")
+        verdict.must(not any("DCM" in event or "TCM" in event for event in values),
+                     f"{point['name']} has no cache misses")
+        if wanted <= set(values):
+            ratio = values["PAPI_TOT_INS"] / values["PAPI_TOT_CYC"]
+            verdict.must(0.9 < ratio < 1.1, f"{point['name']}: {ratio:.3f} instructions a cycle")
+            verdict.must(abs(values.get("instructions_per_cycle", ratio) - ratio) < 1e-3,
+                         f"{point['name']} derives instructions per cycle")
+
+
+# ---- the main job
+
+class Shape:
+    """What qemu was told; nodes[i] are the CPUs of node i, cores are lists of siblings."""
+
+    def __init__(self, isa, cores, nodes, packages, hypervisor):
+        self.isa, self.cores, self.nodes = isa, cores, nodes
+        self.packages, self.hypervisor = packages, hypervisor
+        self.cpus = sorted(cpu for core in cores for cpu in core)
+
+    def core_of(self, cpu):
+        return next(i for i, core in enumerate(self.cores) if cpu in core)
+
+    def node_of(self, cpu):
+        return next(i for i, node in enumerate(self.nodes) if cpu in node)
+
+
+def pairs(count):
+    return [[2 * i, 2 * i + 1] for i in range(count)]
+
+
+SHAPES = {
+    "arm-sockets": Shape("aarch64", [[i] for i in range(4)], [[0, 1], [2, 3]], 2, "unknown hypervisor"),
+    "arm-smt": Shape("aarch64", pairs(2), [[0, 1, 2, 3]], 1, "unknown hypervisor"),
+    "x86": Shape("x86_64", pairs(4), [[0, 1, 2, 3], [4, 5, 6, 7]], 2, "QEMU TCG"),
+    # The same machine, as a processor model without the leaves that tell shows it.
+    "x86-hidden": Shape("x86_64", [[i] for i in range(8)], [[0, 1, 2, 3], [4, 5, 6, 7]], 2, "QEMU TCG"),
+}
+
+
+def check_structure(verdict, machine, shape):
+    pus = machine["pus"]
+    cores = {}
+    nodes = {}
+    for pu in pus:
+        cores.setdefault((pu["package"], pu["core"]), []).append(pu["os_index"])
+        nodes.setdefault(pu["numa_node"], []).append(pu["os_index"])
+    verdict.must(machine["isa"] == shape.isa, f"the instruction set is {shape.isa}")
+    verdict.must(sorted(map(sorted, cores.values())) == shape.cores, f"cores are {shape.cores}, found {cores}")
+    verdict.must(sorted(map(sorted, nodes.values())) == shape.nodes, f"nodes are {shape.nodes}, found {nodes}")
+    packages = len({pu["package"] for pu in pus})
+    verdict.must(packages == shape.packages, f"{shape.packages} packages, found {packages}")
+    verdict.must(all(pu["usable"] for pu in pus), "every CPU may be used")
+    verdict.must(machine["hypervisor"] == shape.hypervisor,
+                 f"the hypervisor is {shape.hypervisor}, found {machine['hypervisor']}")
+    limits = machine["limits"]
+    verdict.must(limits["effective_cpus"] == len(shape.cpus) and limits["limited_by"] == "installed",
+                 f"the CPU budget is {len(shape.cpus)}")
+    verdict.must(not machine["pmu_counts"], "no hardware counter counts")
+
+
+def check_list(verdict, what, cpus, threads, shape):
+    """As spread: a thread a core before a second on any, cores dealt evenly over the nodes."""
+    verdict.must(cpus is not None and len(set(cpus)) == threads and set(cpus) <= set(shape.cpus),
+                 f"{what}: {threads} threads have a CPU each: {cpus}")
+    if not cpus:
+        return
+    per_core = [sum(shape.core_of(cpu) == i for cpu in cpus) for i in range(len(shape.cores))]
+    verdict.must(max(per_core) - min(per_core) <= 1, f"{what}: cores are filled evenly: {cpus}")
+    per_node = [sum(shape.node_of(cpu) == i for cpu in cpus) for i in range(len(shape.nodes))]
+    verdict.must(max(per_node) - min(per_node) <= 1, f"{what}: nodes are filled evenly: {cpus}")
+
+
+def check_plan(verdict, results, shape):
+    """Counts that must be measured: one, each core once, and every CPU."""
+    points = results["points"]
+    counts = {point["parameters"]["threads"] for point in points
+              if point["probe"] == "stream_bandwidth" and point["parameters"].get("level") == "dram"}
+    for threads in {1, len(shape.cores), len(shape.cpus)}:
+        verdict.must(threads in counts, f"DRAM reads are measured with {threads} threads, were with {counts}")
+    verdict.must(max(counts, default=0) <= len(shape.cpus), f"no team is larger than the machine: {counts}")
+    for probe in ("stream_bandwidth", "matmul_throughput", "attention_kv", "dispatch_overhead",
+                  "decode_scaling", "prefill_scaling", "core_to_core"):
+        verdict.must(any(point["probe"] == probe for point in points), f"{probe} was measured")
+    has_smt = len(shape.cores) < len(shape.cpus)
+    smt = [point for point in points if point["probe"] == "smt_interference"]
+    verdict.must(bool(smt) == has_smt, f"hardware threads are compared where there are any ({len(smt)} points)")
+    for point in smt:
+        axes = point["parameters"]
+        verdict.must(axes["threads"] == axes["cores"] * axes["threads_per_core"] and
+                     axes["cores"] <= len(shape.cores), f"{point['name']} fits the machine")
+    if not has_smt:
+        verdict.must(any("hardware threads" in entry["what"] or "hardware threads" in entry["cause"]
+                         for entry in results["missing"]), "it says that there are no hardware threads to compare")
+    for point in points:
+        if not point["counters"]["values"]:
+            verdict.must(point["counters"]["unavailable_cause"] != "", f"{point['name']} says why it has no counters")
+    causes = {point["counters"]["unavailable_cause"] for point in points}
+    verdict.must(all("no performance monitoring unit" in cause or cause for cause in causes), "counters have a reason")
+
+
+def check_advice(verdict, results, advice, shape):
+    verdict.must(advice["models"], "a model is advised on")
+    for model in advice["models"]:
+        verdict.must(model["fits"], f"{model['model']} fits")
+        for phase in ("prefill", "decode"):
+            made = model[phase]
+            verdict.must(1 <= made["threads"] <= len(shape.cpus), f"{phase}: {made['threads']} threads")
+            check_list(verdict, phase, made["cpu_list"], made["threads"], shape)
+            verdict.must(made["confidence"] in ("low", "medium", "high"), f"{phase} has a confidence")
+            verdict.must(made["reason"] != "", f"{phase} has a reason")
+    titles = [finding["title"] for finding in advice["findings"]]
+    numa = "Memory lies on several NUMA nodes" in titles
+    verdict.must(numa == (len(shape.nodes) > 1), f"nodes are spoken of where there are several: {titles}")
+    verdict.must("Hardware counters do not count here" in titles, "it says that no counter counts")
+    emulated = "This processor is emulated in software" in titles
+    verdict.must(emulated == (shape.hypervisor == "QEMU TCG"), f"emulation is spoken of where it shows: {titles}")
+
+
+def check_run(verdict):
+    shape = SHAPES[verdict.name]
+    verdict.must("RUN-EXIT 0" in verdict.log or "RUN-EXIT 7" in verdict.log, "the run ends well or as untrustworthy")
+    results, advice = verdict.document("run/results.json"), verdict.document("run/recommendation.json")
+    if results is None or advice is None:
+        return
+    for kind, document in (("results", results), ("recommendation", advice)):
+        verdict.must(not faults(kind, document), f"{kind}.json is valid: {faults(kind, document)[:3]}")
+    verdict.must(results["state"] == "complete", f"the campaign is complete: {results['state']}")
+    page = (verdict.folder / "run" / "report.html").read_text()
+    verdict.must(page.rstrip().endswith("</html>"), "report.html is whole")
+    verdict.says(f"CPU budget: {len(shape.cpus)} ")
+    smt = "two hardware threads a core" if len(shape.cores) < len(shape.cpus) else "none visible"
+    verdict.says(smt, "no hardware counter counts")
+    check_structure(verdict, results["machine"], shape)
+    check_plan(verdict, results, shape)
+    check_advice(verdict, results, advice, shape)
+
+
+def main(arguments):
+    checks = {"arm-counters": check_counters, **{name: check_run for name in SHAPES}}
+    if len(arguments) != 3 or arguments[0] not in checks:
+        print(__doc__.strip(), file=sys.stderr)
+        return 2
+    name, log, folder = arguments
+    verdict = Verdict(name, pathlib.Path(log).read_text(errors="replace"), pathlib.Path(folder))
+    checks[name](verdict)
+    print(f"{name}: {verdict.held} requirements hold, {verdict.failed} do not")
+    return 1 if verdict.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
