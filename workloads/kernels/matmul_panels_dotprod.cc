@@ -8,7 +8,6 @@
 #include "workloads/kernels/matmul_panels_variants.h"
 
 #if defined(__aarch64__)
-#include <asm/hwcap.h>
 #include <sys/auxv.h>
 
 #include <cstring>
