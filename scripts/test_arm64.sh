@@ -40,6 +40,10 @@ kernels() {
       echo "test_arm64: kernels on $cpu: $variants was not run" >&2
       exit 1
     }
+    [[ "$cpu" != max* ]] || grep -q '"bf16_peak" value="run"' "$report" || {
+      echo "test_arm64: kernels on $cpu: bfmmla was not run" >&2
+      exit 1
+    }
     echo "kernels on $cpu: $targets, $variants"
   done <<END
 cortex-a57 NEON -
