@@ -52,7 +52,7 @@ float run_bf16(std::uint64_t passes) {
     for (int c = 0; c < kBf16Chains; ++c) {
       asm volatile("" : "+w"(ones));
       sums[c] =
-          vbfdotq_f32(sums[c], vreinterpretq_bf16_u32(ones), vreinterpretq_bf16_u32(alternating));
+          vbfmmlaq_f32(sums[c], vreinterpretq_bf16_u32(ones), vreinterpretq_bf16_u32(alternating));
     }
   }
   float mean = 0;
