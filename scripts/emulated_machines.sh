@@ -212,6 +212,27 @@ run_x86_hidden() {
   image amd64 "$work/tree-amd64" / "$full_run" x86-hidden
   boot_x86 x86-hidden -cpu EPYC $x86_shape && check x86-hidden
 }
+
+# Free, half of the memory that the free run took, and nine tenths of it with half a CPU.
+run_x86_cgroup() {
+  x86_tree
+  image amd64 "$work/tree-amd64" / 'mount -t cgroup2 none /sys/fs/cgroup
+echo "+cpu +memory" > /sys/fs/cgroup/cgroup.subtree_control
+within() {  # NAME MEMORY CPU
+  group=/sys/fs/cgroup/$1
+  mkdir $group
+  echo $2 > $group/memory.max
+  echo $3 > $group/cpu.max
+  sh -c "echo \$\$ > $group/cgroup.procs; exec memory_benchmark run --budget 5s --model qwen3-0.6b:q4_0 --out $1"
+  echo "GROUP $1 EXIT $? MAX $2 PEAK $(cat $group/memory.peak) $(grep oom_kill\  $group/memory.events)"
+}
+within free max "max 100000"
+peak=$(cat /sys/fs/cgroup/free/memory.peak)
+within half $((peak / 2)) "max 100000"
+within quota $((peak / 10 * 9)) "50000 100000"
+give free half quota' x86-cgroup
+  boot_x86 x86-cgroup -cpu Skylake-Server -smp 2 -m 4G && check x86-cgroup
+}
 }
 
 failed=0

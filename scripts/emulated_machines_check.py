@@ -7,6 +7,7 @@ does not hold is one line; exit code 1 when there is any, 2 for a machine that i
 """
 import json
 import pathlib
+import re
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests" / "data" / "schema"))
@@ -217,8 +218,53 @@ def check_run(verdict):
     check_advice(verdict, results, advice, shape)
 
 
+# ---- control groups
+
+def check_group(verdict, name, limit, exit_code, peak, kills):
+    verdict.must(exit_code in (0, 3, 7), f"{name}: the run ends by a typed result, not {exit_code}")
+    verdict.must(kills == 0, f"{name}: nothing was killed for memory")
+    verdict.must(limit is None or peak <= limit, f"{name}: {peak} bytes at most, {limit} allowed")
+    results, advice = verdict.document(f"{name}/results.json"), verdict.document(f"{name}/recommendation.json")
+    if results is None or advice is None:
+        return
+    for kind, document in (("results", results), ("recommendation", advice)):
+        verdict.must(not faults(kind, document), f"{name}: {kind}.json is valid: {faults(kind, document)[:3]}")
+    limits = results["machine"]["limits"]
+    seen = limits["memory_limit_bytes"]
+    verdict.must((seen is None) == (limit is None), f"{name}: the memory limit is seen: {seen}")
+    if limit is not None:
+        verdict.must(seen <= limit and limits["memory_budget_bytes"] <= limit,
+                     f"{name}: the plan keeps within {limit}: {limits['memory_budget_bytes']}")
+    for point in results["points"]:
+        verdict.must(point["verdict"]["validity"] in ("valid", "noisy") or point["verdict"]["reasons"],
+                     f"{name}: {point['name']} says why it is refused")
+    budget = 1 if name == "quota" else 2
+    verdict.must(limits["effective_cpus"] == budget, f"{name}: the CPU budget is {budget}")
+    verdict.must((limits["limited_by"] == "quota") == (name == "quota"), f"{name}: limited by {limits['limited_by']}")
+    threads = {point["parameters"].get("threads", 1) for point in results["points"]
+               if point["probe"] in ("decode_scaling", "stream_bandwidth")}
+    verdict.must(threads and max(threads) <= budget, f"{name}: teams within the budget: {threads}")
+    for model in advice["models"]:
+        for phase in ("prefill", "decode"):
+            if not model["fits"]:
+                continue
+            verdict.must(model[phase]["threads"] <= budget, f"{name}: {phase} is advised within the budget")
+            has_list = model[phase]["cpu_list"] is not None
+            verdict.must(has_list == (name != "quota"), f"{name}: {phase} has a CPU list without a quota only")
+    titles = [finding["title"] for finding in advice["findings"]]
+    verdict.must(("The CPU quota is smaller than the machine looks" in titles) == (name == "quota"),
+                 f"{name}: the quota is spoken of: {titles}")
+
+
+def check_groups(verdict):
+    found = re.findall(r"^GROUP (\w+) EXIT (\d+) MAX (\w+) PEAK (\d+) oom_kill (\d+)$", verdict.log, re.M)
+    verdict.must([group[0] for group in found] == ["free", "half", "quota"], f"three runs end: {found}")
+    for name, exit_code, limit, peak, kills in found:
+        check_group(verdict, name, None if limit == "max" else int(limit), int(exit_code), int(peak), int(kills))
+
+
 def main(arguments):
-    checks = {"arm-counters": check_counters, **{name: check_run for name in SHAPES}}
+    checks = {"arm-counters": check_counters, "x86-cgroup": check_groups, **{name: check_run for name in SHAPES}}
     if len(arguments) != 3 or arguments[0] not in checks:
         print(__doc__.strip(), file=sys.stderr)
         return 2
