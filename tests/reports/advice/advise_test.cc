@@ -308,6 +308,27 @@ TEST(Confidence, IsMediumAtMostWithoutAMeasuredStep) {
   EXPECT_THAT(advice.decode.confidence_reasons, Contains(HasSubstr("no decode step")));
 }
 
+// A run that was cut short: one thread's rate does not tell that more add nothing.
+TEST(Confidence, IsLowWhereArithmeticWasMeasuredWithOneThreadAlone) {
+  Laws laws;
+  laws.models = {};
+  Results results = synthetic::results(laws);
+  std::erase_if(results.points, [](const Point& point) {
+    return point.probe == "matmul_throughput" && point.parameters.number_or("threads", 1) > 1;
+  });
+  const Recommendation made = advise_on(results);
+  const ModelAdvice& advice = made.models.at(0);
+  EXPECT_EQ(advice.prefill.threads, results.machine.usable_cores());
+  EXPECT_GT(advice.decode.threads, 1);
+  for (const PhaseAdvice* phase : {&advice.prefill, &advice.decode}) {
+    EXPECT_EQ(phase->confidence, "low");
+    EXPECT_THAT(phase->confidence_reasons, Contains(HasSubstr("with one thread alone")));
+  }
+  EXPECT_TRUE(std::any_of(made.missing.begin(), made.missing.end(), [](const Missing& entry) {
+    return entry.what == "matrix products with several threads";
+  }));
+}
+
 TEST(Confidence, IsLowOnAnInstanceThatRunsOnCredits) {
   Results results = synthetic::results(Laws{});
   results.machine.cloud_label = "t3.large";
