@@ -10,8 +10,9 @@
 # BUILD_DIR   x86-64 programs (a preset's build folder), for the machines x86*
 # WORK_DIR    kept between calls: kernels, busybox, images; NAME.log holds what each machine printed,
 #             NAME/ the files that it wrote
-# ARM64_TREE  an installed or unpacked arm64 tree (bin, libexec, lib) for the machines arm-*; without it
-#             the arm64 preset is built (scripts/arm64_sysroot.sh) and installed into WORK_DIR
+# ARM64_TREE, AMD64_TREE  an installed or unpacked tree (bin, libexec, lib) for the machines arm-* and x86*;
+#             without them the arm64 preset is built (scripts/arm64_sysroot.sh) and BUILD_DIR taken, and
+#             both are installed into WORK_DIR
 # Needs: apt-get install qemu-system-arm qemu-system-x86 cpio; kernels and busybox are downloaded into
 # WORK_DIR. Exit 0 when every machine asked for was as it must be, 1 otherwise.
 set -euo pipefail
@@ -73,7 +74,10 @@ arm_tree() {  # what the arm machines run
 }
 
 x86_tree() {
-  cmake --install "$build" --prefix "$work/tree-amd64" > "$work/amd64-install.log"
+  if [ -z "${AMD64_TREE:-}" ]; then
+    cmake --install "$build" --prefix "$work/tree-amd64" > "$work/amd64-install.log"
+    export AMD64_TREE=$work/tree-amd64
+  fi
   unpack amd64 "$work/busybox-amd64" busybox-static
 }
 
@@ -207,20 +211,20 @@ run_arm_smt() {
 
 run_x86() {
   x86_tree
-  image amd64 "$work/tree-amd64" / "$full_run" x86
+  image amd64 "$AMD64_TREE" / "$full_run" x86
   boot_x86 x86 -cpu Skylake-Server $x86_shape && check x86
 }
 
 run_x86_hidden() {
   x86_tree
-  image amd64 "$work/tree-amd64" / "$full_run" x86-hidden
+  image amd64 "$AMD64_TREE" / "$full_run" x86-hidden
   boot_x86 x86-hidden -cpu EPYC $x86_shape && check x86-hidden
 }
 
 # Free, half of the memory that the free run took, and nine tenths of it with half a CPU.
 run_x86_cgroup() {
   x86_tree
-  image amd64 "$work/tree-amd64" / 'mount -t cgroup2 none /sys/fs/cgroup
+  image amd64 "$AMD64_TREE" / 'mount -t cgroup2 none /sys/fs/cgroup
 echo "+cpu +memory" > /sys/fs/cgroup/cgroup.subtree_control
 within() {  # NAME MEMORY CPU
   group=/sys/fs/cgroup/$1
