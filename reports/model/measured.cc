@@ -227,7 +227,7 @@ std::string MeasuredCurves::page(std::string_view wanted) const {
   if (dram.empty()) {
     throw Error(ErrorCode::kUntrustworthy,
                 "no usable DRAM read bandwidth (stream_bandwidth/read/dram) in the results: every "
-                "prediction needs it; measure again");
+                "prediction needs it; measure again, with a longer --budget if it was cut short");
   }
   if (wanted == "anonymous") wanted = machine.thp_mode == "always" ? "thp" : "4k";
   for (const std::string_view name :
