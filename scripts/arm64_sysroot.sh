@@ -21,7 +21,7 @@ if ((${#missing[@]})); then
   apt-get update -qq
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
 fi
-[[ -f "$root/complete" ]] && exit 0
+[[ -f "$root/complete" && -f "$root/root/var/lib/dpkg/status" ]] && exit 0
 
 # A package manager's state of its own, empty: so that whatever a package depends on is fetched too.
 mkdir -p "$root/apt/lists/partial" "$root/apt/archives/partial"
@@ -39,6 +39,7 @@ ln -sfn usr/bin "$root/root/bin"
 for package in "$root"/apt/archives/*.deb; do
   dpkg-deb --fsys-tarfile "$package" | tar -x --keep-directory-symlink -C "$root/root"
 done
+"$(dirname "${BASH_SOURCE[0]}")/packages/record_dpkg.sh" "$root/root" "$root"/apt/archives/*.deb
 rm -rf "$root/apt"
 touch "$root/complete"
 echo "arm64_sysroot: $root/root" >&2

@@ -288,6 +288,8 @@ std::optional<PlanRequest> unfinished_request(const std::filesystem::path& folde
   return std::nullopt;
 }
 
+// In a relocatable package /proc/self/exe is its loader in lib/ (scripts/packages/launcher.cc), for
+// which the second folder is right as well.
 std::filesystem::path find_probe_folder() {
   const std::filesystem::path bin = std::filesystem::read_symlink("/proc/self/exe").parent_path();
   if (std::filesystem::exists(bin / "machine")) return bin;

@@ -27,7 +27,8 @@ std::optional<Missing> run(const std::filesystem::path& folder, const std::strin
   request.timeout_seconds = 60;
   const ChildResult result = run_child(request);
   if (result.not_found) {
-    return Missing{what, "gnuplot is not installed", "apt install gnuplot-nox"};
+    return Missing{what, "gnuplot is not installed",
+                   "apt install gnuplot-nox, or dnf install gnuplot"};
   }
   if (!result.ok()) {
     const std::string said = clip_text(result.standard_error, 300);

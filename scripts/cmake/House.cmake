@@ -6,6 +6,14 @@ target_include_directories(house_flags INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_BIN
 target_compile_options(house_flags INTERFACE -Wall -Wextra -Wconversion -Wshadow
                        -Wno-missing-field-initializers  # designated initialisers leave defaults
                        $<$<BOOL:${WARNINGS_AS_ERRORS}>:-Werror>)
+if(RELEASED)  # what leaves this machine: hardened, and the same bytes from whichever folder
+  target_compile_options(house_flags INTERFACE -fPIE -fstack-protector-strong
+                         -fstack-clash-protection -Werror=format-security
+                         -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+                         -ffile-prefix-map=${CMAKE_SOURCE_DIR}=.
+                         -ffile-prefix-map=${CMAKE_BINARY_DIR}=build)  # the last one is tried first
+  target_link_options(house_flags INTERFACE -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--as-needed)
+endif()
 
 # house_library(NAME FOLDER LINKS...): every .cc directly in FOLDER becomes library NAME.
 function(house_library name folder)
@@ -24,6 +32,7 @@ function(house_probe name)
   add_executable(${name} ${CMAKE_SOURCE_DIR}/probes/${name}.cc)
   target_link_libraries(${name} PRIVATE probe_core steps)
   install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/memory_benchmark)
+  set_property(GLOBAL APPEND PROPERTY HOUSE_PROBES ${name})
 endfunction()
 
 # house_tests(FOLDER LINKS...): tests/FOLDER/*_test.cc becomes one test program, FOLDER_test, built

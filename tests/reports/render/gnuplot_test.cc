@@ -37,7 +37,7 @@ TEST(Gnuplot, WithoutTheProgramTheReasonAndTheRemedyAreGiven) {
   const auto missing =
       gnuplot_png(all(charts), {}, folder.path() / "report.png", "no-such-gnuplot");
   ASSERT_TRUE(missing.has_value());
-  EXPECT_EQ(missing->remedy, "apt install gnuplot-nox");
+  EXPECT_EQ(missing->remedy, "apt install gnuplot-nox, or dnf install gnuplot");
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "report.png"));
   const GnuplotRun run = gnuplot_svg(all(charts), "no-such-gnuplot");
   EXPECT_TRUE(run.missing.has_value());
