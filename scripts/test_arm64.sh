@@ -54,12 +54,19 @@ max,sve-default-vector-length=64 SVE2,SVE,NEON NEON_DOTPROD
 END
 }
 
+# What qemu-user cannot do, by name; whole emulated machines can (scripts/emulated_machines.sh):
+#   ProbeMain.*      starts its own program again: this system does not execute arm64 files
+#   ...Daemon...     adopts orphans (PR_SET_CHILD_SUBREAPER), which qemu-user does not pass on
+#   Buffer.OfTr...   reads the kernel's account of its own memory, which is qemu's there
+impossible='ProbeMain.*:Child.LeavesNoDaemonBehindWhereAsked:SweepBadDay.ADaemonIsNotLeftBehind'
+impossible+=':Buffer.OfTransparentHugePagesHasThemWhereTheKernelGivesThem'
+
 rooms() {
   cmake --build --preset arm64 --target "${rooms[@]}"
   local room
   for room in "${rooms[@]}"; do
     echo "$room"
-    emulated max "build/arm64/bin/$room" --gtest_brief=1
+    emulated max "build/arm64/bin/$room" --gtest_brief=1 "--gtest_filter=-$impossible"
   done
 }
 
