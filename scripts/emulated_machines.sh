@@ -169,7 +169,7 @@ full_run='memory_benchmark topology
 memory_benchmark run --quick --model qwen3-0.6b:q4_0 --out quick 2> errors
 echo QUICK-EXIT $?
 cat errors
-timeout -k 5 60 stream_bandwidth --budget 12 --benchmark_filter=/read/dram/ --out stream.json > /dev/null 2>&1
+timeout -k 5 60 stream_bandwidth --budget 25 --benchmark_filter=/read/dram/ --out stream.json > /dev/null 2>&1
 echo STREAM-EXIT $?
 timeout -k 5 60 smt_interference --budget 6 --benchmark_filter=/compute/ --out smt.json 2>&1 | grep hardware
 touch smt.json
