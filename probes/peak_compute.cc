@@ -59,7 +59,8 @@ std::unique_ptr<Case> on_registers(const std::string& type, PinnedTeam& team) {
   const PanelPeak peak = panel_peak();
   if (peak.run == nullptr) {
     throw Error(ErrorCode::kNotAvailable,
-                fmt::format("no register-only int8 kernel for {}; x86 with AVX2 has one",
+                fmt::format("no register-only int8 kernel for {}; x86 with AVX2 and Arm with "
+                            "dot products have one",
                             matmul_panels_isa()));
   }
   return std::make_unique<Int8Case>(team, peak);

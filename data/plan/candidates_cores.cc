@@ -110,7 +110,8 @@ ProbePlan plan_clock(const CandidateContext& context) {
 
 ProbePlan plan_peak_compute(const CandidateContext& context) {
   ProbePlan plan{"peak_compute", {}, 0.006, 0.1, {}};
-  const bool bf16 = has_feature(context.machine, "avx512_bf16");
+  const bool bf16 = has_feature(context.machine, "avx512_bf16") ||
+                    (context.machine.isa == "aarch64" && has_feature(context.machine, "bf16"));
   for (const int threads : context.threads) {
     if (!context.is_end(threads)) continue;
     for (const char* operation : {"registers", "onednn"}) {

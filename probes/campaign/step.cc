@@ -52,7 +52,9 @@ void record_failure(StepOutcome& outcome, const PlannedStep& step, const std::st
       {answered == 0 ? fmt::format("{} ({} points)", step.probe, asked)
                      : fmt::format("{} ({} of {} points)", step.probe, asked - answered, asked),
        "the probe failed: " + cause,
-       "see what it says alone: memory_benchmark probe " + step.probe});
+       cause.find("its time was over") != std::string::npos
+           ? "allow a longer --budget, or measure when the machine is idle"
+           : "see what it says alone: memory_benchmark probe " + step.probe});
 }
 
 }  // namespace

@@ -141,7 +141,11 @@ std::optional<std::string> hypervisor(const HostFiles& files, const SystemFacts&
   const bool flagged = std::find(words.begin(), words.end(), "hypervisor") != words.end();
   if (flags && !flagged) return std::nullopt;
   const auto name = hypervisor_by_dmi(dmi);
-  return name || !flagged ? name : "unknown hypervisor";
+  // Arm guests that start without firmware have no DMI; QEMU, Firecracker and kvmtool all call
+  // their board so.
+  const std::string board = files.read("/sys/firmware/devicetree/base/compatible").value_or("");
+  const bool virtual_board = board.find("linux,dummy-virt") != std::string::npos;
+  return name || !(flagged || virtual_board) ? name : "unknown hypervisor";
 }
 
 // What cloud vendors write into DMI. Only EC2 names the instance type there.

@@ -39,11 +39,10 @@ double stable_share(const AdviceContext& context, const Workload& work, const Ch
   return redraws.empty() ? 1 : static_cast<double>(stable) / static_cast<double>(redraws.size());
 }
 
-bool step_measured(const MachineModel& model, const std::string& phase) {
+bool lacks(const MachineModel& model, const std::string& what) {
   const auto missing = model.missing();
-  return std::none_of(missing.begin(), missing.end(), [&](const Missing& entry) {
-    return entry.what == fmt::format("measured {} step", phase);
-  });
+  return std::any_of(missing.begin(), missing.end(),
+                     [&](const Missing& entry) { return entry.what == what; });
 }
 
 // AWS's T families run on credits: what a minute shows does not last.
@@ -65,7 +64,8 @@ void judge_confidence(const AdviceContext& context, const Workload& work, const 
                       const std::vector<MachineModel>& redraws, PhaseAdvice& advice) {
   if (choice.eligible.size() == 1) {
     advice.confidence = "high";
-    advice.confidence_reasons = {"there is only one count to choose"};
+    advice.confidence_reasons = {context.budget == 1 ? "there is only one count to choose"
+                                                     : "only one count was measured"};
   } else {
     const double share = stable_share(context, work, choice, advice.phase, redraws);
     advice.confidence = share >= kStable ? "high" : "low";
@@ -74,7 +74,10 @@ void judge_confidence(const AdviceContext& context, const Workload& work, const 
                     "measurements",
                     200 * context.tolerance, 100 * share, redraws.size())};
   }
-  if (!step_measured(context.model, advice.phase)) {
+  if (lacks(context.model, "matrix products with several threads")) {
+    cap(advice, "low", "arithmetic was measured with one thread alone");
+  }
+  if (lacks(context.model, fmt::format("measured {} step", advice.phase))) {
     cap(advice, "medium", fmt::format("no {} step was measured, only its parts", advice.phase));
   }
   const Verdict verdict = context.model.verdict();

@@ -137,6 +137,13 @@ void memory(const AdviceContext& context, Findings& out) {
 
 void machine_state(const AdviceContext& context, Findings& out) {
   const Machine& machine = context.results.machine;
+  constexpr std::string_view kSoftware = "QEMU TCG";  // as probes/core/describe_machine.cc names it
+  if (machine.hypervisor == kSoftware) {
+    out.push_back({"warning", "This processor is emulated in software",
+                   fmt::format("CPUID names {}", *machine.hypervisor),
+                   "Measure on the machine that will run the model: what is said here of CPUs, "
+                   "memory and limits holds, times and counts are the emulator's."});
+  }
   if (machine.governor && *machine.governor != "performance") {
     out.push_back({"info", "The clock follows the load",
                    "the CPU frequency governor is " + *machine.governor,

@@ -63,6 +63,7 @@ class Family {
   double scaling(double threads) const;
   // Thread counts of the reference.
   std::vector<double> threads() const;
+  double most_threads() const { return empty() ? 0 : reference().over_threads.points().back().x; }
   void perturb(Random& random);
 
  private:

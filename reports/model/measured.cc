@@ -232,7 +232,7 @@ std::string MeasuredCurves::page(std::string_view wanted) const {
   if (dram.empty()) {
     throw Error(ErrorCode::kUntrustworthy,
                 "no usable DRAM read bandwidth (stream_bandwidth/read/dram) in the results: every "
-                "prediction needs it; measure again");
+                "prediction needs it; measure again, with a longer --budget if it was cut short");
   }
   if (wanted == "anonymous") wanted = machine.thp_mode == "always" ? "thp" : "4k";
   for (const std::string_view name :
@@ -245,7 +245,7 @@ std::string MeasuredCurves::page(std::string_view wanted) const {
 
 double MeasuredCurves::threads_effective(double threads, bool dynamic_chunks) const {
   constexpr double kLeast = 0.1;
-  if (!matmul.empty()) return std::clamp(matmul.scaling(threads), kLeast, threads);
+  if (matmul_scales()) return std::clamp(matmul.scaling(threads), kLeast, threads);
   const double cores = std::max(1, machine.usable_cores());
   if (threads <= cores) return threads;
   const double gain = smt_gain.value_or(1.0), siblings = threads - cores;
@@ -371,6 +371,11 @@ void MeasuredCurves::list_missing() {
   if (!no_matmul.empty()) {
     missing.push_back({fmt::format("matrix product rate of {}", fmt::join(no_matmul, ", ")),
                        "not measured; the nearest measured type stands in", remedy});
+  }
+  if (!matmul.empty() && !matmul_scales() && machine.limits.effective_cpus > 1) {
+    missing.push_back({"matrix products with several threads",
+                       "not measured; one thread's rate on each core stands in", remedy});
+    verdict.worsen(Validity::kNoisy, "prior", "matrix products with several threads");
   }
   if (!no_dispatch.empty()) {
     missing.push_back({fmt::format("barrier cost with {}", fmt::join(no_dispatch, ", ")),

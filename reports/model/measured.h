@@ -60,6 +60,8 @@ struct MeasuredCurves {
   std::optional<std::string> matmul_type(WeightType type) const;
   std::string page(std::string_view wanted) const;  // throws Error(kUntrustworthy) without B(T)
 
+  // A run that was cut short may know one thread's rate alone, which does not tell how it scales.
+  bool matmul_scales() const { return matmul.most_threads() > 1; }
   double threads_effective(double threads, bool dynamic_chunks) const;
   Estimate dispatch_seconds(std::string_view operation, std::string_view sync,
                             double threads) const;

@@ -118,7 +118,10 @@ class Stepper {
                   "no usable matrix product rate (matmul_throughput/matmul) in the results: "
                   "prefill needs it; measure again");
     }
-    const Estimate measured = curves_.matmul.at(*type, rows, all_threads_);
+    Estimate measured = curves_.matmul.at(*type, rows, all_threads_);
+    if (!curves_.matmul_scales()) {
+      measured.value *= curves_.threads_effective(all_threads_, engine_.dynamic_chunks);
+    }
     double rate = measured.value / instances_ * engine_.matmul_efficiency;
     const double least_rows = curves_.matmul.smallest_x(*type);
     const auto one = curves_.matvec_type(work.type);

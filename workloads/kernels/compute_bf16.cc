@@ -1,8 +1,12 @@
-// Ten chains hide the latency of two units. The asm keeps the compiler from dropping the passes.
+// Ten chains hide the latency of two units (x86). The asm keeps the compiler from dropping the
+// passes.
 #include "workloads/kernels/compute_bf16.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#include <sys/auxv.h>
 #endif
 
 namespace mb {
@@ -31,6 +35,31 @@ __attribute__((target("avx512f,avx512bw,avx512bf16"))) float run_bf16(std::uint6
   for (const __m512& sum : sums) mean += _mm512_cvtss_f32(sum) / kBf16Chains;
   return mean;
 }
+#elif defined(__aarch64__)
+constexpr int kBf16Chains = 16;                           // four units of four cycles
+constexpr double kFlopsPerPass = 2.0 * 16 * kBf16Chains;  // bfmmla: 2 x 4 by 4 x 2
+
+#pragma GCC push_options
+#pragma GCC target("arch=armv8.2-a+bf16")
+float run_bf16(std::uint64_t passes) {
+  float32x4_t sums[kBf16Chains];
+#pragma GCC unroll 16
+  for (int c = 0; c < kBf16Chains; ++c) sums[c] = vdupq_n_f32(1);
+  uint32x4_t ones = vdupq_n_u32(0x3f803f80U);
+  const uint32x4_t alternating = vdupq_n_u32(0xbf803f80U);
+  for (std::uint64_t pass = 0; pass < passes; ++pass) {
+#pragma GCC unroll 16
+    for (int c = 0; c < kBf16Chains; ++c) {
+      asm volatile("" : "+w"(ones));
+      sums[c] =
+          vbfmmlaq_f32(sums[c], vreinterpretq_bf16_u32(ones), vreinterpretq_bf16_u32(alternating));
+    }
+  }
+  float mean = 0;
+  for (const float32x4_t& sum : sums) mean += vgetq_lane_f32(sum, 0) / kBf16Chains;
+  return mean;
+}
+#pragma GCC pop_options
 #endif
 
 }  // namespace
@@ -38,6 +67,8 @@ __attribute__((target("avx512f,avx512bw,avx512bf16"))) float run_bf16(std::uint6
 Bf16Peak bf16_peak() {
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx512bf16") != 0) return {run_bf16, kFlopsPerPass};
+#elif defined(__aarch64__)
+  if ((getauxval(AT_HWCAP2) & HWCAP2_BF16) != 0) return {run_bf16, kFlopsPerPass};
 #endif
   return {};
 }

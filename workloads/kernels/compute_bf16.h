@@ -1,5 +1,5 @@
-// Register-only bf16 dot products, where the CPU has an instruction for them (AVX512-BF16; AMX and
-// Arm are left to a library). Each adds 1 * 1 + 1 * -1 to sums of 1, so every sum stays 1.
+// Register-only bf16 products, where the CPU has an instruction for them (AVX512-BF16, Arm's
+// bfmmla; AMX is left to a library). Each adds 1 * 1 + 1 * -1 to sums of 1, so every sum stays 1.
 #pragma once
 #include <cstdint>
 

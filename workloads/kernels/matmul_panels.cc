@@ -10,7 +10,7 @@
 #include "workloads/kernels/fixed_width.h"
 #include "workloads/kernels/half.h"
 #include "workloads/kernels/isa.h"
-#include "workloads/kernels/matmul_panels_x86.h"
+#include "workloads/kernels/matmul_panels_variants.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "workloads/kernels/matmul_panels.cc"
@@ -224,12 +224,15 @@ std::atomic<bool> intrinsics_allowed{true};
 // an older instruction set forces this kernel too. The target is asked through the dispatch table:
 // hwy::SupportedTargets() runs CPUID, which costs 15 us in a virtual machine.
 const PanelVariant* chosen_variant() {
-#if HWY_ARCH_X86
   if (!intrinsics_allowed.load(std::memory_order_relaxed)) return nullptr;
-  const std::int64_t target = HWY_DYNAMIC_DISPATCH(target_here)();
+  [[maybe_unused]] const std::int64_t target = HWY_DYNAMIC_DISPATCH(target_here)();
+#if HWY_ARCH_X86
   if (target == HWY_AVX3 && avx512_vnni().supported) return &avx512_vnni();
   if ((target == HWY_AVX3 || target == HWY_AVX2) && avx_vnni().supported) return &avx_vnni();
   if (target == HWY_AVX2 && avx2().supported) return &avx2();
+#elif HWY_ARCH_ARM_A64
+  // The only target here (fixed_width.h); SVE's processors all have the extension.
+  if (target == HWY_NEON && neon_dotprod().supported) return &neon_dotprod();
 #endif
   return nullptr;
 }

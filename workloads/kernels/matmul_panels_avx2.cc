@@ -4,7 +4,7 @@
 //   q4_0, q4_k  2 x 15 x 127 = 3,810: a block's eight groups fit 16 bits
 //   q6_k   2 x  63 x 127 = 16,002: two groups fit
 //   q8_0   2 x 128 x 127 = 32,512: one group; |weight| meets the activation with the weight's sign
-#include "workloads/kernels/matmul_panels_x86.h"
+#include "workloads/kernels/matmul_panels_variants.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>

@@ -1,7 +1,7 @@
 // AVX-512 VNNI: one register is a whole panel's group, and eight activation rows share the eight
 // unpacked groups of a block (8 + 8 of the 32 registers). On Zen 4 the instruction issues once a
 // cycle, so a block costs 8 cycles a row at best.
-#include "workloads/kernels/matmul_panels_x86.h"
+#include "workloads/kernels/matmul_panels_variants.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>

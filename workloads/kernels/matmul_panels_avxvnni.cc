@@ -1,6 +1,6 @@
 // AVX-VNNI: 256-bit vpdpbusd of client parts that have no AVX-512.
 // GCC 12 cannot ask the CPU for avxvnni by name, so CPUID leaf 7, subleaf 1, EAX bit 4 is read.
-#include "workloads/kernels/matmul_panels_x86.h"
+#include "workloads/kernels/matmul_panels_variants.h"
 
 #if defined(__x86_64__)
 #include <cpuid.h>

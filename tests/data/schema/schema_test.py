@@ -6,6 +6,7 @@ schema_test.py PROGRAM: PROGRAM FOLDER writes one full sample of each document i
 import copy
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -55,6 +56,15 @@ class Schemas(unittest.TestCase):
                 self.assertEqual(faults("sweep", document), [], path.name)
                 count += 1
         self.assertGreaterEqual(count, 40)
+
+    def test_every_quantity_that_a_probe_names_is_known(self):
+        schema = json.loads((ROOT / "data" / "schema" / "results.schema.json").read_text())
+        known = schema["$defs"]["point"]["properties"]["quantity"]["enum"]
+        named = set()
+        for path in [*(ROOT / "probes").glob("*.cc"), *(ROOT / "probes").glob("*.h")]:
+            named.update(re.findall(r'quantity = "(\w+)"', path.read_text()))
+        self.assertGreater(len(named), 3)
+        self.assertEqual(named - set(known), set())
 
     def test_a_missing_field_is_a_fault(self):
         for kind in ("results", "recommendation", "comparison"):  # closed objects, every field required

@@ -220,6 +220,9 @@ TEST_F(CampaignTest, AHangingProbeIsEndedAndTheBudgetKept) {
   const Results results = run_campaign(request);
   EXPECT_THAT(step_of(results, "stream_bandwidth").verdict.reasons.front().detail,
               HasSubstr("its time was over"));
+  EXPECT_THAT(results.missing,
+              Contains(::testing::AllOf(Field(&Missing::what, HasSubstr("stream_bandwidth")),
+                                        Field(&Missing::remedy, HasSubstr("--budget")))));
   EXPECT_EQ(results.state, "complete");
   EXPECT_THAT(started(), ElementsAre("stream_bandwidth"));  // nothing is left for the others ...
   EXPECT_THAT(results.missing,                              // ... and that is said

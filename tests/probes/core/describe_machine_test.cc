@@ -196,6 +196,15 @@ TEST_F(MadeUpHost, HypervisorsAreNamedByCpuidThenByFlag) {
   EXPECT_EQ(describe().hypervisor, std::nullopt);
 }
 
+TEST_F(MadeUpHost, AnArmGuestWithoutFirmwareIsSeenByItsBoard) {
+  using std::string_literals::operator""s;
+  facts_.isa = "aarch64";
+  write("sys/firmware/devicetree/base/compatible", "raspberrypi,4-model-b\0brcm,bcm2711\0"s);
+  EXPECT_EQ(describe().hypervisor, std::nullopt);
+  write("sys/firmware/devicetree/base/compatible", "linux,dummy-virt\0"s);
+  EXPECT_EQ(describe().hypervisor, "unknown hypervisor");
+}
+
 TEST_F(MadeUpHost, UnknownArmPartsShowTheirNumbers) {
   write("proc/cpuinfo", "CPU implementer : 0x99\nCPU part : 0x123\n");
   EXPECT_THAT(describe().cpu_model, HasSubstr("0x99 0x123"));

@@ -308,6 +308,27 @@ TEST(Confidence, IsMediumAtMostWithoutAMeasuredStep) {
   EXPECT_THAT(advice.decode.confidence_reasons, Contains(HasSubstr("no decode step")));
 }
 
+// A run that was cut short: one thread's rate does not tell that more add nothing.
+TEST(Confidence, IsLowWhereArithmeticWasMeasuredWithOneThreadAlone) {
+  Laws laws;
+  laws.models = {};
+  Results results = synthetic::results(laws);
+  std::erase_if(results.points, [](const Point& point) {
+    return point.probe == "matmul_throughput" && point.parameters.number_or("threads", 1) > 1;
+  });
+  const Recommendation made = advise_on(results);
+  const ModelAdvice& advice = made.models.at(0);
+  EXPECT_EQ(advice.prefill.threads, results.machine.usable_cores());
+  EXPECT_GT(advice.decode.threads, 1);
+  for (const PhaseAdvice* phase : {&advice.prefill, &advice.decode}) {
+    EXPECT_EQ(phase->confidence, "low");
+    EXPECT_THAT(phase->confidence_reasons, Contains(HasSubstr("with one thread alone")));
+  }
+  EXPECT_TRUE(std::any_of(made.missing.begin(), made.missing.end(), [](const Missing& entry) {
+    return entry.what == "matrix products with several threads";
+  }));
+}
+
 TEST(Confidence, IsLowOnAnInstanceThatRunsOnCredits) {
   Results results = synthetic::results(Laws{});
   results.machine.cloud_label = "t3.large";
@@ -342,6 +363,21 @@ TEST(Findings, NameSmallSharedMemoryPagesAndCounters) {
   EXPECT_THAT(all, HasSubstr("Hardware threads cannot be told from cores"));
   EXPECT_THAT(all, HasSubstr("counters do not count"));
   EXPECT_THAT(all, HasSubstr("Less L3 cache acts than is reported"));
+}
+
+TEST(Findings, SayThatAProcessorIsEmulated) {
+  Results results = synthetic::results(Laws{});
+  const auto says_it = [&] {
+    const auto findings = advise_on(results).findings;
+    return std::any_of(findings.begin(), findings.end(), [](const Finding& finding) {
+      return finding.title == "This processor is emulated in software" &&
+             finding.severity == "warning";
+    });
+  };
+  results.machine.hypervisor = "KVM";
+  EXPECT_FALSE(says_it());
+  results.machine.hypervisor = "QEMU TCG";
+  EXPECT_TRUE(says_it());
 }
 
 TEST(Findings, SayNothingOfWhatIsInOrder) {

@@ -1,7 +1,8 @@
-// The register-only chains on every instruction set.
+// The register-only chains on every instruction set, and bf16's where the CPU has it.
 #include "workloads/kernels/compute_fma.h"
 
 #include "tests/workloads/kernels/stream_cases.h"
+#include "workloads/kernels/compute_bf16.h"
 
 namespace mb {
 namespace {
@@ -20,6 +21,15 @@ TEST_P(ComputeFma, CountsTwoOperationsForEachLaneOfEachStep) {
   const double flops = compute_fma_flops_per_pass();
   EXPECT_EQ(flops / (2 * 12 * 64), static_cast<int>(flops / (2 * 12 * 64)));
   EXPECT_GE(flops, 2 * 12 * 64);
+}
+
+TEST(ComputeBf16, SumsOfOnesAndMinusOnesStayWhereTheyStart) {
+  const Bf16Peak peak = bf16_peak();
+  RecordProperty("bf16_peak", peak.run != nullptr ? "run" : "no instruction");
+  for (const std::uint64_t passes : {0U, 1U, 1000U}) {
+    if (peak.run != nullptr) EXPECT_EQ(peak.run(passes), 1.0F);
+  }
+  EXPECT_EQ(peak.run != nullptr, peak.flops_per_pass > 0);
 }
 
 }  // namespace

@@ -10,8 +10,12 @@
 namespace mb {
 namespace {
 
+// Recorded for scripts/test_arm64.sh, which knows the processor that it emulates.
 TEST(Isa, ChoosesTheBestSupportedTarget) {
   ASSERT_FALSE(supported_isas().empty());
+  std::string names;
+  for (const std::string& name : supported_isas()) names += (names.empty() ? "" : ",") + name;
+  RecordProperty("supported_isas", names);
   EXPECT_EQ(chosen_isa(), supported_isas().front());
 }
 

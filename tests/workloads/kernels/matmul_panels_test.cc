@@ -5,7 +5,7 @@
 
 #include "tests/workloads/kernels/every_isa.h"
 #include "workloads/kernels/half.h"
-#include "workloads/kernels/matmul_panels_x86.h"
+#include "workloads/kernels/matmul_panels_variants.h"
 
 namespace mb {
 namespace {
@@ -91,8 +91,11 @@ TEST(MatmulPanels, EqualsTheScalarTwinPastOneChunkOfActivations) {
 
 // The dispatch takes the best variant; the others that this CPU has are reached here.
 TEST(MatmulPanels, EveryVariantEqualsTheScalarTwin) {
-  for (const PanelVariant* variant : {&avx512_vnni(), &avx_vnni(), &avx2()}) {
+  std::string names;  // recorded for scripts/test_arm64.sh
+  for (const PanelVariant* variant : panel_variants()) {
     if (!variant->supported) continue;
+    names += (names.empty() ? "" : ",") + std::string(variant->name);
+    RecordProperty("panel_variants", names);
     SCOPED_TRACE(variant->name);
     for (const PanelType type :
          {PanelType::kQ4_0, PanelType::kQ8_0, PanelType::kQ6_K, PanelType::kQ4_K}) {
@@ -108,7 +111,7 @@ TEST(MatmulPanels, EveryVariantEqualsTheScalarTwin) {
 }
 
 TEST(MatmulPanels, ThePeakOfEveryVariantAddsUpAllItsProducts) {
-  for (const PanelVariant* variant : {&avx512_vnni(), &avx_vnni(), &avx2()}) {
+  for (const PanelVariant* variant : panel_variants()) {
     if (!variant->supported) continue;
     for (const std::uint64_t passes : {0U, 1U, 1000U}) {
       EXPECT_EQ(variant->peak.run(passes),
