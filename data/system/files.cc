@@ -4,6 +4,8 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <signal.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -62,6 +64,7 @@ void write_all(int fd, std::string_view content, const fs::path& path) {
     const auto put = ::write(fd, content.data(), content.size());
     if (put < 0 && errno == EINTR) continue;
     if (put < 0) fail(path, "write", errno);
+    if (put == 0) fail(path, "write", EIO);  // no progress and no reason: never again for ever
     content.remove_prefix(static_cast<std::size_t>(put));
   }
 }
@@ -87,6 +90,28 @@ std::uint32_t crc32(std::string_view text) {
 }
 
 constexpr std::size_t kCrcDigits = 8;
+
+// Of ".NAME.PID.NUMBER.tmp", as write_file_atomically makes it.
+std::optional<pid_t> writer_of_temporary(std::string_view name) {
+  constexpr std::string_view kEnd = ".tmp";
+  if (!name.starts_with('.') || !name.ends_with(kEnd)) return std::nullopt;
+  name.remove_suffix(kEnd.size());
+  const auto cut_number = [&]() -> std::optional<pid_t> {
+    const std::size_t dot = name.rfind('.');
+    if (dot == std::string_view::npos) return std::nullopt;
+    const std::string_view digits = name.substr(dot + 1);
+    pid_t value = -1;
+    const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    if (parsed.ec != std::errc() || parsed.ptr != digits.data() + digits.size()) {
+      return std::nullopt;
+    }
+    name = name.substr(0, dot);
+    return value;
+  };
+  if (!cut_number()) return std::nullopt;
+  const auto pid = cut_number();
+  return pid && *pid > 0 && name.size() > 1 ? pid : std::nullopt;
+}
 
 std::optional<std::string_view> checked_line(std::string_view line) {
   if (line.size() <= kCrcDigits || line[kCrcDigits] != ' ') return std::nullopt;
@@ -206,6 +231,34 @@ std::vector<std::string> read_journal(const fs::path& path) {
   }
   return lines;
 }
+
+void remove_stale_temporaries(const fs::path& folder) {
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const auto pid = writer_of_temporary(entry->path().filename().string());
+    if (pid && ::kill(*pid, 0) != 0 && errno == ESRCH) ::unlink(entry->path().c_str());
+  }
+}
+
+FolderLock::FolderLock(const fs::path& folder)
+    : fd_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+  if (fd_ < 0) fail(folder, "open", errno);
+  int rc;
+  do {
+    rc = ::flock(fd_, LOCK_EX | LOCK_NB);
+  } while (rc != 0 && errno == EINTR);
+  // Where a file system knows no locks (ENOLCK, EOPNOTSUPP) there is none to wait for.
+  if (rc != 0 && errno == EWOULDBLOCK) {
+    ::close(fd_);
+    throw Error(ErrorCode::kFailure,
+                fmt::format("{}: another run is writing there; wait for its end or name another "
+                            "folder",
+                            folder.string()));
+  }
+}
+
+FolderLock::~FolderLock() { ::close(fd_); }
 
 TemporaryFolder::TemporaryFolder(const fs::path& parent) {
   const char* environment = std::getenv("TMPDIR");

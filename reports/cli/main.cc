@@ -7,9 +7,9 @@
 #include <cstdio>
 #include <exception>
 
-#include "build_info.h"
 #include "data/error.h"
 #include "reports/cli/command.h"
+#include "reports/cli/version.h"
 
 namespace mb {
 namespace {
@@ -59,8 +59,9 @@ void print_help() {
       "  memory_benchmark --quick --model qwen3-4b:q4_0      ten seconds, one model\n"
       "  memory_benchmark recommend D/results.json --model qwen3-4b --format llama.cpp\n"
       "  memory_benchmark predict D/results.json --model llama-3.1-8b --threads 1-8\n\n"
-      "memory_benchmark COMMAND --help tells more. Exit codes: 0 good, 1 failure, 2 usage,\n"
-      "3 no resource, 4 not available here, 5 interrupted, 7 result untrustworthy.\n");
+      "memory_benchmark COMMAND --help tells more, --version --json of this build.\n"
+      "Exit codes: 0 good, 1 failure, 2 usage, 3 no resource, 4 not available here,\n"
+      "5 interrupted, 7 result untrustworthy.\n");
 }
 
 int dispatch(const Arguments& arguments) {
@@ -71,7 +72,10 @@ int dispatch(const Arguments& arguments) {
     return 0;
   }
   if (first == "--version") {
-    fmt::print("memory_benchmark {}\n", BUILD_VERSION);
+    if (arguments.size() > 2 || (arguments.size() == 2 && arguments[1] != "--json")) {
+      throw Error(ErrorCode::kUsage, fmt::format("--version: '{}' is not --json", arguments[1]));
+    }
+    fmt::print("{}", arguments.size() == 2 ? version_json_text() : version_line() + "\n");
     return 0;
   }
   if (first.starts_with('-')) return run_run(arguments);

@@ -116,8 +116,8 @@ int run_recommend(const Arguments& arguments) {
   request.engine_profile = engine_name_for(results, flags.get("engine").value_or(""));
   const Recommendation recommendation = advise_or_explain(results, request);
   if (format) {
-    require_trust(results,
-                  recommendation);  // a file to paste must not come from distrusted numbers
+    // A file to paste must not come from distrusted numbers.
+    require_trust(results, recommendation, !request.models.empty());
     const RenderedSettings made = render_engine(recommendation, request.models.front(), *format);
     for (const std::string& note : made.notes) fmt::print(stderr, "{}\n", note);
     print_or_write(flags, made.text);
@@ -129,7 +129,7 @@ int run_recommend(const Arguments& arguments) {
       fmt::print("{}", render_levers(recommendation));
     }
   }
-  require_trust(results, recommendation);
+  require_trust(results, recommendation, !request.models.empty());
   return 0;
 }
 

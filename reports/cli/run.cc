@@ -147,7 +147,7 @@ int run_run(const Arguments& arguments) {
     fmt::print("{}", render_terminal(results, recommendation, standard_output_style()));
   }
   say_files(folder, no_picture, flags.has("json") ? stderr : stdout);
-  require_trust(results, recommendation);
+  require_trust(results, recommendation, !plan.models.empty());
   return 0;
 }
 
