@@ -2,6 +2,7 @@
 // those of open, fsync and rename and not of streams.
 #include "data/system/files.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
@@ -17,6 +18,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <system_error>
 
 #include "data/error.h"
@@ -91,6 +93,20 @@ std::uint32_t crc32(std::string_view text) {
 
 constexpr std::size_t kCrcDigits = 8;
 
+// Empty when there is no such folder. By readdir, because libstdc++'s directory_iterator allocates
+// in functions that are noexcept: out of memory there ends the process.
+std::vector<std::string> names_in(const fs::path& folder) {
+  std::vector<std::string> names;
+  const auto close = [](DIR* stream) { ::closedir(stream); };
+  const std::unique_ptr<DIR, decltype(close)> opened(::opendir(folder.c_str()), close);
+  if (!opened) return names;
+  while (const dirent* entry = ::readdir(opened.get())) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
+  }
+  return names;
+}
+
 // Of ".NAME.PID.NUMBER.tmp", as write_file_atomically makes it.
 std::optional<pid_t> writer_of_temporary(std::string_view name) {
   constexpr std::string_view kEnd = ".tmp";
@@ -142,12 +158,7 @@ std::optional<std::string> HostFiles::read(std::string_view path) const {
 }
 
 std::vector<std::string> HostFiles::list(std::string_view folder) const {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (fs::directory_iterator entry(resolve(folder), error), end; !error && entry != end;
-       entry.increment(error)) {
-    names.push_back(entry->path().filename().string());
-  }
+  std::vector<std::string> names = names_in(resolve(folder));
   std::ranges::sort(names);
   return names;
 }
@@ -233,11 +244,9 @@ std::vector<std::string> read_journal(const fs::path& path) {
 }
 
 void remove_stale_temporaries(const fs::path& folder) {
-  std::error_code error;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
-       entry.increment(error)) {
-    const auto pid = writer_of_temporary(entry->path().filename().string());
-    if (pid && ::kill(*pid, 0) != 0 && errno == ESRCH) ::unlink(entry->path().c_str());
+  for (const std::string& name : names_in(folder)) {
+    const auto pid = writer_of_temporary(name);
+    if (pid && ::kill(*pid, 0) != 0 && errno == ESRCH) ::unlink((folder / name).c_str());
   }
 }
 
@@ -271,8 +280,11 @@ TemporaryFolder::TemporaryFolder(const fs::path& parent) {
 }
 
 TemporaryFolder::~TemporaryFolder() {
-  std::error_code error;
-  fs::remove_all(path_, error);
+  try {
+    std::error_code error;
+    fs::remove_all(path_, error);
+  } catch (...) {  // out of memory; an empty folder does less harm than a death
+  }
 }
 
 }  // namespace mb

@@ -32,8 +32,11 @@ class WorkFolder {
     std::filesystem::create_directory(path_);
   }
   ~WorkFolder() {
-    std::error_code ignored;  // a destructor must not throw; an empty folder does no harm
-    std::filesystem::remove_all(path_, ignored);
+    try {
+      std::error_code ignored;
+      std::filesystem::remove_all(path_, ignored);
+    } catch (...) {  // out of memory; the next run in this folder takes it away
+    }
   }
   WorkFolder(const WorkFolder&) = delete;
   WorkFolder& operator=(const WorkFolder&) = delete;

@@ -6,8 +6,10 @@
 #include <array>
 #include <cstdio>
 #include <exception>
+#include <new>
 
 #include "data/error.h"
+#include "data/system/streams.h"
 #include "reports/cli/command.h"
 #include "reports/cli/version.h"
 
@@ -93,12 +95,18 @@ int dispatch(const Arguments& arguments) {
 
 int main(int argc, char** argv) {
   try {
-    return mb::dispatch(mb::Arguments(argv + 1, argv + argc));
+    mb::hold_standard_descriptors();
+    const int code = mb::dispatch(mb::Arguments(argv + 1, argv + argc));
+    mb::check_standard_output();
+    return code;
   } catch (const mb::Error& error) {
-    fmt::print(stderr, "memory_benchmark: {}\n", error.what());
+    mb::tell("memory_benchmark: {}\n", error.what());
     return error.exit_code();
+  } catch (const std::bad_alloc&) {
+    std::fputs("memory_benchmark: out of memory; free memory or raise the limit\n", stderr);
+    return static_cast<int>(mb::ErrorCode::kNoResource);
   } catch (const std::exception& error) {
-    fmt::print(stderr, "memory_benchmark: {}\n", error.what());
+    mb::tell("memory_benchmark: {}\n", error.what());
     return static_cast<int>(mb::ErrorCode::kFailure);
   }
 }

@@ -6,6 +6,7 @@
 
 #include "data/error.h"
 #include "data/system/files.h"
+#include "data/system/streams.h"
 #include "reports/cli/command.h"
 #include "reports/cli/flags.h"
 #include "reports/cli/inputs.h"
@@ -119,7 +120,7 @@ int run_recommend(const Arguments& arguments) {
     // A file to paste must not come from distrusted numbers.
     require_trust(results, recommendation, !request.models.empty());
     const RenderedSettings made = render_engine(recommendation, request.models.front(), *format);
-    for (const std::string& note : made.notes) fmt::print(stderr, "{}\n", note);
+    for (const std::string& note : made.notes) tell("{}\n", note);
     print_or_write(flags, made.text);
   } else if (flags.has("json")) {
     print_or_write(flags, to_json_text(recommendation));

@@ -10,6 +10,7 @@
 #include "data/error.h"
 #include "data/system/child.h"
 #include "data/system/files.h"
+#include "data/system/streams.h"
 #include "probes/campaign/campaign.h"
 #include "reports/cli/command.h"
 #include "reports/cli/flags.h"
@@ -106,7 +107,7 @@ void say_files(const OutputFolder& folder, const std::optional<Missing>& no_pict
   fmt::print(stream, "\n{}: results.json, recommendation.json, report.html{}\n",
              folder.path().string(), no_picture ? "" : ", report.png");
   if (no_picture) {
-    fmt::print(stderr, "no report.png: {}; {}\n", no_picture->cause, no_picture->remedy);
+    tell("no report.png: {}; {}\n", no_picture->cause, no_picture->remedy);
   }
 }
 

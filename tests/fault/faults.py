@@ -24,7 +24,7 @@ CALLS = {
     "write": [errno.ENOSPC, errno.EIO], "fsync": [errno.EIO], "rename": [errno.EACCES],
     "fallocate": [errno.ENOSPC], "memfd_create": [errno.EMFILE],
     "pthread_create": [errno.EAGAIN], "setaffinity": [errno.EINVAL],
-    "getaffinity": [errno.EINVAL], "mbind": [errno.EPERM], "perf_event_open": [errno.EACCES],
+    "getaffinity": [errno.EPERM], "mbind": [errno.EPERM], "perf_event_open": [errno.EACCES],
     "pidfd_open": [errno.EMFILE], "fork": [errno.EAGAIN], "pipe": [errno.EMFILE],
     "mkdir": [errno.EACCES], "statvfs": [errno.EIO],
 }
