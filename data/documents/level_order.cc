@@ -36,8 +36,8 @@ void flag_level_order(Results& results) {
     for (const Point& near : results.points) {
       const int near_rank = rank_of(near);
       if (near_rank < 0 || near_rank >= far_rank || !comparable(near, far)) continue;
+      if (!(far.summary.median > near.summary.median * (1 + kLevelOrderLimit))) continue;
       const double lead = far.summary.median / near.summary.median - 1;
-      if (!(lead > kLevelOrderLimit)) continue;
       far.verdict.worsen(Validity::kValid, "level_order",
                          fmt::format("{:.0f} % faster than {}, limit {:.0f} %", 100 * lead,
                                      near.name, 100 * kLevelOrderLimit));

@@ -265,7 +265,8 @@ void render_name(std::string_view bytes) {
       recommendation_from_json_text(golden("render-small-recommendation.json"), "golden");
   const std::string name(bytes);
   Results hostile = results;
-  hostile.machine.cpu_model = hostile.machine.cloud_label = name;
+  hostile.machine.cpu_model = name;
+  hostile.machine.cloud_label = name;
   Recommendation told = advice;
   for (ModelAdvice& model : told.models) model.model = name;
   const std::string page = render_html(hostile, told);
