@@ -30,7 +30,7 @@ namespace {
 namespace fs = std::filesystem;
 
 [[noreturn]] void fail(const fs::path& path, std::string_view doing, int error) {
-  const bool full = error == ENOSPC || error == EDQUOT;
+  const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
   const char* remedy = full ? "free some space or name another folder"
                        : error == EACCES || error == EROFS   ? "see its permissions"
                        : error == ENOENT || error == ENOTDIR ? "see that the path is right"

@@ -1,6 +1,7 @@
 #include "data/system/streams.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -18,6 +19,7 @@ void hold_standard_descriptors() {
     const int flags = fd == STDOUT_FILENO ? O_RDONLY : O_WRONLY;
     [[maybe_unused]] const int opened = ::open("/dev/null", flags);
   }
+  ::signal(SIGXFSZ, SIG_IGN);
 }
 
 void check_standard_output() {

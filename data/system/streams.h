@@ -9,7 +9,8 @@ namespace mb {
 
 // First thing in main: of the three standard descriptors, those that are closed are filled with one
 // that refuses (input, output) or swallows (errors) what is done with it. Without this the next
-// file that is opened takes the number and gets what is printed.
+// file that is opened takes the number and gets what is printed. A
+// limit of file sizes (ulimit -f) becomes an error of write instead of a signal that kills.
 void hold_standard_descriptors();
 
 // Last thing in main: throws Error(kFailure) when something printed was lost (a full disk, a closed

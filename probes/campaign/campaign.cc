@@ -31,7 +31,8 @@ class WorkFolder {
     std::filesystem::remove_all(path_);
     std::filesystem::create_directory(path_);
   }
-  ~WorkFolder() {
+  ~WorkFolder() { remove(); }
+  void remove() noexcept {
     try {
       std::error_code ignored;
       std::filesystem::remove_all(path_, ignored);
@@ -71,7 +72,10 @@ class Campaign {
     if (!interrupted) interrupted = !try_again();
     Results results = assemble(interrupted);
     write_file_atomically(request_.output_folder / "results.json", to_json_text(results));
-    if (!interrupted) std::filesystem::remove(journal_path_);
+    if (interrupted) return results;
+    // The journal goes last: as long as it is there, a resume takes away what a kill leaves.
+    work_.remove();
+    std::filesystem::remove(journal_path_);
     return results;
   }
 

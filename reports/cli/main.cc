@@ -90,13 +90,24 @@ int dispatch(const Arguments& arguments) {
   return command->run({arguments.begin() + 1, arguments.end()});
 }
 
+// What was printed of an untrustworthy result is printed all the same, and may have been lost.
+int code_of(const Arguments& arguments) {
+  try {
+    return dispatch(arguments);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kUntrustworthy) throw;
+    tell("memory_benchmark: {}\n", error.what());
+    return error.exit_code();
+  }
+}
+
 }  // namespace
 }  // namespace mb
 
 int main(int argc, char** argv) {
   try {
     mb::hold_standard_descriptors();
-    const int code = mb::dispatch(mb::Arguments(argv + 1, argv + argc));
+    const int code = mb::code_of(mb::Arguments(argv + 1, argv + argc));
     mb::check_standard_output();
     return code;
   } catch (const mb::Error& error) {

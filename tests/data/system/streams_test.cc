@@ -3,8 +3,11 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <cerrno>
 
 #include "data/error.h"
 
@@ -48,6 +51,17 @@ TEST(Streams, OpenDescriptorsStayWhatTheyAre) {
               hold_standard_descriptors();
               char byte = 1;
               return ::read(STDIN_FILENO, &byte, 1) == 1 && byte == 0 ? 0 : 1;
+            }),
+            0);
+}
+
+TEST(Streams, ALimitOfFileSizesIsAnErrorOfWrite) {
+  EXPECT_EQ(in_child([] {
+              const rlimit none{0, 0};
+              ::setrlimit(RLIMIT_FSIZE, &none);
+              hold_standard_descriptors();
+              const int file = ::open("/tmp", O_RDWR | O_TMPFILE, 0600);
+              return file < 0 || (::write(file, "x", 1) < 0 && errno == EFBIG) ? 0 : 1;
             }),
             0);
 }
