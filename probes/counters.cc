@@ -115,7 +115,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
-    mb::hold_standard_descriptors();
+    mb::prepare_process();
     return mb::run(argc, argv);
   } catch (const mb::Error& error) {
     mb::tell("counters: {}\n", error.what());

@@ -283,6 +283,7 @@ TemporaryFolder::~TemporaryFolder() {
   try {
     std::error_code error;
     fs::remove_all(path_, error);
+    if (error) fs::remove_all(path_, error);  // a descriptor or memory may be there again
   } catch (...) {  // out of memory; an empty folder does less harm than a death
   }
 }

@@ -1,4 +1,5 @@
-// The three standard streams of a program that must not lose results over them.
+// The surroundings of a program that must not lose results over them: the three standard streams,
+// limits that kill, memory that runs out.
 #pragma once
 #include <fmt/format.h>
 
@@ -10,8 +11,9 @@ namespace mb {
 // First thing in main: of the three standard descriptors, those that are closed are filled with one
 // that refuses (input, output) or swallows (errors) what is done with it. Without this the next
 // file that is opened takes the number and gets what is printed. A
-// limit of file sizes (ulimit -f) becomes an error of write instead of a signal that kills.
-void hold_standard_descriptors();
+// limit of file sizes (ulimit -f) becomes an error of write instead of a signal that kills. Out
+// of memory where nothing may be thrown ends with kNoResource and a word instead of a core.
+void prepare_process();
 
 // Last thing in main: throws Error(kFailure) when something printed was lost (a full disk, a closed
 // standard output).

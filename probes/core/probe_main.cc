@@ -163,7 +163,7 @@ int probe_main(int argc, char** argv, const Probe& probe) {
   // A reader that goes away ends the output, not the measurement.
   std::signal(SIGPIPE, SIG_IGN);
   try {
-    hold_standard_descriptors();
+    prepare_process();
     return run_probe(argc, argv, probe);
   } catch (const Error& error) {
     std::fputs(fmt::format("{}: {}\n", probe.name, error.what()).c_str(), stderr);

@@ -106,7 +106,7 @@ int code_of(const Arguments& arguments) {
 
 int main(int argc, char** argv) {
   try {
-    mb::hold_standard_descriptors();
+    mb::prepare_process();
     const int code = mb::code_of(mb::Arguments(argv + 1, argv + argc));
     mb::check_standard_output();
     return code;

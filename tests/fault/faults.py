@@ -24,6 +24,7 @@ CALLS = {
     "write": [errno.ENOSPC, errno.EIO], "fsync": [errno.EIO], "rename": [errno.EACCES],
     "fallocate": [errno.ENOSPC], "memfd_create": [errno.EMFILE],
     "pthread_create": [errno.EAGAIN], "setaffinity": [errno.EINVAL],
+    # hwloc 2.9 asks again and again with larger masks, whatever the error: only once, therefore.
     "getaffinity": [errno.EPERM], "mbind": [errno.EPERM], "perf_event_open": [errno.EACCES],
     "pidfd_open": [errno.EMFILE], "fork": [errno.EAGAIN], "pipe": [errno.EMFILE],
     "mkdir": [errno.EACCES], "statvfs": [errno.EIO],
@@ -79,7 +80,7 @@ def scenarios(bin_folder, golden):
     ]
 
 
-def problems(scenario, folder, ended, shm_before):
+def problems(scenario, folder, ended, shm_before, fault):
     found = [ended.bad()] if ended.bad() else []
     out = folder / "out"
     left = house.leftovers(out, scenario.allowed)
@@ -93,6 +94,9 @@ def problems(scenario, folder, ended, shm_before):
         if ended.code == 0 and not (out / "run" / "results.json").exists():
             found.append("exit 0 without results.json")
     new_in_shm = house.names_in_shm() - shm_before
+    if may_leave(fault):
+        left = [name for name in left if name != "run/.campaign" and
+                not house.is_temporary_file(name.removeprefix("run/"))]
     if left or new_in_shm:
         found.append(f"left behind: {left + sorted(new_in_shm)}")
     if scenario.document:
@@ -122,6 +126,12 @@ def vanished(document, scenario, ended):
     return [f"vanished: {name}" for name in scenario.points - told]
 
 
+def may_leave(fault):
+    """Without any memory or descriptor, for ever, no folder can be listed and so none be emptied; the
+    next start takes the work folder away."""
+    return fault and fault[3] == "persistent" and fault[0] in ("new", "malloc", "open")
+
+
 def one_run(scenario, shim, fault):
     with house.temporary("mb-fault-") as name:
         folder = pathlib.Path(name)
@@ -138,9 +148,9 @@ def one_run(scenario, shim, fault):
                        FAULT_LOG=str(folder / "fired"))
         ended = house.run(scenario.argv(folder), house.environment(env, scenario.path))
         fired = (folder / "fired").exists()
-        found = problems(scenario, folder, ended, shm_before)
+        found = problems(scenario, folder, ended, shm_before, fault)
         left = house.leftovers(folder / "tmp", set())
-        if left:
+        if left and not may_leave(fault):
             found.append(f"left in TMPDIR: {left}")
         if not fault and scenario.document in ("s", "d"):
             document = house.load(folder / "out" / scenario.document)
@@ -158,7 +168,7 @@ def drive(scenario, shim, call, everything):
     """n rising until nothing fails; returns (n reached, exit codes, problems)."""
     codes, bad, reached = collections.Counter(), [], 0
     for error in CALLS[call]:
-        for mode in ("transient", "persistent"):
+        for mode in ("transient", "persistent") if call != "getaffinity" else ("transient",):
             n = 1
             while True:
                 ended, fired, found = one_run(scenario, shim, (call, n, error, mode))

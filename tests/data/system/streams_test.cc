@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <functional>
+#include <new>
 
 #include "data/error.h"
 
@@ -31,7 +33,7 @@ TEST(Streams, AClosedDescriptorIsNotGivenToTheNextFile) {
   for (const int closed : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     EXPECT_EQ(in_child([closed] {
                 ::close(closed);
-                hold_standard_descriptors();
+                prepare_process();
                 const int opened = ::open("/dev/null", O_RDWR);
                 char byte = 0;
                 const bool refuses = closed == STDIN_FILENO    ? ::read(closed, &byte, 1) < 0
@@ -48,7 +50,7 @@ TEST(Streams, OpenDescriptorsStayWhatTheyAre) {
   EXPECT_EQ(in_child([] {
               const int device = ::open("/dev/zero", O_RDONLY);
               ::dup2(device, STDIN_FILENO);
-              hold_standard_descriptors();
+              prepare_process();
               char byte = 1;
               return ::read(STDIN_FILENO, &byte, 1) == 1 && byte == 0 ? 0 : 1;
             }),
@@ -59,11 +61,21 @@ TEST(Streams, ALimitOfFileSizesIsAnErrorOfWrite) {
   EXPECT_EQ(in_child([] {
               const rlimit none{0, 0};
               ::setrlimit(RLIMIT_FSIZE, &none);
-              hold_standard_descriptors();
+              prepare_process();
               const int file = ::open("/tmp", O_RDWR | O_TMPFILE, 0600);
               return file < 0 || (::write(file, "x", 1) < 0 && errno == EFBIG) ? 0 : 1;
             }),
             0);
+}
+
+TEST(Streams, MemoryThatRunsOutWhereNothingMayBeThrownIsNoResource) {
+  EXPECT_EQ(in_child([] {
+              prepare_process();
+              const std::function<void()> out_of_memory = [] { throw std::bad_alloc(); };
+              [&]() noexcept { out_of_memory(); }();
+              return 0;
+            }),
+            3);
 }
 
 TEST(Streams, LostOutputIsAnError) {
