@@ -59,7 +59,7 @@ def scenarios(bin_folder, golden):
         Scenario("report", "memory_benchmark",
                  lambda f: [bin_folder / "memory_benchmark", "report",
                             golden / "render-small-results.json", "--html", f / "out" / "page"],
-                 READING, "page"),
+                 READING, "page", path=False),
         Scenario("run", "memory_benchmark", campaign, RUNNING, "", run_files, path=False),
         Scenario("stream", "stream_bandwidth",
                  lambda f: [bin_folder / "stream_bandwidth", "--budget", "0.2", "--out",

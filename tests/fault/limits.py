@@ -2,7 +2,7 @@
 """Narrow places: small and full tmpfs, resource limits, a kill for memory, a mask that is narrowed
 while threads run, full disks, closed pipes, two runs in one folder.
 
-  limits.py BIN [--only NAME]
+  limits.py BIN [--only NAME] [--all]     without --all a third of the resource limits
 
 Each case ends by itself with one of the house's exit codes; its document, where there is one, is
 whole; what could not be had is said. A case that needs a right which this user lacks is skipped by
@@ -22,6 +22,7 @@ import time
 import house
 
 NOBODY = 65534
+EVERYTHING = False  # --all
 MIB = 1 << 20
 
 
@@ -94,10 +95,14 @@ def with_limits(limits, user=None):
 
 def resource_limits(bin_folder, folder):
     found = []
-    cases = [("address space", {resource.RLIMIT_AS: size * MIB}) for size in (2048, 512, 256, 128, 64)]
+    def some(values):
+        return values if EVERYTHING else values[::3]
+    cases = [("address space", {resource.RLIMIT_AS: size * MIB})
+             for size in some((512, 2048, 256, 128, 64))]
     cases += [("locked memory", {resource.RLIMIT_MEMLOCK: 0})]
-    cases += [("open files", {resource.RLIMIT_NOFILE: count}) for count in (64, 16, 10, 7, 5, 4, 3)]
-    cases += [("file size", {resource.RLIMIT_FSIZE: size}) for size in (65536, 100, 0)]
+    cases += [("open files", {resource.RLIMIT_NOFILE: count})
+              for count in some((7, 64, 16, 4, 10, 5, 3))]
+    cases += [("file size", {resource.RLIMIT_FSIZE: size}) for size in some((100, 65536, 0))]
     programs = {
         "machine": [bin_folder / "machine"],
         "stream": [bin_folder / "stream_bandwidth", "--budget", "0.3",
@@ -322,7 +327,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bin", type=pathlib.Path)
     parser.add_argument("--only")
+    parser.add_argument("--all", action="store_true")
     arguments = parser.parse_args()
+    global EVERYTHING
+    EVERYTHING = arguments.all
     failures, skipped = [], []
     for case in CASES:
         name = case.__name__
