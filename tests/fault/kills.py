@@ -37,7 +37,7 @@ def steps_in(folder):
         elif word == "finished":
             index, _, document = payload.partition(" ")
             finished[int(index)] = document
-    ready = "ready" in lines
+    ready = any(line.startswith("ready") for line in lines)
     problems = [f"{torn} torn lines"] if torn > 1 else []
     return finished, planned, ready, problems
 
