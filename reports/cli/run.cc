@@ -119,6 +119,7 @@ int run_run(const Arguments& arguments) {
   if (flags.has("resume") && flags.has("out")) {
     throw Error(ErrorCode::kUsage, "run: --resume DIR names the folder; leave --out away");
   }
+  install_interrupt_handler();  // before the folder, which would stay
   PlanRequest base;
   if (const auto resume = flags.get("resume")) {
     base = unfinished_request(OutputFolder::resume(*resume).path()).value_or(base);
@@ -126,7 +127,6 @@ int run_run(const Arguments& arguments) {
   const PlanRequest plan = plan_request(flags, base);
   const OutputFolder folder = flags.has("resume") ? OutputFolder::resume(*flags.get("resume"))
                                                   : OutputFolder::create(flags.get("out"));
-  install_interrupt_handler();
   const Results results = measure(flags, plan, folder, arguments);
   if (results.state == "interrupted") {
     throw Error(ErrorCode::kInterrupted,
