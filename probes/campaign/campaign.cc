@@ -73,6 +73,7 @@ class Campaign {
     Results results = assemble(interrupted);
     write_file_atomically(request_.output_folder / "results.json", to_json_text(results));
     if (interrupted) return results;
+    if (request_.on_results) request_.on_results(results);
     // The journal goes last: as long as it is there, a resume takes away what a kill leaves.
     work_.remove();
     std::filesystem::remove(journal_path_);

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <functional>
+#include <optional>
 
 #include "data/documents/recommendation.h"
 #include "data/error.h"
@@ -76,7 +78,7 @@ PlanRequest plan_request(const Flags& flags, PlanRequest base) {
 }
 
 Results measure(const Flags& flags, const PlanRequest& plan, const OutputFolder& folder,
-                const Arguments& arguments) {
+                const Arguments& arguments, const std::function<void(const Results&)>& on_results) {
   ProgressLine progress;
   CampaignRequest request;
   request.plan = plan;
@@ -85,6 +87,7 @@ Results measure(const Flags& flags, const PlanRequest& plan, const OutputFolder&
   request.resume = flags.has("resume");
   request.command = {"memory_benchmark", "run"};
   request.command.insert(request.command.end(), arguments.begin(), arguments.end());
+  request.on_results = on_results;
   request.on_progress = [&](const CampaignProgress& now) { progress.show(now); };
   request.on_machine = [&](const Machine& machine) {
     fmt::print(flags.has("json") ? stderr : stdout, "CPU budget: {}\n",
@@ -127,18 +130,21 @@ int run_run(const Arguments& arguments) {
   const PlanRequest plan = plan_request(flags, base);
   const OutputFolder folder = flags.has("resume") ? OutputFolder::resume(*flags.get("resume"))
                                                   : OutputFolder::create(flags.get("out"));
-  const Results results = measure(flags, plan, folder, arguments);
+  AdviceRequest advice;
+  advice.models = plan.models;
+  advice.results_file = "results.json";
+  Recommendation recommendation;
+  std::optional<Missing> no_picture;
+  const Results results = measure(flags, plan, folder, arguments, [&](const Results& measured) {
+    recommendation = advise_or_explain(measured, advice);
+    no_picture = write_reports(folder, measured, recommendation);
+  });
   if (results.state == "interrupted") {
     throw Error(ErrorCode::kInterrupted,
                 fmt::format("interrupted; what was measured is in {}, finish it with "
                             "memory_benchmark run --resume {}",
                             (folder.path() / "results.json").string(), folder.path().string()));
   }
-  AdviceRequest advice;
-  advice.models = plan.models;
-  advice.results_file = "results.json";
-  const Recommendation recommendation = advise_or_explain(results, advice);
-  std::optional<Missing> no_picture = write_reports(folder, results, recommendation);
   if (const auto charts = flags.get("png-dir"); charts && !no_picture) {
     no_picture = render_png_folder(results, recommendation, *charts);
   }

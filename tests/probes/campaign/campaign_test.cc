@@ -198,6 +198,22 @@ INSTANTIATE_TEST_SUITE_P(Campaign, AFailingProbe,
                                            std::pair{"other_machine", "Somebody else"}),
                          [](const auto& each) { return std::string(each.param.first); });
 
+TEST_F(CampaignTest, TheJournalStaysUntilTheReportsAreWritten) {
+  request.on_results = [&](const Results& results) {
+    EXPECT_EQ(results.state, "complete");
+    EXPECT_TRUE(std::filesystem::exists(output() / "results.json"));
+    EXPECT_TRUE(unfinished_request(output()).has_value());
+    throw Error(ErrorCode::kNoResource, "the disk is full");
+  };
+  EXPECT_THROW(run_campaign(request), Error);
+  const std::size_t before = started().size();
+  request.resume = true;
+  request.on_results = {};
+  EXPECT_EQ(run_campaign(request).state, "complete");
+  EXPECT_EQ(started().size(), before) << "no step is run again";
+  EXPECT_EQ(left_in_output(), (std::set<std::string>{"results.json"}));
+}
+
 TEST_F(CampaignTest, ASecondRunInTheSameFolderIsRefusedAndDisturbsNothing) {
   const FolderLock another(output());
   std::filesystem::create_directories(output() / ".campaign");  // of the run that holds the folder
