@@ -6,7 +6,7 @@
 // never exit; `main` catches once, prints `what()` as one line on stderr and exits with
 // `exit_code()`.
 //
-// A message names the culprit (file, field or flag), what was expected, and what to do, on one line.
+// A message names the culprit (file, field or flag), what was expected, and what to do.
 #pragma once
 #include <stdexcept>
 #include <string>
@@ -25,20 +25,11 @@ enum class ErrorCode : int {
 
 class Error : public std::runtime_error {
  public:
-  Error(ErrorCode code, const std::string& message)
-      : std::runtime_error(on_one_line(message)), code_(code) {}
+  Error(ErrorCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
   ErrorCode code() const { return code_; }
   int exit_code() const { return static_cast<int>(code_); }
 
  private:
-  // Messages quote names and texts from outside: no line break and no terminal's control code of
-  // theirs may reach a screen or a log.
-  static std::string on_one_line(std::string text) {
-    for (char& c : text) {
-      if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
-    }
-    return text;
-  }
   ErrorCode code_;
 };
 
