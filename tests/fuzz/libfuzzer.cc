@@ -3,6 +3,7 @@
 // scripts/fuzz.sh does all of that.
 #include <fmt/format.h>
 
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
