@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 
 #include "tests/probes/core/fake_host.h"
@@ -115,6 +116,36 @@ TEST(Noise, PressureCountsOnlyInWindowsWhereItsLimitIsThreeTicks) {
   expect(judged(noise), Validity::kValid, "");
   noise.wall_seconds = 0.241;
   expect(judged(noise), Validity::kInvalid, "pressure");
+}
+
+TEST(Noise, DetailsSayTheFigureAndTheLimit) {
+  NoiseReading noise = quiet();
+  noise.steal_share = 0.02;
+  noise.throttled_share = 0.03;
+  noise.pressure_share = 0.04;
+  noise.involuntary_switches_per_thread_second = 50;
+  noise.clock_drift = -0.03;
+  std::vector<std::string> details;
+  for (const Reason& reason : judged(noise).reasons) details.push_back(reason.detail);
+  EXPECT_THAT(details,
+              testing::ElementsAre("2.00 % of the used CPUs' time, limit 0.1 %",
+                                   "stopped by the CPU quota for 3.00 % of the time, limit 0 %",
+                                   "a task waited for a CPU for 4.0 % of the time, limit 1 %",
+                                   "50 per thread and second, limit 10", "-3.0 %, limit 2 %"));
+}
+
+TEST(NoiseBetween, AWindowOfNoTimeHasNoShares) {
+  NoiseCounts before;
+  before.wall_seconds = 5;
+  before.steal_ticks = 1;
+  before.throttled_seconds = {1};
+  before.pressure_seconds = 1;
+  NoiseCounts after = before;
+  after.steal_ticks = 2;
+  after.throttled_seconds = {2};
+  after.pressure_seconds = 2;
+  const NoiseReading noise = noise_between(before, after, kScope);
+  EXPECT_FALSE(noise.steal_share || noise.throttled_share || noise.pressure_share);
 }
 
 TEST(Noise, AThreadThatLostItsCpuIsInvalid) {
@@ -375,6 +406,22 @@ TEST(NoiseOfSamples, ADriftWhoseHalvesShowAQuarterOfItIsSteady) {
 TEST(NoiseOfSamples, ATiltThatChanceExplainsIsNoSlope) {
   // The fitted line rises by about 2 % of the mean, its standard error is about as much.
   expect(judged_samples({1.01, 0.98, 1.0, 1.02, 0.99, 1.01}), Validity::kValid, "");
+}
+
+// A rise by `change` with a bend of 0.002 that no line explains: of five samples the fitted change
+// has a standard error of 4 * sqrt(14 * 0.002^2 / 3 / 10) = 0.005465.
+std::vector<double> bent_rise(double change) {
+  std::vector<double> samples;
+  constexpr std::array kBend = {2, -1, -2, -1, 2};
+  for (int i = 0; i < 5; ++i) {
+    samples.push_back(1 + change * (i - 2) / 4 + 0.002 * kBend[static_cast<std::size_t>(i)]);
+  }
+  return samples;
+}
+
+TEST(NoiseOfSamples, ATiltCountsFromThreeOfItsStandardErrorsOn) {
+  expect(judged_samples(bent_rise(0.01635)), Validity::kValid, "");
+  expect(judged_samples(bent_rise(0.01645)), Validity::kNoisy, "slope");
 }
 
 TEST(NoiseOfSamples, ASlowStartIsNoisy) {
