@@ -9,12 +9,14 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <new>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "data/documents/results.h"
 #include "data/error.h"
+#include "data/system/streams.h"
 
 namespace mb {
 namespace {
@@ -101,7 +103,7 @@ int run(int argc, char** argv) {
   } else {
     print_table(rows);
   }
-  if (std::fflush(stdout) != 0) throw Error(ErrorCode::kFailure, "standard output: cannot write");
+  check_standard_output();
   const bool any = std::any_of(rows.begin(), rows.end(), [](const CounterTruth& row) {
     return row.state == "counts" || row.state == "plausible";
   });
@@ -113,12 +115,16 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
+    mb::prepare_process();
     return mb::run(argc, argv);
   } catch (const mb::Error& error) {
-    fmt::print(stderr, "counters: {}\n", error.what());
+    mb::tell("counters: {}\n", error.what());
     return error.exit_code();
+  } catch (const std::bad_alloc&) {
+    std::fputs("counters: out of memory; free memory or raise the limit\n", stderr);
+    return static_cast<int>(mb::ErrorCode::kNoResource);
   } catch (const std::exception& error) {
-    fmt::print(stderr, "counters: {}\n", error.what());
+    mb::tell("counters: {}\n", error.what());
     return static_cast<int>(mb::ErrorCode::kFailure);
   }
 }

@@ -26,6 +26,7 @@
 #include <cctype>
 #include <chrono>
 #include <cstdlib>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -158,11 +159,27 @@ class CreateCase final : public TeamlessCase {
 
  private:
   void region() override {
-    for (std::size_t i = 0; i < workers_.size(); ++i) {
-      workers_[i] = std::thread([this, i] { pass(i + 1); });
+    try {
+      for (std::size_t i = 0; i < workers_.size(); ++i) {
+        workers_[i] = std::thread([this, i] { pass(i + 1); });
+      }
+    } catch (const std::system_error& error) {
+      join();
+      throw Error(
+          ErrorCode::kNoResource,
+          fmt::format("cannot create a thread: {}; raise the limit of processes (ulimit -u)",
+                      error.what()));
+    } catch (...) {
+      join();
+      throw;
     }
     pass(0);
-    for (std::thread& worker : workers_) worker.join();
+    join();
+  }
+  void join() {
+    for (std::thread& worker : workers_) {
+      if (worker.joinable()) worker.join();
+    }
   }
   std::vector<std::thread> workers_;
 };

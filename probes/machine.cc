@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <new>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,6 +17,7 @@
 #include "data/error.h"
 #include "data/system/clock.h"
 #include "data/system/files.h"
+#include "data/system/streams.h"
 #include "probes/core/build_facts.h"
 #include "probes/core/describe_machine.h"
 #include "probes/core/probe_options.h"
@@ -70,7 +72,7 @@ int run(int argc, char** argv) {
     write_file_atomically(*options.out, document);
   } else {
     fmt::print("{}", document);
-    if (std::fflush(stdout) != 0) throw Error(ErrorCode::kFailure, "standard output: cannot write");
+    check_standard_output();
   }
   return 0;
 }
@@ -80,12 +82,16 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
+    mb::prepare_process();
     return mb::run(argc, argv);
   } catch (const mb::Error& error) {
-    fmt::print(stderr, "machine: {}\n", error.what());
+    mb::tell("machine: {}\n", error.what());
     return error.exit_code();
+  } catch (const std::bad_alloc&) {
+    std::fputs("machine: out of memory; free memory or raise the limit\n", stderr);
+    return static_cast<int>(mb::ErrorCode::kNoResource);
   } catch (const std::exception& error) {
-    fmt::print(stderr, "machine: {}\n", error.what());
+    mb::tell("machine: {}\n", error.what());
     return static_cast<int>(mb::ErrorCode::kFailure);
   }
 }

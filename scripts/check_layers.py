@@ -40,7 +40,8 @@ ROOMS = {
                        ["nlohmann/"]),
     "reports/cli": (["data/documents", "data/system", "data/plan", "workloads/shapes",
                      "reports/model", "reports/advice", "reports/render", "probes/campaign",
-                     "probes/sweep", "probes/core/shm_log.h", "build_info.h"],
+                     "probes/sweep", "probes/core/shm_log.h", "probes/core/build_facts.h",
+                     "workloads/kernels/isa.h", "build_info.h"],
                     ["boost/program_options", "nlohmann/"]),
 }
 # Headers that stand in one file of the product only: the rest of the house must not know them.

@@ -90,7 +90,9 @@ struct Fields<NoiseReading> {
                             &NoiseReading::involuntary_switches_per_thread_second),
                       field("migrations", &NoiseReading::migrations),
                       field("major_faults", &NoiseReading::major_faults),
-                      field("clock_drift", &NoiseReading::clock_drift));
+                      field("clock_drift", &NoiseReading::clock_drift),
+                      field("pressure_share", &NoiseReading::pressure_share, Rule::kSparse),
+                      field("unpinned_threads", &NoiseReading::unpinned_threads, Rule::kSparse));
 };
 template <>
 struct Fields<Point> {

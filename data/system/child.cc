@@ -130,7 +130,7 @@ struct Prepared {  // all that the child needs, made before fork
   ::setsid();
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != child.parent) ::_exit(127);  // the parent died before prctl
-  for (const int signal : {SIGPIPE, SIGINT, SIGTERM, SIGHUP}) ::signal(signal, SIG_DFL);
+  for (const int signal : {SIGPIPE, SIGXFSZ, SIGINT, SIGTERM, SIGHUP}) ::signal(signal, SIG_DFL);
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -141,6 +141,7 @@ struct Prepared {  // all that the child needs, made before fork
     ::syscall(SYS_sched_setaffinity, 0, child.cpu_mask.size() * sizeof(unsigned long),
               child.cpu_mask.data());
   }
+  ::close(child.go.write.get());  // our copy, or the pipe would never end
   char byte;
   while (::read(child.go.read.get(), &byte, 1) < 0 && errno == EINTR) {
   }
@@ -404,7 +405,9 @@ ChildResult run_child(const ChildRequest& request) {
   Group group(pid);
   orphans.started(pid);
   if (request.before_exec) request.before_exec(pid);
+  // A byte or, where even that cannot be written, the end of the pipe: either lets the child go.
   [[maybe_unused]] const auto put = ::write(child.go.write.get(), "", 1);
+  child.go.write.reset();
   for (Pipe* pipe : {&child.out, &child.err, &child.exec_error}) pipe->write.reset();
 
   ChildResult result;

@@ -2,8 +2,11 @@
 // those of open, fsync and rename and not of streams.
 #include "data/system/files.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <signal.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +18,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <system_error>
 
 #include "data/error.h"
@@ -26,7 +30,7 @@ namespace {
 namespace fs = std::filesystem;
 
 [[noreturn]] void fail(const fs::path& path, std::string_view doing, int error) {
-  const bool full = error == ENOSPC || error == EDQUOT;
+  const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
   const char* remedy = full ? "free some space or name another folder"
                        : error == EACCES || error == EROFS   ? "see its permissions"
                        : error == ENOENT || error == ENOTDIR ? "see that the path is right"
@@ -62,6 +66,7 @@ void write_all(int fd, std::string_view content, const fs::path& path) {
     const auto put = ::write(fd, content.data(), content.size());
     if (put < 0 && errno == EINTR) continue;
     if (put < 0) fail(path, "write", errno);
+    if (put == 0) fail(path, "write", EIO);  // no progress and no reason: never again for ever
     content.remove_prefix(static_cast<std::size_t>(put));
   }
 }
@@ -87,6 +92,42 @@ std::uint32_t crc32(std::string_view text) {
 }
 
 constexpr std::size_t kCrcDigits = 8;
+
+// Empty when there is no such folder. By readdir, because libstdc++'s directory_iterator allocates
+// in functions that are noexcept: out of memory there ends the process.
+std::vector<std::string> names_in(const fs::path& folder) {
+  std::vector<std::string> names;
+  const auto close = [](DIR* stream) { ::closedir(stream); };
+  const std::unique_ptr<DIR, decltype(close)> opened(::opendir(folder.c_str()), close);
+  if (!opened) return names;
+  while (const dirent* entry = ::readdir(opened.get())) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
+  }
+  return names;
+}
+
+// Of ".NAME.PID.NUMBER.tmp", as write_file_atomically makes it.
+std::optional<pid_t> writer_of_temporary(std::string_view name) {
+  constexpr std::string_view kEnd = ".tmp";
+  if (!name.starts_with('.') || !name.ends_with(kEnd)) return std::nullopt;
+  name.remove_suffix(kEnd.size());
+  const auto cut_number = [&]() -> std::optional<pid_t> {
+    const std::size_t dot = name.rfind('.');
+    if (dot == std::string_view::npos) return std::nullopt;
+    const std::string_view digits = name.substr(dot + 1);
+    pid_t value = -1;
+    const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    if (parsed.ec != std::errc() || parsed.ptr != digits.data() + digits.size()) {
+      return std::nullopt;
+    }
+    name = name.substr(0, dot);
+    return value;
+  };
+  if (!cut_number()) return std::nullopt;
+  const auto pid = cut_number();
+  return pid && *pid > 0 && name.size() > 1 ? pid : std::nullopt;
+}
 
 std::optional<std::string_view> checked_line(std::string_view line) {
   if (line.size() <= kCrcDigits || line[kCrcDigits] != ' ') return std::nullopt;
@@ -117,12 +158,7 @@ std::optional<std::string> HostFiles::read(std::string_view path) const {
 }
 
 std::vector<std::string> HostFiles::list(std::string_view folder) const {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (fs::directory_iterator entry(resolve(folder), error), end; !error && entry != end;
-       entry.increment(error)) {
-    names.push_back(entry->path().filename().string());
-  }
+  std::vector<std::string> names = names_in(resolve(folder));
   std::ranges::sort(names);
   return names;
 }
@@ -207,6 +243,32 @@ std::vector<std::string> read_journal(const fs::path& path) {
   return lines;
 }
 
+void remove_stale_temporaries(const fs::path& folder) {
+  for (const std::string& name : names_in(folder)) {
+    const auto pid = writer_of_temporary(name);
+    if (pid && ::kill(*pid, 0) != 0 && errno == ESRCH) ::unlink((folder / name).c_str());
+  }
+}
+
+FolderLock::FolderLock(const fs::path& folder)
+    : fd_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+  if (fd_ < 0) fail(folder, "open", errno);
+  int rc;
+  do {
+    rc = ::flock(fd_, LOCK_EX | LOCK_NB);
+  } while (rc != 0 && errno == EINTR);
+  // Where a file system knows no locks (ENOLCK, EOPNOTSUPP) there is none to wait for.
+  if (rc != 0 && errno == EWOULDBLOCK) {
+    ::close(fd_);
+    throw Error(ErrorCode::kFailure,
+                fmt::format("{}: another run is writing there; wait for its end or name another "
+                            "folder",
+                            folder.string()));
+  }
+}
+
+FolderLock::~FolderLock() { ::close(fd_); }
+
 TemporaryFolder::TemporaryFolder(const fs::path& parent) {
   const char* environment = std::getenv("TMPDIR");
   const fs::path folder = !parent.empty()                 ? parent
@@ -218,8 +280,12 @@ TemporaryFolder::TemporaryFolder(const fs::path& parent) {
 }
 
 TemporaryFolder::~TemporaryFolder() {
-  std::error_code error;
-  fs::remove_all(path_, error);
+  try {
+    std::error_code error;
+    fs::remove_all(path_, error);
+    if (error) fs::remove_all(path_, error);  // a descriptor or memory may be there again
+  } catch (...) {  // out of memory; an empty folder does less harm than a death
+  }
 }
 
 }  // namespace mb

@@ -30,9 +30,26 @@ std::string read_file(const std::filesystem::path& path, std::size_t max_bytes =
 // Temporary file in the same folder, fsync, rename, fsync folder: the old file or the new, whole.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
+// Removes what killed processes left of write_file_atomically in `folder`; those of living ones
+// stay.
+void remove_stale_temporaries(const std::filesystem::path& folder);
+
 // Appends one line with its CRC-32 and syncs; readers skip a torn last line.
 void append_journal(const std::filesystem::path& path, std::string_view line);
 std::vector<std::string> read_journal(const std::filesystem::path& path);
+
+// Holds a folder for this process: a second holder gets Error(kFailure). Gone with the process,
+// however that ends; nothing is written.
+class FolderLock {
+ public:
+  explicit FolderLock(const std::filesystem::path& folder);
+  ~FolderLock();
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+
+ private:
+  int fd_;
+};
 
 // A folder that is removed with all it holds when this goes out of scope (also on throw).
 class TemporaryFolder {

@@ -10,6 +10,7 @@
 #include <system_error>
 #include <utility>
 
+#include "data/documents/level_order.h"
 #include "data/error.h"
 #include "data/plan/topology_check.h"
 #include "data/system/child.h"
@@ -30,9 +31,13 @@ class WorkFolder {
     std::filesystem::remove_all(path_);
     std::filesystem::create_directory(path_);
   }
-  ~WorkFolder() {
-    std::error_code ignored;  // a destructor must not throw; an empty folder does no harm
-    std::filesystem::remove_all(path_, ignored);
+  ~WorkFolder() { remove(); }
+  void remove() noexcept {
+    try {
+      std::error_code ignored;
+      std::filesystem::remove_all(path_, ignored);
+    } catch (...) {  // out of memory; the next run in this folder takes it away
+    }
   }
   WorkFolder(const WorkFolder&) = delete;
   WorkFolder& operator=(const WorkFolder&) = delete;
@@ -46,9 +51,12 @@ class Campaign {
  public:
   explicit Campaign(const CampaignRequest& request)
       : request_(request),
+        lock_(request.output_folder),
         journal_path_(request.output_folder / kJournalName),
         work_(request.output_folder / ".campaign"),
-        begin_seconds_(monotonic_clock().now_seconds()) {}
+        begin_seconds_(monotonic_clock().now_seconds()) {
+    remove_stale_temporaries(request.output_folder);
+  }
 
   Results run() {
     prepare();
@@ -64,7 +72,11 @@ class Campaign {
     if (!interrupted) interrupted = !try_again();
     Results results = assemble(interrupted);
     write_file_atomically(request_.output_folder / "results.json", to_json_text(results));
-    if (!interrupted) std::filesystem::remove(journal_path_);
+    if (interrupted) return results;
+    if (request_.on_results) request_.on_results(results);
+    // The journal goes last: as long as it is there, a resume takes away what a kill leaves.
+    work_.remove();
+    std::filesystem::remove(journal_path_);
     return results;
   }
 
@@ -158,7 +170,8 @@ class Campaign {
                         .machine_file = machine_file(),
                         .work_folder = work_.path(),
                         .timeout_seconds = 0,
-                        .on_tick = {}};
+                        .on_tick = {},
+                        .host = request_.host};
     request.timeout_seconds = timeout_seconds(step, kHardEnd * budget - seconds_used());
     const double step_begin = seconds_used();
     request.on_tick = [&] { report(index, steps, fit, seconds_used() - step_begin, {}); };
@@ -193,7 +206,8 @@ class Campaign {
                           .machine_file = machine_file(),
                           .work_folder = work_.path(),
                           .timeout_seconds = 0,
-                          .on_tick = {}};
+                          .on_tick = {},
+                          .host = request_.host};
       request.timeout_seconds = timeout_seconds(again.points, kHardEnd * budget - seconds_used());
       const StepOutcome outcome = run_step(request);
       if (outcome.interrupted) return false;
@@ -249,6 +263,7 @@ class Campaign {
   Results assemble(bool interrupted) const {
     Results results = journal_.start;
     for (const auto& [index, document] : journal_.finished) merge(results, document);
+    flag_level_order(results);
     if (interrupted) {
       if (unfinished_) merge(results, *unfinished_);
       results.state = "interrupted";
@@ -265,6 +280,7 @@ class Campaign {
   }
 
   const CampaignRequest& request_;
+  const FolderLock lock_;  // before the work folder, which another run may be using
   const std::filesystem::path journal_path_;
   WorkFolder work_;
   double begin_seconds_;

@@ -10,6 +10,7 @@
 
 #include "data/documents/results.h"
 #include "data/plan/plan.h"
+#include "data/system/files.h"
 
 namespace mb {
 
@@ -28,6 +29,10 @@ struct CampaignRequest {
   std::vector<std::string> command;                // recorded in the document
   std::function<void(const Machine&)> on_machine;  // once, before the first step; may be empty
   std::function<void(const CampaignProgress&)> on_progress;  // may be empty
+  // When results.json of a run that was not interrupted stands, before the journal goes: what else
+  // belongs into the folder is written here, so that a kill meanwhile leaves something to resume.
+  std::function<void(const Results&)> on_results;  // may be empty
+  HostFiles host;                                  // of the kernel; tests replace it
 };
 
 // Always returns a document, which is results.json in the output folder by then; state

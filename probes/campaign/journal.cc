@@ -54,6 +54,14 @@ std::string list_or_default(const std::vector<std::string>& values) {
   return values.empty() ? "the default" : fmt::format("{}", fmt::join(values, ","));
 }
 
+[[noreturn]] void damaged(const std::string& origin) {
+  throw Error(
+      ErrorCode::kFailure,
+      fmt::format("{}: steps are missing, the journal is damaged; start a new run in another "
+                  "folder",
+                  origin));
+}
+
 [[noreturn]] void refuse(std::string_view what, std::string_view then, std::string_view now) {
   throw Error(ErrorCode::kUsage,
               fmt::format("cannot resume: {} was {} and is {} now; resume with what it was, or "
@@ -73,7 +81,8 @@ void begin_journal(const std::filesystem::path& path, const Journal& journal) {
   for (const PlannedStep& step : journal.steps) {
     append_journal(path, "planned " + on_one_line(to_json_text(step)));
   }
-  append_journal(path, "ready");
+  // How many: a line that is damaged later is passed over, and would shift all after it.
+  append_journal(path, fmt::format("ready {}", journal.steps.size()));
 }
 
 void append_finished(const std::filesystem::path& path, std::size_t step, const Results& results) {
@@ -105,10 +114,12 @@ std::optional<Journal> read_campaign_journal(const std::filesystem::path& path) 
       journal.steps.push_back(step_from_json_text(payload, origin));
     } else if (word == "ready") {
       ready = true;
+      if (parse_number<std::size_t>(payload, origin) != journal.steps.size()) damaged(origin);
     } else if (word == "finished") {
       const auto [index, document] = first_word(payload);
-      journal.finished[parse_number<std::size_t>(index, origin)] =
-          results_from_json_text(document, origin);
+      const auto step = parse_number<std::size_t>(index, origin);
+      if (step >= journal.steps.size()) damaged(origin);
+      journal.finished[step] = results_from_json_text(document, origin);
     }
   }
   if (!ready) return std::nullopt;

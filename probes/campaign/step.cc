@@ -4,7 +4,10 @@
 
 #include <fmt/format.h>
 
+#include <csignal>
+#include <cstdint>
 #include <optional>
+#include <sstream>
 
 #include "data/error.h"
 #include "data/system/child.h"
@@ -41,9 +44,28 @@ std::optional<Results> read_document(const std::filesystem::path& path, const Ma
   }
 }
 
-void record_failure(StepOutcome& outcome, const PlannedStep& step, const std::string& cause) {
+// Kills for memory since boot, in whatever cgroup (Linux 4.13 and later); -1: not told.
+std::int64_t oom_kills(const HostFiles& host) {
+  std::istringstream lines(host.read("/proc/vmstat").value_or(""));
+  std::string key;
+  for (std::int64_t count = 0; lines >> key >> count;) {
+    if (key == "oom_kill") return count;
+  }
+  return -1;
+}
+
+Reason failure_of(const ChildResult& child, bool memory_kill) {
+  if (child.signal == SIGKILL && !child.timed_out && memory_kill) {
+    return {"oom", fmt::format("{}; it held {:.0f} MiB", why(child),
+                               static_cast<double>(child.peak_rss_bytes) / (1 << 20))};
+  }
+  return {child.timed_out ? "timed_out" : "probe_failed", why(child)};
+}
+
+void record_failure(StepOutcome& outcome, const PlannedStep& step, const Reason& reason) {
   StepRecord& record = outcome.document.steps.back();
-  record.verdict.worsen(Validity::kInvalid, "probe_failed", cause);
+  record.verdict.worsen(Validity::kInvalid, reason.code, reason.detail);
+  const std::string& cause = reason.detail;
   const auto asked = step.points.size();
   // What the child itself lists as missing has its reason already.
   const auto answered = outcome.document.points.size() + outcome.document.missing.size();
@@ -86,7 +108,9 @@ StepOutcome run_step(const StepRequest& request) {
   child_request.timeout_seconds = request.timeout_seconds;
   child_request.max_output_bytes = kKeptOutputBytes;
   if (request.on_tick) child_request.on_tick = [&](int) { request.on_tick(); };
+  const std::int64_t kills_before = oom_kills(request.host);
   const ChildResult child = run_child(child_request);
+  const bool memory_kill = oom_kills(request.host) > kills_before;
 
   StepOutcome outcome;
   outcome.interrupted = child.interrupted;
@@ -100,13 +124,19 @@ StepOutcome run_step(const StepRequest& request) {
   record.seconds = child.seconds;
   record.exit_code = child.signal != 0 ? 128 + child.signal : child.exit_code;  // as a shell says
   record.points = static_cast<int>(outcome.document.points.size());
+  for (const StepRecord& said : outcome.document.steps) {  // what the probe says of itself
+    for (const Reason& reason : said.verdict.reasons) {
+      record.verdict.worsen(said.verdict.validity, reason.code, reason.detail);
+    }
+  }
   outcome.document.steps = {record};
   if (child.interrupted) {
     outcome.document.steps.back().verdict.worsen(Validity::kInvalid, "probe_failed", "interrupted");
   } else if (!child.ok()) {
-    record_failure(outcome, request.step, why(child));
+    record_failure(outcome, request.step, failure_of(child, memory_kill));
   } else if (!problem.empty()) {
-    record_failure(outcome, request.step, "it wrote no readable document (" + problem + ")");
+    record_failure(outcome, request.step,
+                   {"probe_failed", "it wrote no readable document (" + problem + ")"});
   }
   return outcome;
 }

@@ -6,6 +6,7 @@
 
 #include "data/documents/results.h"
 #include "data/plan/plan.h"
+#include "data/system/files.h"
 
 namespace mb {
 
@@ -17,12 +18,14 @@ struct StepRequest {
   std::filesystem::path work_folder;   // for the plan and the answer; exists
   double timeout_seconds = 0;
   std::function<void()> on_tick;  // about ten times a second; may be empty
+  HostFiles host;                 // /proc/vmstat tells whether the kernel killed for memory
 };
 
 struct StepOutcome {
   // The child's points, and one StepRecord. A child that died, ran out of time or exited non-zero
-  // has a record with verdict invalid, reason probe_failed, and a missing entry; the points that
-  // its document holds all the same carry their own verdicts and are kept.
+  // has a record with verdict invalid, reason probe_failed, timed_out, oom or what its document
+  // says (wrong_result), and a missing entry; the points that its document holds all the same carry
+  // their own verdicts and are kept.
   Results document;
   bool interrupted = false;  // ended because the campaign was
 };

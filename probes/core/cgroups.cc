@@ -72,6 +72,7 @@ std::optional<std::string> own_path(std::string_view cgroup_text, int version,
 
 // Our path below the mount's root ("" at its top); nullopt when the mount does not show it.
 std::optional<std::string> below_root(const std::string& path, const std::string& root) {
+  if (!path.starts_with('/')) return std::nullopt;  // no kernel writes that
   if (path.rfind("/..", 0) == 0 || root.rfind("/..", 0) == 0) return std::nullopt;
   if (path == root) return "";
   if (root == "/") return path;

@@ -50,6 +50,7 @@ class NoiseWatch {
       sum.involuntary_switches += usage.involuntary_switches;
       sum.major_faults += usage.major_faults;
       sum.migrations += usage.migrations;
+      sum.unpinned += usage.unpinned;
       counts.usage = sum;
     }
     counts.wall_seconds = clock_.now_seconds();
@@ -147,6 +148,15 @@ CounterReading count_events(const Probe& probe, Case& measured, const ProbeKit& 
   return all;
 }
 
+void check_result(Case& measured) {
+  try {
+    measured.check();
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kFailure) throw;
+    throw WrongResult(error.what());
+  }
+}
+
 }  // namespace
 
 Point measure_point(const Probe& probe, const PlannedPoint& planned, ProbeKit& kit, Clock& clock,
@@ -173,7 +183,7 @@ Point measure_point(const Probe& probe, const PlannedPoint& planned, ProbeKit& k
   point.noise = watch.stop();
   const std::uint64_t counted = kCountedSamples * samples.iterations_per_sample;
   point.counters = count_events(probe, *measured, kit, counted);
-  measured->check();
+  check_result(*measured);
 
   point.name = planned.parameters.name(probe.name);
   point.probe = probe.name;

@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 #include <sstream>
 #include <string>
 
 #include "probes/core/cgroups.h"
+#include "probes/core/host_text.h"
 
 namespace mb {
 namespace {
@@ -54,6 +56,20 @@ std::optional<double> throttled_seconds(std::string_view cpu_stat) {
   return std::nullopt;
 }
 
+// "some avg10=0.00 avg60=0.00 avg300=0.00 total=12345", in microseconds.
+std::optional<double> pressure_seconds(const HostFiles& files) {
+  std::istringstream fields{files.read("/proc/pressure/cpu").value_or("")};
+  std::string word;
+  if (!(fields >> word) || word != "some") return std::nullopt;
+  while (fields >> word) {
+    constexpr std::string_view kTotal = "total=";
+    if (!word.starts_with(kTotal)) continue;
+    const auto total = parse_number(std::string_view(word).substr(kTotal.size()));
+    return total ? std::optional(static_cast<double>(*total) * 1e-6) : std::nullopt;
+  }
+  return std::nullopt;
+}
+
 double switches_per_thread_second(const TeamUsage& before, const TeamUsage& after, double wall,
                                   int threads) {
   const auto switches =
@@ -88,7 +104,7 @@ struct Line {
 };
 
 // Least squares over the sample's index.
-Line fit_line(const std::vector<double>& samples) {
+Line fit_line(std::span<const double> samples) {
   const auto n = static_cast<double>(samples.size());
   double mean = 0;
   for (const double sample : samples) mean += sample / n;
@@ -107,6 +123,15 @@ Line fit_line(const std::vector<double>& samples) {
   return {slope * (n - 1) / mean, error * (n - 1) / std::abs(mean)};
 }
 
+// Both halves go on drifting the way of the whole.
+bool is_steady(std::span<const double> samples, double change) {
+  const std::size_t half = (samples.size() + 1) / 2;  // an odd middle sample belongs to both
+  const auto follows = [&](std::span<const double> part) {
+    return fit_line(part).change / change >= kSteadyShare;
+  };
+  return follows(samples.first(half)) && follows(samples.last(half));
+}
+
 void judge_slope(const std::vector<double>& samples, Verdict& verdict) {
   // Few samples tilt by chance; a tilt counts when it is three of its standard errors.
   constexpr std::size_t kLeastSamples = 5;
@@ -114,9 +139,11 @@ void judge_slope(const std::vector<double>& samples, Verdict& verdict) {
   if (samples.size() < kLeastSamples) return;
   const Line line = fit_line(samples);
   if (std::abs(line.change) < kStandardErrors * line.standard_error) return;
-  judge(verdict, std::abs(line.change), kSlopeLimit, "slope",
-        fmt::format("{:+.1f} % from the first sample to the last, limit {:.0f} %",
-                    100 * line.change, 100 * kSlopeLimit.noisy));
+  const bool steady = is_steady(samples, line.change);
+  judge(verdict, std::abs(line.change),
+        {kSlopeLimit.noisy, steady ? kSlopeLimit.invalid : INFINITY}, "slope",
+        fmt::format("{:+.1f} % from the first sample to the last{}, limit {:.0f} %",
+                    100 * line.change, steady ? ", steadily" : "", 100 * kSlopeLimit.noisy));
 }
 
 void judge_first_sample(const std::vector<double>& samples, const Summary& summary,
@@ -142,6 +169,7 @@ NoiseCounts read_noise_files(const HostFiles& files, const std::vector<int>& pus
     const std::optional<double> seconds = text ? throttled_seconds(*text) : std::nullopt;
     if (seconds) counts.throttled_seconds.push_back(*seconds);
   }
+  counts.pressure_seconds = pressure_seconds(files);
   return counts;
 }
 
@@ -163,6 +191,12 @@ NoiseReading noise_between(const NoiseCounts& before, const NoiseCounts& after,
     }
     noise.throttled_share = most / wall;
   }
+  // Threads that share a CPU wait for each other, which is no news.
+  if (before.pressure_seconds && after.pressure_seconds && wall > 0 &&
+      scope.threads <= scope.cpus) {
+    noise.pressure_share =
+        std::max(0.0, (*after.pressure_seconds - *before.pressure_seconds) / wall);
+  }
   if (before.usage && after.usage) {
     const TeamUsage &then = *before.usage, &now = *after.usage;
     noise.cpu_seconds = now.cpu_seconds - then.cpu_seconds;
@@ -170,6 +204,7 @@ NoiseReading noise_between(const NoiseCounts& before, const NoiseCounts& after,
         switches_per_thread_second(then, now, wall, scope.threads);
     noise.migrations = now.migrations - then.migrations;
     noise.major_faults = now.major_faults - then.major_faults;
+    noise.unpinned_threads = now.unpinned;
   }
   if (before.clock_hz && after.clock_hz) {
     noise.clock_drift = *after.clock_hz / *before.clock_hz - 1;
@@ -193,6 +228,14 @@ void judge_noise(const NoiseReading& noise, const NoiseScope& scope, Verdict& ve
   } else {
     missing(verdict, "throttled: no cgroup cpu.stat with throttled time");
   }
+  if (noise.pressure_share) {
+    judge(verdict, *noise.pressure_share,
+          countable(kPressureLimit, noise.wall_seconds / kWaitSeconds), "pressure",
+          fmt::format("a task waited for a CPU for {:.1f} % of the time, limit {:.0f} %",
+                      100 * *noise.pressure_share, 100 * kPressureLimit.noisy));
+  } else if (scope.threads <= scope.cpus) {
+    missing(verdict, "pressure: no /proc/pressure/cpu");
+  }
   if (noise.involuntary_switches_per_thread_second) {
     const double thread_seconds = noise.wall_seconds * scope.threads;
     judge(
@@ -206,6 +249,11 @@ void judge_noise(const NoiseReading& noise, const NoiseScope& scope, Verdict& ve
   if (noise.migrations.value_or(0) > 0) {
     verdict.worsen(Validity::kInvalid, "migrations",
                    fmt::format("a pinned thread was elsewhere {} times", *noise.migrations));
+  }
+  if (noise.unpinned_threads.value_or(0) > 0) {
+    verdict.worsen(Validity::kInvalid, "affinity",
+                   fmt::format("{} threads lost their CPU: their affinity mask was changed",
+                               *noise.unpinned_threads));
   }
   if (noise.major_faults.value_or(0) > 0) {
     verdict.worsen(Validity::kInvalid, "major_faults",

@@ -1,8 +1,9 @@
 // What disturbed a measurement, and the verdict that follows.
 //
 // Signals are read before and after the samples: steal of the CPUs in use (/proc/stat), throttled
-// time of our cgroup and its ancestors (cpu.stat, v1 and v2), switches, faults and migrations of
-// the team's threads (getrusage, sched_getcpu), the effective clock (a dependent add chain). The
+// time of our cgroup and its ancestors (cpu.stat, v1 and v2), time in which tasks waited for a CPU
+// (/proc/pressure/cpu), switches, faults, migrations and lost pins of the team's threads
+// (getrusage, sched_getcpu, sched_getaffinity), the effective clock (a dependent add chain). The
 // samples themselves tell of spread, slope, a slow start and two states.
 //
 // Every limit is a named constant here. A signal that does not exist is listed as missing: unknown
@@ -31,10 +32,18 @@ inline constexpr NoiseLimit kInvoluntarySwitchLimit{10, 100};
 inline constexpr NoiseLimit kClockDriftLimit{0.02, 0.05};
 // nanobench calls 5 % unstable, pyperf 10 %, Highway aims at 0.2 %.
 inline constexpr NoiseLimit kSpreadLimit{0.02, 0.10};
-// Change of the fitted line over all samples, as a share of their mean (fio's steady state). A
-// steady drift by D has a MAD of D / 4: 40 % is where the spread's own limit refuses a point, and a
-// tighter one would refuse what the spread accepts. 5 % (ours) asks for a second look.
-inline constexpr NoiseLimit kSlopeLimit{0.05, 0.40};
+// Change of the fitted line over all samples, as a share of their mean (fio's steady state). Above
+// the second limit a drift is invalid when it is steady, which is when each half of the samples
+// goes on drifting the same way: then the machine had no state that a median could be of. One
+// change of state in the window tilts the line as much, but the median is of the longer state:
+// noisy.
+inline constexpr NoiseLimit kSlopeLimit{0.01, 0.05};
+// Of the whole change, what each half shows of a steady drift; a straight line shows a half.
+inline constexpr double kSteadyShare = 0.25;
+// Linux PSI: share of time in which a runnable task waited for a CPU. Ours.
+inline constexpr NoiseLimit kPressureLimit{0.01, 0.05};
+// One wait is about one tick of the scheduler (CONFIG_HZ 250), the grain of that share.
+inline constexpr double kWaitSeconds = 0.004;
 // |first - median| / MAD; ten standard deviations of a normal sample (hyperfine).
 inline constexpr double kFirstSampleLimit = 14.826;
 // A rate limit counts only over windows in which it is at least this many ticks or events: below
@@ -51,6 +60,7 @@ struct NoiseCounts {
   std::optional<std::int64_t> steal_ticks;  // summed over the CPUs in use
   // One per cgroup level that has the file, in one order; empty: no level has.
   std::vector<double> throttled_seconds;
+  std::optional<double> pressure_seconds;  // "some" of /proc/pressure/cpu, since boot
   std::optional<TeamUsage> usage;
   std::optional<double> clock_hz;
 };

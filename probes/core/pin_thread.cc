@@ -48,6 +48,12 @@ bool PuMask::has(int pu) const {
          CPU_ISSET_S(static_cast<std::size_t>(pu), sizeof sets_, sets_.data());
 }
 
+bool PuMask::operator==(const PuMask& other) const {
+  return CPU_EQUAL_S(sizeof sets_, sets_.data(), other.sets_.data());
+}
+
+bool this_thread_may_use_only(int pu) { return PuMask::of_this_thread() == PuMask::of_one(pu); }
+
 void pin_this_thread(int pu) {
   ThreadPin& pin = this_thread();
   if (pin.pu == pu) return;

@@ -16,6 +16,7 @@ class PuMask {
   static PuMask of_this_thread();  // throws Error(kFailure)
   static PuMask of_one(int pu);
   bool has(int pu) const;
+  bool operator==(const PuMask& other) const;
   const cpu_set_t* data() const { return sets_.data(); }
   std::size_t bytes() const { return sizeof sets_; }
 
@@ -27,6 +28,9 @@ class PuMask {
 // Binds the calling thread to `pu` unless this function has done so already. Throws
 // Error(kNotAvailable) naming the PU when the kernel refuses.
 void pin_this_thread(int pu);
+
+// False when the mask is no longer that PU alone: somebody else (taskset, a cpuset) changed it.
+bool this_thread_may_use_only(int pu);
 
 // Holds the calling thread's own mask while at least one of these lives in the thread.
 class CallerMask {

@@ -24,6 +24,7 @@ struct TeamUsage {  // of all ranks since the team was made, by getrusage(RUSAGE
   double cpu_seconds = 0;
   long involuntary_switches = 0, voluntary_switches = 0, major_faults = 0, minor_faults = 0;
   long migrations = 0;  // ranks seen on a PU that is not theirs
+  long unpinned = 0;    // ranks whose mask is no longer their PU alone: others changed it
 };
 
 class PinnedTeam : public Team {

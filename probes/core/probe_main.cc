@@ -11,10 +11,12 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <new>
 #include <regex>
 
 #include "data/error.h"
 #include "data/system/child.h"
+#include "data/system/streams.h"
 #include "probes/core/probe.h"
 #include "probes/core/session.h"
 
@@ -161,10 +163,14 @@ int probe_main(int argc, char** argv, const Probe& probe) {
   // A reader that goes away ends the output, not the measurement.
   std::signal(SIGPIPE, SIG_IGN);
   try {
+    prepare_process();
     return run_probe(argc, argv, probe);
   } catch (const Error& error) {
     std::fputs(fmt::format("{}: {}\n", probe.name, error.what()).c_str(), stderr);
     return error.exit_code();
+  } catch (const std::bad_alloc&) {
+    std::fputs("out of memory; free memory or raise the limit\n", stderr);
+    return static_cast<int>(ErrorCode::kNoResource);
   } catch (const std::exception& error) {
     std::fputs(fmt::format("{}: {}\n", probe.name, error.what()).c_str(), stderr);
     return static_cast<int>(ErrorCode::kFailure);

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <new>
 
+#include "data/documents/level_order.h"
 #include "data/error.h"
 #include "data/system/child.h"
 #include "data/system/clock.h"
@@ -97,6 +98,15 @@ Session::Outcome Session::measure(const PlannedPoint& planned) {
     add(point);
     write_now_and_then();
     return {point, ""};
+  } catch (const WrongResult& error) {
+    const std::string what = fmt::format("{}: {}", name_of(planned), error.what());
+    StepRecord record;  // whoever reads the document must see it, whatever else goes well
+    record.probe = probe_.name;
+    record.exit_code = error.exit_code();
+    record.verdict.worsen(Validity::kInvalid, "wrong_result", what);
+    results_.steps.push_back(std::move(record));
+    failure_ = std::make_exception_ptr(Error(error.code(), what));
+    return {std::nullopt, error.what()};
   } catch (const Error& error) {
     switch (error.code()) {
       case ErrorCode::kNotAvailable:
@@ -153,6 +163,7 @@ void Session::write_now_and_then() {
 
 int Session::finish() {
   interrupted_ = interrupted_ || interrupt_requested();
+  if (!options_.plan) flag_level_order(results_);  // else whoever joins the documents does
   write(failure_ || interrupted_ ? "interrupted" : "complete");
   if (failure_) std::rethrow_exception(failure_);
   const auto& points = results_.points;
@@ -162,7 +173,7 @@ int Session::finish() {
         fmt::format("interrupted by a signal: {} points finished{}", points.size(),
                     options_.out ? fmt::format(", kept in {}", options_.out->string()) : ""));
   }
-  // With a plan the document is the answer, and whoever made the plan reads it.
+  // With a plan the document is the answer, and whoever made the plan judges it.
   if (options_.plan) return 0;
   if (points.empty()) {
     const bool known = !results_.missing.empty();
@@ -170,15 +181,20 @@ int Session::finish() {
                 fmt::format("{} has no result here: {}", probe_.name,
                             known ? results_.missing.back().cause : "no points in the plan"));
   }
-  if (std::ranges::all_of(points, [](const Point& point) {
-        return point.verdict.validity == Validity::kInvalid;
-      })) {
-    throw Error(
-        ErrorCode::kUntrustworthy,
-        fmt::format("every result is invalid, first because of {}: {}",
-                    points[0].verdict.reasons[0].code, points[0].verdict.reasons[0].detail));
+  // Each point was asked for, so one that cannot be trusted is enough.
+  const auto invalid = [](const Point& point) {
+    return point.verdict.validity == Validity::kInvalid;
+  };
+  const auto first = std::ranges::find_if(points, invalid);
+  if (first == points.end()) return 0;
+  std::string why;
+  for (const Reason& reason : first->verdict.reasons) {
+    if (reason.code == "missing_signal") continue;
+    why += fmt::format("{}{}: {}", why.empty() ? "" : ", ", reason.code, reason.detail);
   }
-  return 0;
+  throw Error(ErrorCode::kUntrustworthy,
+              fmt::format("{} of {} results are invalid, first {} ({})",
+                          std::ranges::count_if(points, invalid), points.size(), first->name, why));
 }
 
 }  // namespace mb

@@ -117,6 +117,7 @@ TeamUsage TeamBase::usage() {
     look_where(rank);
     Slot& slot = slots_[static_cast<std::size_t>(rank)];
     slot.now = usage_of_this_thread(slot.now.migrations);
+    slot.now.unpinned = this_thread_may_use_only(pus_[static_cast<std::size_t>(rank)]) ? 0 : 1;
   });
   TeamUsage sum;
   for (const Slot& slot : slots_) {
@@ -127,6 +128,7 @@ TeamUsage TeamBase::usage() {
     sum.major_faults += now.major_faults - then.major_faults;
     sum.minor_faults += now.minor_faults - then.minor_faults;
     sum.migrations += now.migrations;
+    sum.unpinned += now.unpinned;
   }
   return sum;
 }

@@ -81,6 +81,9 @@ WorkStealingPool::WorkStealingPool(const std::vector<int>& pus) : pus_(pus) {
                 fmt::format("cannot start thread {} of {}: {}; raise the limit of processes "
                             "(ulimit -u) or ask for fewer threads",
                             workers_.size() + 2, pus.size(), error.what()));
+  } catch (...) {
+    stop();
+    throw;
   }
 }
 

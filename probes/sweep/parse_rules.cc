@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "data/error.h"
+#include "probes/core/host_text.h"
 #include "probes/sweep/llama_bench.h"
 
 namespace mb {
@@ -168,19 +169,19 @@ LineFigure figure_from_text(const std::string& text) {
   if (equals == std::string::npos || !quantity) {
     throw Error(ErrorCode::kUsage,
                 fmt::format("--parse {}: expected a rule ({}) or NAME=REGEX with NAME one of {}",
-                            text, rule_names(), quantity_names()));
+                            printable(text), rule_names(), quantity_names()));
   }
   const std::string pattern = text.substr(equals + 1);
   try {
     if (std::regex(pattern).mark_count() == 1) return {*quantity, "", pattern};
   } catch (const std::regex_error& error) {
-    throw Error(ErrorCode::kUsage,
-                fmt::format("--parse {}: no regular expression: {}", text, error.what()));
+    throw Error(ErrorCode::kUsage, fmt::format("--parse {}: no regular expression: {}",
+                                               printable(text), error.what()));
   }
   throw Error(ErrorCode::kUsage,
               fmt::format("--parse {}: put one pair of parentheses around the figure, as in "
                           "\"decode=Decode: ([0-9.]+) tok/s\"",
-                          text));
+                          printable(text)));
 }
 
 }  // namespace

@@ -76,11 +76,15 @@ class Neighbour {
     thread_ = std::jthread([this, command] {
       ChildRequest request{.argv = command, .max_output_bytes = 1u << 12};
       request.stop = [this] { return stop_.load(); };
-      const ChildResult result = run_child(request);
-      if (!result.stopped && !result.interrupted) {
-        const std::string said = last_line(result.standard_error);
-        end_ = result.describe() +
-               (said.empty() || result.not_found ? "" : ": " + said);  // read after join alone
+      try {
+        const ChildResult result = run_child(request);
+        if (!result.stopped && !result.interrupted) {
+          const std::string said = last_line(result.standard_error);
+          end_ = result.describe() +
+                 (said.empty() || result.not_found ? "" : ": " + said);  // read after join alone
+        }
+      } catch (const std::exception& error) {  // no process or pipe is left; nobody may throw here
+        end_ = error.what();
       }
     });
     monotonic_clock().sleep_seconds(kNeighbourStartSeconds);

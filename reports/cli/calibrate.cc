@@ -7,6 +7,7 @@
 
 #include "data/error.h"
 #include "data/system/files.h"
+#include "data/system/streams.h"
 #include "reports/cli/command.h"
 #include "reports/cli/flags.h"
 #include "reports/cli/inputs.h"
@@ -54,8 +55,7 @@ int run_calibrate(const Arguments& arguments) {
     fmt::print("  {:<20} {:.0f} us a token\n", "serial work",
                1e6 * profile.serial_seconds_per_token);
   }
-  fmt::print(stderr, "{}: the measurements with this profile; {} is unchanged\n", *out,
-             flags.positional(0));
+  tell("{}: the measurements with this profile; {} is unchanged\n", *out, flags.positional(0));
   return 0;
 }
 

@@ -6,6 +6,7 @@
 
 #include "data/error.h"
 #include "data/system/files.h"
+#include "data/system/streams.h"
 #include "probes/sweep/imported.h"
 #include "reports/cli/command.h"
 #include "reports/cli/flags.h"
@@ -97,7 +98,7 @@ int run_import(const Arguments& arguments) {
   }
   write_file_atomically(*out, text);
   if (flags.has("json")) fmt::print("{}", text);
-  fmt::print(stderr, "{}: written\n", *out);
+  tell("{}: written\n", *out);
   return 0;
 }
 

@@ -6,10 +6,12 @@
 #include <array>
 #include <cstdio>
 #include <exception>
+#include <new>
 
-#include "build_info.h"
 #include "data/error.h"
+#include "data/system/streams.h"
 #include "reports/cli/command.h"
+#include "reports/cli/version.h"
 
 namespace mb {
 namespace {
@@ -59,8 +61,9 @@ void print_help() {
       "  memory_benchmark --quick --model qwen3-4b:q4_0      ten seconds, one model\n"
       "  memory_benchmark recommend D/results.json --model qwen3-4b --format llama.cpp\n"
       "  memory_benchmark predict D/results.json --model llama-3.1-8b --threads 1-8\n\n"
-      "memory_benchmark COMMAND --help tells more. Exit codes: 0 good, 1 failure, 2 usage,\n"
-      "3 no resource, 4 not available here, 5 interrupted, 7 result untrustworthy.\n");
+      "memory_benchmark COMMAND --help tells more, --version --json of this build.\n"
+      "Exit codes: 0 good, 1 failure, 2 usage, 3 no resource, 4 not available here,\n"
+      "5 interrupted, 7 result untrustworthy.\n");
 }
 
 int dispatch(const Arguments& arguments) {
@@ -71,7 +74,10 @@ int dispatch(const Arguments& arguments) {
     return 0;
   }
   if (first == "--version") {
-    fmt::print("memory_benchmark {}\n", BUILD_VERSION);
+    if (arguments.size() > 2 || (arguments.size() == 2 && arguments[1] != "--json")) {
+      throw Error(ErrorCode::kUsage, fmt::format("--version: '{}' is not --json", arguments[1]));
+    }
+    fmt::print("{}", arguments.size() == 2 ? version_json_text() : version_line() + "\n");
     return 0;
   }
   if (first.starts_with('-')) return run_run(arguments);
@@ -84,17 +90,34 @@ int dispatch(const Arguments& arguments) {
   return command->run({arguments.begin() + 1, arguments.end()});
 }
 
+// What was printed of an untrustworthy result is printed all the same, and may have been lost.
+int code_of(const Arguments& arguments) {
+  try {
+    return dispatch(arguments);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kUntrustworthy) throw;
+    tell("memory_benchmark: {}\n", error.what());
+    return error.exit_code();
+  }
+}
+
 }  // namespace
 }  // namespace mb
 
 int main(int argc, char** argv) {
   try {
-    return mb::dispatch(mb::Arguments(argv + 1, argv + argc));
+    mb::prepare_process();
+    const int code = mb::code_of(mb::Arguments(argv + 1, argv + argc));
+    mb::check_standard_output();
+    return code;
   } catch (const mb::Error& error) {
-    fmt::print(stderr, "memory_benchmark: {}\n", error.what());
+    mb::tell("memory_benchmark: {}\n", error.what());
     return error.exit_code();
+  } catch (const std::bad_alloc&) {
+    std::fputs("memory_benchmark: out of memory; free memory or raise the limit\n", stderr);
+    return static_cast<int>(mb::ErrorCode::kNoResource);
   } catch (const std::exception& error) {
-    fmt::print(stderr, "memory_benchmark: {}\n", error.what());
+    mb::tell("memory_benchmark: {}\n", error.what());
     return static_cast<int>(mb::ErrorCode::kFailure);
   }
 }

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cmath>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "data/error.h"
@@ -19,7 +20,10 @@ namespace {
 constexpr int kMostThreads = 1 << 16;
 
 [[noreturn]] void refuse(std::string_view flag, std::string_view text, std::string_view expected) {
-  throw Error(ErrorCode::kUsage, fmt::format("{}: '{}' is not {}", flag, text, expected));
+  std::string shown(text);  // a message is one line and no code for a terminal
+  std::replace_if(
+      shown.begin(), shown.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
+  throw Error(ErrorCode::kUsage, fmt::format("{}: '{}' is not {}", flag, shown, expected));
 }
 
 // The number at the front of `text`; what follows stays in `text`.

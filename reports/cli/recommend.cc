@@ -6,6 +6,7 @@
 
 #include "data/error.h"
 #include "data/system/files.h"
+#include "data/system/streams.h"
 #include "reports/cli/command.h"
 #include "reports/cli/flags.h"
 #include "reports/cli/inputs.h"
@@ -116,10 +117,10 @@ int run_recommend(const Arguments& arguments) {
   request.engine_profile = engine_name_for(results, flags.get("engine").value_or(""));
   const Recommendation recommendation = advise_or_explain(results, request);
   if (format) {
-    require_trust(results,
-                  recommendation);  // a file to paste must not come from distrusted numbers
+    // A file to paste must not come from distrusted numbers.
+    require_trust(results, recommendation, !request.models.empty());
     const RenderedSettings made = render_engine(recommendation, request.models.front(), *format);
-    for (const std::string& note : made.notes) fmt::print(stderr, "{}\n", note);
+    for (const std::string& note : made.notes) tell("{}\n", note);
     print_or_write(flags, made.text);
   } else if (flags.has("json")) {
     print_or_write(flags, to_json_text(recommendation));
@@ -129,7 +130,7 @@ int run_recommend(const Arguments& arguments) {
       fmt::print("{}", render_levers(recommendation));
     }
   }
-  require_trust(results, recommendation);
+  require_trust(results, recommendation, !request.models.empty());
   return 0;
 }
 

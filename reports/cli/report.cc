@@ -63,7 +63,7 @@ int run_report(const Arguments& arguments) {
   } else if (!flags.has("html") && !flags.has("png") && !flags.has("png-dir")) {
     fmt::print("{}", render_terminal(results, recommendation, standard_output_style()));
   }
-  require_trust(results, recommendation);
+  require_trust(results, recommendation, !request.models.empty());
   return 0;
 }
 

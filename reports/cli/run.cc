@@ -5,11 +5,14 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <functional>
+#include <optional>
 
 #include "data/documents/recommendation.h"
 #include "data/error.h"
 #include "data/system/child.h"
 #include "data/system/files.h"
+#include "data/system/streams.h"
 #include "probes/campaign/campaign.h"
 #include "reports/cli/command.h"
 #include "reports/cli/flags.h"
@@ -76,7 +79,7 @@ PlanRequest plan_request(const Flags& flags, PlanRequest base) {
 }
 
 Results measure(const Flags& flags, const PlanRequest& plan, const OutputFolder& folder,
-                const Arguments& arguments) {
+                const Arguments& arguments, const std::function<void(const Results&)>& on_results) {
   ProgressLine progress;
   CampaignRequest request;
   request.plan = plan;
@@ -85,6 +88,7 @@ Results measure(const Flags& flags, const PlanRequest& plan, const OutputFolder&
   request.resume = flags.has("resume");
   request.command = {"memory_benchmark", "run"};
   request.command.insert(request.command.end(), arguments.begin(), arguments.end());
+  request.on_results = on_results;
   if (flags.has("quiet")) return run_campaign(request);
   request.on_progress = [&](const CampaignProgress& now) { progress.show(now); };
   request.on_machine = [&](const Machine& machine) {
@@ -108,7 +112,7 @@ void say_files(const OutputFolder& folder, const std::optional<Missing>& no_pict
   fmt::print(stream, "\n{}: results.json, recommendation.json, report.html{}\n",
              folder.path().string(), no_picture ? "" : ", report.png");
   if (no_picture) {
-    fmt::print(stderr, "no report.png: {}; {}\n", no_picture->cause, no_picture->remedy);
+    tell("no report.png: {}; {}\n", no_picture->cause, no_picture->remedy);
   }
 }
 
@@ -120,6 +124,7 @@ int run_run(const Arguments& arguments) {
   if (flags.has("resume") && flags.has("out")) {
     throw Error(ErrorCode::kUsage, "run: --resume DIR names the folder; leave --out away");
   }
+  install_interrupt_handler();  // before the folder, which would stay
   PlanRequest base;
   if (const auto resume = flags.get("resume")) {
     base = unfinished_request(OutputFolder::resume(*resume).path()).value_or(base);
@@ -127,19 +132,21 @@ int run_run(const Arguments& arguments) {
   const PlanRequest plan = plan_request(flags, base);
   const OutputFolder folder = flags.has("resume") ? OutputFolder::resume(*flags.get("resume"))
                                                   : OutputFolder::create(flags.get("out"));
-  install_interrupt_handler();
-  const Results results = measure(flags, plan, folder, arguments);
+  AdviceRequest advice;
+  advice.models = plan.models;
+  advice.results_file = "results.json";
+  Recommendation recommendation;
+  std::optional<Missing> no_picture;
+  const Results results = measure(flags, plan, folder, arguments, [&](const Results& measured) {
+    recommendation = advise_or_explain(measured, advice);
+    no_picture = write_reports(folder, measured, recommendation);
+  });
   if (results.state == "interrupted") {
     throw Error(ErrorCode::kInterrupted,
                 fmt::format("interrupted; what was measured is in {}, finish it with "
                             "memory_benchmark run --resume {}",
                             (folder.path() / "results.json").string(), folder.path().string()));
   }
-  AdviceRequest advice;
-  advice.models = plan.models;
-  advice.results_file = "results.json";
-  const Recommendation recommendation = advise_or_explain(results, advice);
-  std::optional<Missing> no_picture = write_reports(folder, results, recommendation);
   if (const auto charts = flags.get("png-dir"); charts && !no_picture) {
     no_picture = render_png_folder(results, recommendation, *charts);
   }
@@ -151,7 +158,7 @@ int run_run(const Arguments& arguments) {
   if (!flags.has("quiet")) {
     say_files(folder, no_picture, flags.has("json") ? stderr : stdout);
   }
-  require_trust(results, recommendation);
+  require_trust(results, recommendation, !plan.models.empty());
   return 0;
 }
 

@@ -15,6 +15,7 @@
 #include "data/error.h"
 #include "data/system/child.h"
 #include "data/system/files.h"
+#include "data/system/streams.h"
 #include "reports/cli/command.h"
 #include "reports/cli/fit_text.h"
 #include "reports/cli/flags.h"
@@ -163,16 +164,16 @@ class LiveTable {
  public:
   void show(const std::string& line, const Sweep& so_far) {
     if (!terminal_) {
-      fmt::print(stderr, "{}\n", line);
+      tell("{}\n", line);
       return;
     }
-    if (lines_ > 0) fmt::print(stderr, "\x1b[{}A\x1b[J", lines_);
+    if (lines_ > 0) tell("\x1b[{}A\x1b[J", lines_);
     const std::string text = sweep_table(so_far) + line + "\n";
-    fmt::print(stderr, "{}", text);
+    tell("{}", text);
     lines_ = std::count(text.begin(), text.end(), '\n');
   }
   ~LiveTable() {  // what follows stands in its place
-    if (lines_ > 0) fmt::print(stderr, "\x1b[{}A\x1b[J", lines_);
+    if (lines_ > 0) tell("\x1b[{}A\x1b[J", lines_);
   }
 
  private:
@@ -215,9 +216,9 @@ void draw(const Flags& flags, const SweepRequest& request, const Sweep& sweep,
   std::filesystem::path png = wanted ? std::filesystem::path(*wanted) : request.output;
   if (!wanted) png.replace_extension(".png");
   if (const auto missing = sweep_png(sweep, fits, png)) {
-    fmt::print(stderr, "no picture: {}; {}\n", missing->cause, missing->remedy);
+    tell("no picture: {}; {}\n", missing->cause, missing->remedy);
   } else {
-    fmt::print(stderr, "{}: the curves\n", png.string());
+    tell("{}: the curves\n", png.string());
   }
 }
 
@@ -269,8 +270,8 @@ int run_sweep_command(const Arguments& arguments) {
     fits = fit_sweep(sweep, FitOptions());
     print_advice(request, sweep, fits);
   }
-  fmt::print(stderr, "{}: what was measured; memory_benchmark fit {} fits it again\n",
-             request.output.string(), request.output.string());
+  tell("{}: what was measured; memory_benchmark fit {} fits it again\n", request.output.string(),
+       request.output.string());
   draw(flags, request, sweep, fits);
   return 0;
 }

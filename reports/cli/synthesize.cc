@@ -6,6 +6,7 @@
 
 #include "data/error.h"
 #include "data/system/child.h"
+#include "data/system/streams.h"
 #include "reports/cli/command.h"
 #include "reports/cli/flags.h"
 #include "reports/cli/parse.h"
@@ -25,7 +26,7 @@ SynthesisProgress progress() {
     const std::int64_t percent = written / (all / 100 + 1);
     if (!terminal || percent == shown) return;
     shown = percent;
-    fmt::print(stderr, "\r{} %{}", percent, written == all ? "\r" : "");
+    tell("\r{} %{}", percent, written == all ? "\r" : "");
   };
 }
 

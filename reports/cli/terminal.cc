@@ -10,6 +10,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "data/system/streams.h"
+
 namespace mb {
 namespace {
 
@@ -50,17 +52,17 @@ ProgressLine::ProgressLine()
 ProgressLine::~ProgressLine() { clear(); }
 
 void ProgressLine::clear() {
-  if (drawn_) fmt::print(stderr, "\r\033[K");
+  if (drawn_) tell("\r\033[K");
   drawn_ = false;
 }
 
 void ProgressLine::show(const CampaignProgress& progress) {
   if (!progress.message.empty()) {
     clear();
-    fmt::print(stderr, "{}\n", progress.message);
+    tell("{}\n", progress.message);
   }
   if (!terminal_) return;
-  fmt::print(stderr, "\r{}\033[K", progress_text(progress, columns_));
+  tell("\r{}\033[K", progress_text(progress, columns_));
   std::fflush(stderr);
   drawn_ = true;
 }

@@ -1,6 +1,8 @@
 // "Usable" is valid or noisy: noise widens an interval, it does not make a number false.
 #include "reports/cli/trust.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "data/error.h"
@@ -9,6 +11,18 @@ namespace mb {
 namespace {
 
 constexpr std::string_view kNoAdvice = "advice";
+
+void require_right_results(const Results& results) {
+  for (const StepRecord& step : results.steps) {
+    for (const Reason& reason : step.verdict.reasons) {
+      if (reason.code != "wrong_result") continue;
+      throw Error(ErrorCode::kFailure,
+                  fmt::format("a kernel's result was wrong ({}: {}); do not use figures of this "
+                              "machine: test its memory, rebuild, report it",
+                              step.probe, reason.detail));
+    }
+  }
+}
 
 }  // namespace
 
@@ -31,7 +45,8 @@ Recommendation advise_or_explain(const Results& results, const AdviceRequest& re
   }
 }
 
-void require_trust(const Results& results, const Recommendation& recommendation) {
+void require_trust(const Results& results, const Recommendation& recommendation, bool asked_for) {
+  require_right_results(results);
   const bool any_point =
       std::any_of(results.points.begin(), results.points.end(),
                   [](const Point& point) { return point.verdict.validity < Validity::kInvalid; });
@@ -49,6 +64,14 @@ void require_trust(const Results& results, const Recommendation& recommendation)
   const bool any_advice = std::any_of(models.begin(), models.end(), [](const ModelAdvice& each) {
     return each.prefill.threads > 0 || each.decode.threads > 0;
   });
+  for (const ModelAdvice& each : models) {
+    const bool whole = each.prefill.threads > 0 && each.decode.threads > 0;
+    if (!asked_for || !each.fits || whole) continue;
+    throw Error(ErrorCode::kUntrustworthy,
+                fmt::format("no advice on {} of {} can be trusted; the missing list in "
+                            "recommendation.json says why, run again with a longer --budget",
+                            each.prefill.threads > 0 ? "decode" : "prefill", each.model));
+  }
   if (any_fits && !any_advice) {
     throw Error(ErrorCode::kUntrustworthy,
                 "too little was measured to advise on any model; the missing list in "

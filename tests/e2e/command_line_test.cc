@@ -37,6 +37,16 @@ TEST(CommandLine, VersionIsOneLine) {
   const ChildResult version = run_program({"--version"});
   EXPECT_TRUE(version.ok());
   EXPECT_THAT(version.standard_output, ::testing::MatchesRegex("memory_benchmark [0-9.]+\n"));
+  const ChildResult facts = run_program({"--version", "--json"});
+  ASSERT_TRUE(facts.ok()) << facts.standard_error;
+  const auto json = nlohmann::json::parse(facts.standard_output);
+  EXPECT_EQ("memory_benchmark " + json.at("version").get<std::string>() + "\n",
+            version.standard_output);
+  EXPECT_FALSE(json.at("isa_targets").empty());
+  EXPECT_FALSE(json.at("isa_supported").empty());
+  EXPECT_TRUE(json.at("features").at("openmp").is_boolean());
+  EXPECT_EQ(json.at("schema_versions").at("results"), 1);
+  EXPECT_EQ(run_program({"--version", "--xml"}).exit_code, 2);
 }
 
 struct Refused {

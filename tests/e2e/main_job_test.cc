@@ -26,7 +26,8 @@ bool machine_was_busy(const Results& results) {
   for (const Point& point : results.points) {
     const auto& reasons = point.verdict.reasons;
     disturbed += std::any_of(reasons.begin(), reasons.end(), [](const Reason& reason) {
-      return reason.code == "switches" || reason.code == "steal" || reason.code == "throttled";
+      return reason.code == "switches" || reason.code == "steal" || reason.code == "throttled" ||
+             reason.code == "pressure";
     });
   }
   return disturbed > results.points.size() / 4;

@@ -10,6 +10,7 @@
 
 #include "data/error.h"
 #include "data/system/files.h"
+#include "tests/fuzz/mutate.h"
 #include "tests/workloads/shapes/gguf_builder.h"
 #include "workloads/shapes/model_shape.h"
 
@@ -44,41 +45,6 @@ constexpr std::string_view kConfigSeed = R"({"model_type": "qwen3_moe", "num_hid
  "vocab_size": 100, "sliding_window": 8, "use_sliding_window": true,
  "layer_types": ["sliding_attention", "full_attention"], "torch_dtype": "bfloat16",
  "quantization_config": {"quant_method": "gptq", "bits": 4, "group_size": 32}})";
-
-// Values that arithmetic trips over.
-constexpr std::uint64_t kAwkward[] = {0,          1,          0x7F,       0x80,
-                                      0xFF,       0x7FFF,     0x7FFFFFFF, 0x80000000,
-                                      0xFFFFFFFF, 1ull << 32, 1ull << 62, ~0ull};
-
-std::string mutate(std::string text, std::mt19937_64& random) {
-  const auto below = [&](std::size_t n) { return static_cast<std::size_t>(random() % n); };
-  for (std::size_t change = 1 + below(4); change > 0 && !text.empty(); --change) {
-    const std::size_t at = below(std::min<std::size_t>(text.size(), 1200));
-    switch (below(6)) {
-      case 0:
-        text[at] = static_cast<char>(random());
-        break;
-      case 1:
-        text[at] = static_cast<char>(text[at] ^ (1 << below(8)));
-        break;
-      case 2:
-        text.resize(at);
-        break;
-      case 3: {
-        const std::string value = raw(kAwkward[below(std::size(kAwkward))]);
-        text.replace(at, std::min<std::size_t>(1u << below(4), text.size() - at), value, 0,
-                     std::size_t{1} << below(4));
-        break;
-      }
-      case 4:
-        text.erase(at, 1 + below(8));
-        break;
-      default:
-        text.insert(at, text.substr(below(text.size()), below(24)));
-    }
-  }
-  return text;
-}
 
 // Everything that `inspect` asks of a shape.
 void use(const ModelShape& shape) {

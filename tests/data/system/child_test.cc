@@ -1,9 +1,12 @@
 #include "data/system/child.h"
 
+#include <fcntl.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 #include <string>
 
@@ -162,6 +165,27 @@ TEST(Child, RunsOnTheCpusGiven) {
   request.cpus = {last};
   EXPECT_EQ(run_child(request).standard_output,
             "Cpus_allowed_list:\t" + std::to_string(last) + "\n");
+}
+
+TEST(Child, StartsAlsoWhenTheWordToGoCannotBeWritten) {
+  ChildRequest request;
+  request.argv = {"true"};
+  request.timeout_seconds = 20;
+  request.before_exec = [](int) {
+    // The word goes into the pipe that was made last: of those for writing the highest number.
+    // Writing to /dev/full in its place fails.
+    int word = -1;
+    for (int fd = 3; fd < 256; ++fd) {
+      std::error_code none;
+      const auto target = std::filesystem::read_symlink(fmt::format("/proc/self/fd/{}", fd), none);
+      const bool pipe = target.string().starts_with("pipe:");
+      if (pipe && (::fcntl(fd, F_GETFL) & O_ACCMODE) == O_WRONLY) word = fd;
+    }
+    ASSERT_GE(word, 0);
+    ::dup3(::open("/dev/full", O_WRONLY | O_CLOEXEC), word, O_CLOEXEC);
+  };
+  const ChildResult result = run_child(request);
+  EXPECT_TRUE(result.ok()) << result.describe();
 }
 
 TEST(Child, IsKnownBeforeItBecomesTheProgram) {

@@ -1,9 +1,13 @@
 #include "data/system/files.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <fstream>
+#include <set>
 
 #include "data/error.h"
 
@@ -163,6 +167,40 @@ TEST(Journal, SkipsADamagedLine) {
 TEST(Journal, RefusesAnEntryOfTwoLines) {
   const TemporaryFolder folder;
   EXPECT_THROW(append_journal(folder.path() / "journal", "a\nb"), Error);
+}
+
+TEST(RemoveStaleTemporaries, TakesThoseOfDeadProcessesAndNothingElse) {
+  const TemporaryFolder folder;
+  const pid_t dead = ::fork();
+  if (dead == 0) ::_exit(0);
+  ::waitpid(dead, nullptr, 0);
+  const std::string theirs = fmt::format(".results.json.{}.0.tmp", dead);
+  const std::set<std::string> kept = {fmt::format(".results.json.{}.0.tmp", ::getpid()),
+                                      fmt::format("results.json.{}.0.tmp", dead),
+                                      fmt::format(".results.json.{}.0", dead),
+                                      fmt::format(".{}.0.tmp", dead),
+                                      ".a.b.c.tmp",
+                                      ".a.-1.0.tmp",
+                                      "results.json"};
+  for (const std::string& name : kept) write_file_atomically(folder.path() / name, "x");
+  write_file_atomically(folder.path() / theirs, "x");
+  remove_stale_temporaries(folder.path());
+  std::set<std::string> left;
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path())) {
+    left.insert(entry.path().filename().string());
+  }
+  EXPECT_EQ(left, kept);
+  remove_stale_temporaries(folder.path() / "nowhere");  // no folder, nothing to do
+}
+
+TEST(FolderLock, HoldsUntilItsEnd) {
+  const TemporaryFolder folder;
+  {
+    const FolderLock held(folder.path());
+    EXPECT_THROW(FolderLock(folder.path()), Error);
+  }
+  EXPECT_NO_THROW(FolderLock(folder.path()));
+  EXPECT_THROW(FolderLock(folder.path() / "nowhere"), Error);
 }
 
 TEST(TemporaryFolder, RemovesAllItHolds) {

@@ -199,6 +199,58 @@ INSTANTIATE_TEST_SUITE_P(Campaign, AFailingProbe,
                                            std::pair{"other_machine", "Somebody else"}),
                          [](const auto& each) { return std::string(each.param.first); });
 
+TEST_F(CampaignTest, TheJournalStaysUntilTheReportsAreWritten) {
+  request.on_results = [&](const Results& results) {
+    EXPECT_EQ(results.state, "complete");
+    EXPECT_TRUE(std::filesystem::exists(output() / "results.json"));
+    EXPECT_TRUE(unfinished_request(output()).has_value());
+    throw Error(ErrorCode::kNoResource, "the disk is full");
+  };
+  EXPECT_THROW(run_campaign(request), Error);
+  const std::size_t before = started().size();
+  request.resume = true;
+  request.on_results = {};
+  EXPECT_EQ(run_campaign(request).state, "complete");
+  EXPECT_EQ(started().size(), before) << "no step is run again";
+  EXPECT_EQ(left_in_output(), (std::set<std::string>{"results.json"}));
+}
+
+TEST_F(CampaignTest, ASecondRunInTheSameFolderIsRefusedAndDisturbsNothing) {
+  const FolderLock another(output());
+  std::filesystem::create_directories(output() / ".campaign");  // of the run that holds the folder
+  EXPECT_THROW(run_campaign(request), Error);
+  EXPECT_THAT(started(), ::testing::IsEmpty());
+  EXPECT_EQ(left_in_output(), (std::set<std::string>{".campaign"}));
+}
+
+TEST_F(CampaignTest, AKillForMemoryIsToldFromOthers) {
+  const std::filesystem::path host = output().parent_path() / "host";
+  std::filesystem::create_directories(host / "proc");
+  request.host = HostFiles(host);
+  ::setenv("FAKE_VMSTAT", (host / "proc" / "vmstat").c_str(), 1);
+  for (const auto& [behaviour, code] :
+       {std::pair{"killed", "probe_failed"}, std::pair{"oom", "oom"}, std::pair{"oom", "oom"}}) {
+    write_file_atomically(host / "proc" / "vmstat", "pgfault 1\noom_kill 7\n");
+    behave(std::string("matmul_throughput=") + behaviour);
+    const Results results = run_campaign(request);
+    const StepRecord record = step_of(results, "matmul_throughput");
+    EXPECT_EQ(record.verdict.validity, Validity::kInvalid);
+    EXPECT_EQ(record.verdict.reasons.front().code, code);
+    EXPECT_EQ(record.exit_code, 128 + SIGKILL);
+    EXPECT_FALSE(results.of_probe("attention_kv").empty()) << "the run goes on";
+  }
+  ::unsetenv("FAKE_VMSTAT");
+}
+
+TEST_F(CampaignTest, AWrongResultStandsInTheStepsRecord) {
+  behave("matmul_throughput=wrong");
+  const StepRecord record = step_of(run_campaign(request), "matmul_throughput");
+  EXPECT_EQ(record.exit_code, 1);
+  ASSERT_FALSE(record.verdict.reasons.empty());
+  EXPECT_EQ(record.verdict.reasons.front().code, "wrong_result");
+  EXPECT_EQ(record.verdict.reasons.front().detail, "sum is 3, expected 4");
+}
+
 TEST_F(CampaignTest, AMissingProgramCostsOnlyItsOwnPoints) {
   std::filesystem::remove(probes() / "matmul_throughput");
   const Results results = run_campaign(request);

@@ -5,15 +5,21 @@
 //   garbage            an answer that is no document      exit7    points, then exit code 7
 //   other_machine      points of another processor        silent   exit 0 and no answer
 //   siblings           core_to_core: CPUs 2k and 2k + 1 share a core
+//   wrong              a document that says so, exit code 1
+//   killed             SIGKILL by somebody                hungry   takes memory until it is killed
+//   oom                SIGKILL, counted in the file FAKE_VMSTAT
 //   spoilt             all points invalid at the first start, valid at the second
+// FAKE_NAP: milliseconds that each step sleeps, for tests that end a run at some moment.
 // FAKE_LOG names a file that gets a line "name points seconds" per start: what was run, in order.
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "data/documents/results.h"
 #include "data/plan/plan.h"
@@ -46,6 +52,8 @@ mb::Results answer(const std::string& probe, const mb::PlannedStep& step, mb::Ma
     point.quantity = "time";
     point.parameters = planned.parameters;
     point.samples = {planned.seconds};
+    // Another start gives other figures, so that a step that was run again is seen.
+    point.facts["started_seconds"] = mb::monotonic_clock().now_seconds();
     point.facts["cores"] = results.machine.usable_cores();  // as the probe was told
     point.summary = mb::summarise(point.samples, point.unit);
     results.points.push_back(point);
@@ -85,10 +93,16 @@ int act(const std::string& probe, std::map<std::string, std::string>& flags) {
     std::ofstream(log, std::ios::app)
         << probe << ' ' << step.points.size() << ' ' << step.seconds() << '\n';
   }
+  mb::monotonic_clock().sleep_seconds(1e-3 * std::atof(environment("FAKE_NAP").c_str()));
   if (behaviour == "crash") std::abort();
   if (behaviour == "hang") {
     while (true) ::pause();
   }
+  if (behaviour == "hungry") {
+    for (std::vector<std::string> held;;) held.emplace_back(std::size_t{1} << 24, 'x');
+  }
+  if (behaviour == "oom") std::ofstream(environment("FAKE_VMSTAT")) << "pgfault 5\noom_kill 8\n";
+  if (behaviour == "oom" || behaviour == "killed") ::raise(SIGKILL);
   if (behaviour == "silent") return 0;
   if (behaviour == "garbage") {
     mb::write_file_atomically(flags["--out"], "{\"points\": [");
@@ -104,9 +118,15 @@ int act(const std::string& probe, std::map<std::string, std::string>& flags) {
       point.verdict.worsen(mb::Validity::kInvalid, "spread", "MAD 50 %");
     }
   }
+  if (behaviour == "wrong") {
+    results.points.resize(1);
+    mb::StepRecord record;
+    record.verdict.worsen(mb::Validity::kInvalid, "wrong_result", "sum is 3, expected 4");
+    results.steps.push_back(record);
+  }
   if (behaviour == "other_machine") results.machine.cpu_model = "Somebody else's CPU";
   mb::write_file_atomically(flags["--out"], to_json_text(results));
-  return behaviour == "exit7" ? 7 : 0;
+  return behaviour == "exit7" ? 7 : behaviour == "wrong" ? 1 : 0;
 }
 
 }  // namespace

@@ -72,6 +72,27 @@ TEST(Journal, ATornLastLineCostsOnlyItsOwnStep) {
   EXPECT_FALSE(read->finished.contains(1));
 }
 
+TEST(Journal, ADamagedPlanIsRefusedAndNeverShifted) {
+  const TemporaryFolder folder;
+  const auto path = folder.path() / kJournalName;
+  begin_journal(path, example());
+  append_finished(path, 1, one_point());
+  std::string text = read_file(path);
+  const std::size_t planned = text.find("attention_kv");
+  ASSERT_NE(planned, std::string::npos);
+  text[planned] ^= 1;  // the first planned step's line fails its checksum and is passed over
+  write_file_atomically(path, text);
+  EXPECT_THROW(read_campaign_journal(path), Error);
+}
+
+TEST(Journal, AFinishedStepThatWasNotPlannedIsRefused) {
+  const TemporaryFolder folder;
+  const auto path = folder.path() / kJournalName;
+  begin_journal(path, example());
+  append_finished(path, 2, one_point());
+  EXPECT_THROW(read_campaign_journal(path), Error);
+}
+
 TEST(Journal, WithoutAWholePlanThereIsNothingToResume) {
   const TemporaryFolder folder;
   const auto path = folder.path() / kJournalName;

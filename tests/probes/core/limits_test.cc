@@ -65,6 +65,7 @@ const QuotaCase kQuotaCases[] = {
     {"v2-missing-files", {}, 8, "installed", ""},
     {"v2-namespace-top", 4.0, 4, "quota", "cgroup v2 /cpu.max"},
     {"v2-outside-namespace", 3.0, 3, "quota", "cgroup v2 /cpu.max"},
+    {"v2-path-without-slash", 3.0, 3, "quota", "cgroup v2 /cpu.max"},
     {"v2-mount-outside-namespace", 3.0, 3, "quota", "cgroup v2 /cpu.max"},
     {"v2-blank-in-mount-point", 2.0, 2, "quota", "cgroup v2 /job/cpu.max"},
     {"v2-two-mounts", 2.0, 2, "quota", "cgroup v2 /a/cpu.max"},

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 
 #include "tests/probes/core/fake_host.h"
@@ -19,7 +20,8 @@ NoiseReading quiet() {
   noise.wall_seconds = 100;
   noise.steal_share = noise.throttled_share = noise.clock_drift = 0;
   noise.involuntary_switches_per_thread_second = 0;
-  noise.migrations = noise.major_faults = 0;
+  noise.migrations = noise.major_faults = noise.unpinned_threads = 0;
+  noise.pressure_share = 0;
   return noise;
 }
 
@@ -96,6 +98,62 @@ TEST(Noise, AnyMigrationOrMajorFaultIsInvalid) {
   expect(judged(noise), Validity::kInvalid, "major_faults");
 }
 
+TEST(Noise, PressureIsNoisyAboveOnePercentAndInvalidAboveFive) {
+  EXPECT_EQ(kPressureLimit.noisy, 0.01);
+  EXPECT_EQ(kPressureLimit.invalid, 0.05);
+  expect_limits(&NoiseReading::pressure_share, kPressureLimit, "pressure");
+}
+
+TEST(Noise, PressureCountsOnlyInWindowsWhereItsLimitIsThreeTicks) {
+  NoiseReading noise = quiet();
+  noise.pressure_share = 0.03;
+  noise.wall_seconds = 1.19;  // 1 % is less than three ticks of 4 ms
+  expect(judged(noise), Validity::kValid, "");
+  noise.wall_seconds = 1.21;
+  expect(judged(noise), Validity::kNoisy, "pressure");
+  noise.pressure_share = 0.06;
+  noise.wall_seconds = 0.239;
+  expect(judged(noise), Validity::kValid, "");
+  noise.wall_seconds = 0.241;
+  expect(judged(noise), Validity::kInvalid, "pressure");
+}
+
+TEST(Noise, DetailsSayTheFigureAndTheLimit) {
+  NoiseReading noise = quiet();
+  noise.steal_share = 0.02;
+  noise.throttled_share = 0.03;
+  noise.pressure_share = 0.04;
+  noise.involuntary_switches_per_thread_second = 50;
+  noise.clock_drift = -0.03;
+  std::vector<std::string> details;
+  for (const Reason& reason : judged(noise).reasons) details.push_back(reason.detail);
+  EXPECT_THAT(details,
+              testing::ElementsAre("2.00 % of the used CPUs' time, limit 0.1 %",
+                                   "stopped by the CPU quota for 3.00 % of the time, limit 0 %",
+                                   "a task waited for a CPU for 4.0 % of the time, limit 1 %",
+                                   "50 per thread and second, limit 10", "-3.0 %, limit 2 %"));
+}
+
+TEST(NoiseBetween, AWindowOfNoTimeHasNoShares) {
+  NoiseCounts before;
+  before.wall_seconds = 5;
+  before.steal_ticks = 1;
+  before.throttled_seconds = {1};
+  before.pressure_seconds = 1;
+  NoiseCounts after = before;
+  after.steal_ticks = 2;
+  after.throttled_seconds = {2};
+  after.pressure_seconds = 2;
+  const NoiseReading noise = noise_between(before, after, kScope);
+  EXPECT_FALSE(noise.steal_share || noise.throttled_share || noise.pressure_share);
+}
+
+TEST(Noise, AThreadThatLostItsCpuIsInvalid) {
+  NoiseReading noise = quiet();
+  noise.unpinned_threads = 1;
+  expect(judged(noise), Validity::kInvalid, "affinity");
+}
+
 TEST(Noise, StealCountsOnlyInWindowsWhereItsLimitIsThreeTicks) {
   NoiseReading noise = quiet();
   noise.steal_share = 0.02;  // above both limits
@@ -133,14 +191,15 @@ TEST(Noise, AMissingSignalIsListedAndDoesNotWorsen) {
   NoiseReading nothing;
   nothing.wall_seconds = 1;
   expect(judged(nothing), Validity::kValid,
-         "missing_signal missing_signal missing_signal missing_signal");
+         "missing_signal missing_signal missing_signal missing_signal missing_signal");
 }
 
 TEST(Noise, EveryReasonIsInTheTable) {
   NoiseReading noisy = quiet();
   noisy.steal_share = noisy.throttled_share = noisy.clock_drift = 1;
   noisy.involuntary_switches_per_thread_second = 1000;
-  noisy.migrations = noisy.major_faults = 1;
+  noisy.migrations = noisy.major_faults = noisy.unpinned_threads = 1;
+  noisy.pressure_share = 1;
   Verdict verdict = judged(noisy);
   judge_samples({1}, summarise({1}, Unit::kSeconds), std::nullopt, true, verdict);
   judge_samples({}, {}, Modes{1, 2}, false, verdict);
@@ -196,6 +255,21 @@ TEST(NoiseFiles, ThrottledTimeIsReadFromVersionOneInNanoseconds) {
   EXPECT_THAT(read_noise_files(host.files(), {0}).throttled_seconds, testing::ElementsAre(2.0));
 }
 
+TEST(NoiseFiles, PressureIsTheTotalOfSome) {
+  FakeHost host;
+  const auto seconds = [&] { return read_noise_files(host.files(), {0}).pressure_seconds; };
+  EXPECT_FALSE(seconds().has_value());
+  host.put("/proc/pressure/cpu",
+           "some avg10=4.22 avg60=20.97 avg300=10.73 total=47458465\n"
+           "full avg10=0.00 avg60=0.00 avg300=0.00 total=7\n");
+  EXPECT_DOUBLE_EQ(seconds().value(), 47.458465);
+  for (const char* broken :
+       {"full total=7\n", "some avg10=1\n", "some total=x\n", "some total=\n"}) {
+    host.put("/proc/pressure/cpu", broken);
+    EXPECT_FALSE(seconds().has_value()) << broken;
+  }
+}
+
 TEST(NoiseFiles, WithoutCgroupsThereIsNoThrottlingSignal) {
   EXPECT_TRUE(read_noise_files(FakeHost().files(), {0}).throttled_seconds.empty());
 }
@@ -208,12 +282,15 @@ TEST(NoiseBetween, MakesSharesAndRatesOfTwoReadings) {
   after.steal_ticks = 110;  // 0.1 s of 5 s on 2 CPUs
   before.throttled_seconds = {1, 4};
   after.throttled_seconds = {1.1, 4.5};  // the ancestor stopped us longest
+  before.pressure_seconds = 7;
+  after.pressure_seconds = 7.5;
   before.usage = TeamUsage{.cpu_seconds = 2, .involuntary_switches = 5};
   after.usage = TeamUsage{.cpu_seconds = 11,
                           .involuntary_switches = 105,
                           .voluntary_switches = 9,
                           .major_faults = 3,
-                          .migrations = 2};
+                          .migrations = 2,
+                          .unpinned = 1};
   before.clock_hz = 4e9;
   after.clock_hz = 3.8e9;
   const NoiseReading noise = noise_between(before, after, {.cpus = 2, .threads = 4});
@@ -225,18 +302,23 @@ TEST(NoiseBetween, MakesSharesAndRatesOfTwoReadings) {
   EXPECT_EQ(noise.migrations, 2);
   EXPECT_EQ(noise.major_faults, 3);
   EXPECT_NEAR(noise.clock_drift.value(), -0.05, 1e-12);
+  EXPECT_EQ(noise.unpinned_threads, 1);
+  EXPECT_FALSE(noise.pressure_share) << "four threads on two CPUs wait for each other";
+  EXPECT_DOUBLE_EQ(noise_between(before, after, {.cpus = 2, .threads = 2}).pressure_share.value(),
+                   0.1);
 }
 
 TEST(NoiseBetween, WhatOneReadingLacksIsMissing) {
   NoiseCounts before, after;
   before.steal_ticks = 3;
   before.throttled_seconds = {1};
+  before.pressure_seconds = 1;
   before.usage = TeamUsage{};
   before.clock_hz = 3e9;
   after.wall_seconds = 1;
   const NoiseReading noise = noise_between(before, after, kScope);
   EXPECT_FALSE(noise.steal_share || noise.throttled_share || noise.migrations ||
-               noise.major_faults || noise.clock_drift ||
+               noise.major_faults || noise.clock_drift || noise.pressure_share ||
                noise.involuntary_switches_per_thread_second);
 }
 
@@ -274,18 +356,72 @@ std::vector<double> ramp(double change) {
   return samples;
 }
 
-TEST(NoiseOfSamples, ASteadyRiseIsNoisyAboveFivePercentAndInvalidAboveForty) {
-  expect(judged_samples(ramp(0.0499)), Validity::kValid, "");
-  expect(judged_samples(ramp(0.0501)), Validity::kNoisy, "slope");
-  expect(judged_samples(ramp(-0.0501)), Validity::kNoisy, "slope");
-  expect(judged_samples(ramp(0.07)), Validity::kNoisy, "slope");
-  // The spread of such a ramp (a quarter of it) is refused as well: see kSlopeLimit.
-  expect(judged_samples(ramp(0.401)), Validity::kInvalid, "spread slope");
+TEST(NoiseOfSamples, ASteadyDriftIsNoisyAboveOnePercentAndInvalidAboveFive) {
+  EXPECT_EQ(kSlopeLimit.noisy, 0.01);
+  EXPECT_EQ(kSlopeLimit.invalid, 0.05);
+  for (const double way : {1.0, -1.0}) {
+    expect(judged_samples(ramp(way * 0.01 * kDown)), Validity::kValid, "");
+    expect(judged_samples(ramp(way * 0.01 * kUp)), Validity::kNoisy, "slope");
+    expect(judged_samples(ramp(way * 0.05 * kDown)), Validity::kNoisy, "slope");
+    expect(judged_samples(ramp(way * 0.05 * kUp)), Validity::kInvalid, "slope");
+  }
+}
+
+// Eleven samples near 1, the last ones `step` higher, ripples of a tenth of a percent.
+std::vector<double> stepped(int late, double step) {
+  std::vector<double> samples;
+  for (int i = 0; i < 11; ++i) {
+    samples.push_back(1 + (i % 2 == 0 ? 0.001 : -0.001) + (i >= 11 - late ? step : 0));
+  }
+  return samples;
+}
+
+TEST(NoiseOfSamples, OneChangeOfStateTiltsTheLineAndIsNoisyNotInvalid) {
+  const auto verdict = [](int late, double step) {
+    const std::vector<double> samples = stepped(late, step);
+    Verdict made;
+    judge_samples(samples, summarise(samples, Unit::kSeconds), std::nullopt, false, made);
+    return made;
+  };
+  EXPECT_EQ(verdict(4, 0.08).validity, Validity::kNoisy);
+  EXPECT_THAT(codes(verdict(4, 0.08)), testing::HasSubstr("slope"));
+  EXPECT_EQ(verdict(8, 0.08).validity, Validity::kNoisy);
+  EXPECT_THAT(codes(verdict(8, 0.08)), testing::HasSubstr("slope"));
+}
+
+TEST(NoiseOfSamples, ADriftWhoseHalvesShowAQuarterOfItIsSteady) {
+  // Rises by 0.1 over the first half and by `rest` over the second.
+  const auto bent = [](double rest) {
+    std::vector<double> samples;
+    for (int i = 0; i <= 20; ++i) {
+      samples.push_back(1 + (i <= 10 ? 0.01 * i : 0.1 + rest * (i - 10) / 10));
+    }
+    return judged_samples(samples).validity;
+  };
+  EXPECT_EQ(bent(0.05), Validity::kInvalid);
+  EXPECT_EQ(bent(0.02), Validity::kNoisy);
+  EXPECT_EQ(bent(-0.02), Validity::kNoisy);
 }
 
 TEST(NoiseOfSamples, ATiltThatChanceExplainsIsNoSlope) {
   // The fitted line rises by about 2 % of the mean, its standard error is about as much.
   expect(judged_samples({1.01, 0.98, 1.0, 1.02, 0.99, 1.01}), Validity::kValid, "");
+}
+
+// A rise by `change` with a bend of 0.002 that no line explains: of five samples the fitted change
+// has a standard error of 4 * sqrt(14 * 0.002^2 / 3 / 10) = 0.005465.
+std::vector<double> bent_rise(double change) {
+  std::vector<double> samples;
+  constexpr std::array kBend = {2, -1, -2, -1, 2};
+  for (int i = 0; i < 5; ++i) {
+    samples.push_back(1 + change * (i - 2) / 4 + 0.002 * kBend[static_cast<std::size_t>(i)]);
+  }
+  return samples;
+}
+
+TEST(NoiseOfSamples, ATiltCountsFromThreeOfItsStandardErrorsOn) {
+  expect(judged_samples(bent_rise(0.01635)), Validity::kValid, "");
+  expect(judged_samples(bent_rise(0.01645)), Validity::kNoisy, "slope");
 }
 
 TEST(NoiseOfSamples, ASlowStartIsNoisy) {

@@ -186,6 +186,7 @@ TEST_P(EveryTeam, CountsCpuTimeOfAllRanks) {
       clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
     } while ((now.tv_sec - begin.tv_sec) * 1000000000L + now.tv_nsec - begin.tv_nsec < 30000000L);
   });
+  EXPECT_EQ(ranks->usage().unpinned, 0);
   // The kernel's figures may lag by a tick each.
   EXPECT_GE(ranks->usage().cpu_seconds - before.cpu_seconds, 0.04);
 }
@@ -200,6 +201,7 @@ TEST_P(EveryTeam, SeesARankThatWasMovedToAnotherCpu) {
     sched_setaffinity(0, elsewhere.bytes(), elsewhere.data());
   });
   EXPECT_GT(ranks->usage().migrations, 0);
+  EXPECT_EQ(ranks->usage().unpinned, 1) << "its mask is not what the team made it";
 }
 
 TEST_P(EveryTeam, RefusesACpuThatMayNotBeUsed) {

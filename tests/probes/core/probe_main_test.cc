@@ -228,6 +228,9 @@ TEST_F(ProbeMain, AWrongResultFailsTheRunAndIsNoPoint) {
   const Results results = document();
   ASSERT_THAT(results.points, SizeIs(1)) << "what was measured before is kept, nothing follows";
   EXPECT_EQ(results.points[0].name, "dispatch_overhead/read/threads:1");
+  ASSERT_THAT(results.steps, SizeIs(1));
+  EXPECT_EQ(results.steps[0].verdict.reasons.at(0).code, "wrong_result");
+  EXPECT_THAT(results.steps[0].verdict.reasons.at(0).detail, HasSubstr("sum is 3, expected 4"));
 }
 
 TEST_F(ProbeMain, APlanThatTheProbeDoesNotUnderstandIsAUsageError) {
@@ -270,7 +273,7 @@ TEST_F(ProbeMain, WithoutAPlanItPlansForItselfAndDistrustsWildSamples) {
   const ChildResult ran = run(
       {"--budget", "0.5", "--out", file("out.json"), "--benchmark_filter=sync:spin/threads:1/"});
   EXPECT_EQ(ran.exit_code, 7) << ran.standard_output << ran.standard_error;
-  EXPECT_THAT(ran.standard_error, HasSubstr("every result is invalid"));
+  EXPECT_THAT(ran.standard_error, HasSubstr("results are invalid, first dispatch_overhead/"));
   for (const Point& point : document().points) {
     EXPECT_EQ(point.verdict.validity, Validity::kInvalid);
     EXPECT_THAT(point.samples, Not(testing::IsEmpty()));

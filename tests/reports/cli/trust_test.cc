@@ -24,9 +24,9 @@ Recommendation with_model(bool fits, int prefill_threads) {
   return recommendation;
 }
 
-int code_of(const Results& results, const Recommendation& recommendation) {
+int code_of(const Results& results, const Recommendation& recommendation, bool asked_for = false) {
   try {
-    require_trust(results, recommendation);
+    require_trust(results, recommendation, asked_for);
     return 0;
   } catch (const Error& error) {
     return error.exit_code();
@@ -45,6 +45,32 @@ TEST(Trust, IsLostWhenEveryPointIsInvalid) {
 
 TEST(Trust, IsLostWhenAModelFitsAndNoneHasAnAdvice) {
   EXPECT_EQ(code_of(with_points({Validity::kValid}), with_model(true, 0)), 7);
+}
+
+TEST(Trust, AModelAskedForByNameNeedsBothAdvices) {
+  Recommendation two = with_model(true, 2);
+  two.models[0].decode.threads = 2;
+  EXPECT_EQ(code_of(with_points({Validity::kValid}), two, true), 0);
+  two.models.push_back(two.models[0]);
+  two.models[1].decode.threads = 0;
+  EXPECT_EQ(code_of(with_points({Validity::kValid}), two, true), 7);
+  EXPECT_EQ(code_of(with_points({Validity::kValid}), two, false), 0) << "of a list of ours, some";
+  two.models[1].fits = false;
+  EXPECT_EQ(code_of(with_points({Validity::kValid}), two, true), 0)
+      << "that it does not fit is said";
+}
+
+TEST(Trust, AWrongResultOutranksEverythingElse) {
+  for (const auto& [validity, threads] :
+       {std::pair{Validity::kValid, 2}, {Validity::kInvalid, 0}}) {
+    Results results = with_points({validity});
+    results.steps.emplace_back();
+    results.steps.back().verdict.worsen(Validity::kInvalid, "probe_failed", "exit 3");
+    EXPECT_EQ(code_of(results, with_model(true, threads)), threads > 0 ? 0 : 7);
+    results.steps.emplace_back();
+    results.steps.back().verdict.worsen(Validity::kInvalid, "wrong_result", "sum is 3");
+    EXPECT_EQ(code_of(results, with_model(true, threads)), 1);
+  }
 }
 
 TEST(Trust, ADocumentThatCarriesNoAdviceIsExplainedAndNotTrusted) {
