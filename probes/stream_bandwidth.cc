@@ -7,9 +7,9 @@
 // threads that share it; L3: half of what a stream finds of it here, which in a guest may be a
 // part of what is reported (fact usable_l3_bytes).
 //
-// In DRAM an operation is one window of the slice and the next takes the window behind it, so that a
-// sample need not last a whole pass over a slice of a gigabyte, and every byte is still as long ago as
-// a pass is.
+// In DRAM an operation is one window of the slice and the next takes the window behind it, so that
+// a sample need not last a whole pass over a slice of a gigabyte, and every byte is still as long
+// ago as a pass is.
 //
 // Before the samples a short trial takes the loop that is fastest here (workloads/kernels/
 // traversal.h). `write` has plain stores, `streaming_*` non-temporal ones; copy, scale, add and
@@ -67,9 +67,9 @@ const NamedOperation& operation_of(const std::string& name) {
 
 // Of all slices of a DRAM point against the last-level caches: STREAM's rule.
 constexpr std::int64_t kTimesLastLevelCache = 4;
-// What one operation goes over in DRAM, and so the smallest slice: at least 1 ms at 16 GB/s, so that
-// threads that leave the start line a microsecond apart do not show; and several times any core's
-// own L2 (2 to 3 MiB).
+// What one operation goes over in DRAM, and so the smallest slice: at least 1 ms at 16 GB/s, so
+// that threads that leave the start line a microsecond apart do not show; and several times any
+// core's own L2 (2 to 3 MiB).
 constexpr std::int64_t kDramWindowBytes = std::int64_t{16} << 20;
 // Under this times its L2, a thread's part of the L3 is partly served by the L2.
 constexpr double kLeastOverL2 = 1.5;

@@ -21,9 +21,9 @@ constexpr std::int64_t kKiB = 1024, kMiB = 1024 * kKiB, kGiB = 1024 * kMiB;
 constexpr std::int64_t kKvBytesPerPosition = 4096;
 
 // Seconds until `bytes` that nobody has touched are there. A guest may be handed its memory page by
-// page: 0.3 to 0.8 GB/s a CPU were seen on one, 0.6 to 2.8 on another; the kernel alone clears 2 to 6.
-// Buffers of a single memory node are touched by several CPUs (probes/core/rank_buffers). The first
-// third of a second is in the points' own least seconds.
+// page: 0.3 to 0.8 GB/s a CPU were seen on one, 0.6 to 2.8 on another; the kernel alone clears 2
+// to 6. Buffers of a single memory node are touched by several CPUs (probes/core/rank_buffers). The
+// first third of a second is in the points' own least seconds.
 double touch_seconds(const Machine& machine, double bytes, bool by_several) {
   constexpr double kGuest = 0.7e9, kBareMetal = 3e9, kInThePoints = 0.33;
   constexpr int kMostTouching = 16;

@@ -160,11 +160,10 @@ std::string to_json_text(const PlannedStep& step) {
     }
     points.push_back({{"parameters", parameters}, {"seconds", point.seconds}});
   }
-  const nlohmann::ordered_json document{
-      {"probe", step.probe},
-      {"environment", step.environment},
-      {"set_up_seconds", step.set_up_seconds},
-      {"points", points}};
+  const nlohmann::ordered_json document{{"probe", step.probe},
+                                        {"environment", step.environment},
+                                        {"set_up_seconds", step.set_up_seconds},
+                                        {"points", points}};
   return document.dump(1) + "\n";
 }
 

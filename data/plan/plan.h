@@ -4,8 +4,8 @@
 // The budget is dealt to the probes by fixed shares (see plan.cc), inside a probe evenly over its
 // points. When a point would get less than its least useful time, points are dropped in the order
 // of the least loss: middle thread counts first, boundaries (1, L3 domain, NUMA node, physical
-// cores, physical + 1, all) last. A point's own set-up is part of its seconds; first touch of the large
-// buffers that a probe's points share is kept aside beforehand, since it cannot be shortened.
+// cores, physical + 1, all) last. A point's own set-up is part of its seconds; first touch of the
+// large buffers that a probe's points share is kept aside beforehand, since it cannot be shortened.
 //
 // Placements, the NUMA matrix, hand-made working sets and other axes that no prediction needs are
 // planned when one probe runs alone or the budget is 180 s and more.
@@ -31,7 +31,8 @@ struct PlannedStep {
   std::string probe;
   std::map<std::string, std::string> environment;
   std::vector<PlannedPoint> points;
-  double set_up_seconds = 0;  // first touch of what all points share; the process start comes on top
+  double set_up_seconds =
+      0;  // first touch of what all points share; the process start comes on top
   double seconds() const;
   bool operator==(const PlannedStep&) const = default;
 };

@@ -37,7 +37,8 @@ void touch(const Buffer& buffer, std::size_t first, std::size_t step) {
   }
 }
 
-// The caller may be pinned by its team, and new threads inherit that, so each goes to a PU of its own.
+// The caller may be pinned by its team, and new threads inherit that, so each goes to a PU of its
+// own.
 void touch_together(const Buffer& buffer, const Machine& machine) {
   const int threads = std::clamp(machine.limits.effective_cpus, 1, kMostTouching);
   std::vector<std::jthread> touching;

@@ -104,8 +104,7 @@ std::vector<ModelShape> shapes_asked(const std::vector<std::string>& specs) {
   for (const std::string& spec : specs) {
     shapes.push_back(find_model(spec));
     if (!shapes.back().unsupported.empty()) {
-      throw Error(ErrorCode::kNotAvailable,
-                  fmt::format("{}: {}", spec, shapes.back().unsupported));
+      throw Error(ErrorCode::kNotAvailable, fmt::format("{}: {}", spec, shapes.back().unsupported));
     }
   }
   return shapes;
@@ -120,9 +119,8 @@ std::vector<ModelShape> shapes_unasked(const MachineModel& model) {
   for (const std::string& name : catalogue()) {
     ModelShape shape = find_model(name);
     if (!shape.unsupported.empty()) continue;
-    const bool measured =
-        std::ranges::find(curves, "measured_decode/" + shape.spec(), &ModelCurve::name) !=
-        curves.end();
+    const bool measured = std::ranges::find(curves, "measured_decode/" + shape.spec(),
+                                            &ModelCurve::name) != curves.end();
     shapes.push_back(std::move(shape));
     if (!measured) continue;
     for (const char* label : kOtherLabels) shapes.push_back(find_model(name + ":" + label));

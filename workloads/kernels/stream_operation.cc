@@ -114,8 +114,8 @@ bool is_right(StreamOperation operation, const StreamSlices& slices, std::uint64
               std::uint64_t elements) {
   const std::uint64_t* words = words_of(slices, 0);
   if (operation == StreamOperation::kRead) {  // modulo 2^64
-    return sum == elements / slices.count * sum_below(slices.count) +
-                      sum_below(elements % slices.count);
+    return sum ==
+           elements / slices.count * sum_below(slices.count) + sum_below(elements % slices.count);
   }
   const std::size_t count = std::min<std::uint64_t>(slices.count, elements);
   if (operation == StreamOperation::kWrite) {

@@ -28,8 +28,9 @@ void fill(StreamOperation operation, const StreamSlices& slices);
 std::uint64_t run(StreamOperation operation, const StreamSlices& slices, std::uint64_t passes,
                   const Traversal& way);
 
-// After going over `elements` of each array in turn, from the first and round and round: whether the
-// written array holds the result as far as it was reached, or `sum` is what the reads add up to.
+// After going over `elements` of each array in turn, from the first and round and round: whether
+// the written array holds the result as far as it was reached, or `sum` is what the reads add up
+// to.
 bool is_right(StreamOperation operation, const StreamSlices& slices, std::uint64_t sum,
               std::uint64_t elements);
 

@@ -61,9 +61,9 @@ TEST(StreamOperation, PartsInTurnAreRightAsFarAsTheyWent) {
       std::uint64_t sum = 0;
       for (std::size_t turn = 0; turn < turns; ++turn) {
         const std::size_t first = turn % kParts * kPart;
-        sum += run(operation,
-                   {arrays.slices.data + first * sizeof(std::uint64_t), kPart * kParts, kPart}, 1,
-                   {});
+        sum +=
+            run(operation,
+                {arrays.slices.data + first * sizeof(std::uint64_t), kPart * kParts, kPart}, 1, {});
       }
       EXPECT_TRUE(is_right(operation, arrays.slices, sum, turns * kPart));
       const bool all_written = operation != StreamOperation::kRead && turns >= kParts;
