@@ -189,7 +189,11 @@ TEST(Advice, OnAHundredAndNinetyTwoPusCoversTheCatalogue) {
   laws.l3_domains = 12;
   laws.bandwidth_all = 400e9;
   const Recommendation made = advise_on(synthetic::results(laws), {});
-  EXPECT_EQ(made.models.size(), catalogue().size() - 1);  // all but the unsupported one
+  // All but the unsupported one, and two more sizes of each of the two whose steps were measured.
+  EXPECT_EQ(made.models.size(), catalogue().size() - 1 + 4);
+  for (const char* name : {"qwen3-4b:q4_k_m", "qwen3-4b:q8_0", "qwen3-30b-a3b:q8_0"}) {
+    EXPECT_THAT(made.models, Contains(::testing::Field(&ModelAdvice::model, name)));
+  }
   for (const ModelAdvice& advice : made.models) EXPECT_EQ(find_model(advice.model).unsupported, "");
   for (const ModelAdvice& advice : made.models) {
     if (!advice.fits) continue;
