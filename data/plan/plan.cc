@@ -19,8 +19,9 @@ constexpr double kMeasuringShare = 0.88;
 // Start of one probe process: loading, topology, teams. Seen on a 2-vCPU guest: 0.05 to 0.15 s.
 constexpr double kStepStartSeconds = 0.15;
 
-// Set-up is guessed, and may be too high: of what a probe would get it leaves this much at least.
-constexpr double kMostSetUpShare = 0.9;
+// Set-up is guessed, and may be too high: it takes at most this much of what a probe would get.
+// What it takes beyond that shortens the steps that follow (probes/campaign/deadline).
+constexpr double kMostSetUpShare = 0.5;
 
 // From here on there is time for the axes that no prediction needs: three times the default.
 constexpr double kWideBudgetSeconds = 180;
