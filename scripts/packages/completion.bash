@@ -18,7 +18,7 @@ _memory_benchmark() {
     return
   fi
   case "$command" in
-    run) flags="--budget --help --json --model --out --png-dir --quick --resume --sustain --threads" ;;
+    run) flags="--budget --help --json --model --out --png-dir --quick --quiet --resume --sustain --threads" ;;
     shm) flags="--help --repeat" ;;
     probe) flags="--help --list" ;;
     inspect) flags="--context --help --json --list --tensors" ;;
@@ -34,7 +34,7 @@ _memory_benchmark() {
     calibrate) flags="--engine --help --json --model --out" ;;
     fit) flags="--help --json --points --priors --resamples --tolerance" ;;
     topology) flags="--check --help --json --results" ;;
-    "") flags="--budget --help --json --model --out --png-dir --quick --resume --sustain --threads --version" ;;
+    "") flags="--budget --help --json --model --out --png-dir --quick --quiet --resume --sustain --threads --version" ;;
     *) flags="" ;;
   esac
   if [[ "$current" == -* ]]; then
