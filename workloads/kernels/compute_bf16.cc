@@ -31,9 +31,9 @@ __attribute__((target("avx512f,avx512bw,avx512bf16"))) float run_bf16(std::uint6
                                  reinterpret_cast<__m512bh>(alternating));
     }
   }
-  float mean = 0;
-  for (const __m512& sum : sums) mean += _mm512_cvtss_f32(sum) / kBf16Chains;
-  return mean;
+  float total = 0;  // of whole numbers, and so without rounding
+  for (const __m512& sum : sums) total += _mm512_cvtss_f32(sum);
+  return total / kBf16Chains;
 }
 #elif defined(__aarch64__)
 constexpr int kBf16Chains = 16;                           // four units of four cycles
@@ -55,9 +55,9 @@ float run_bf16(std::uint64_t passes) {
           vbfmmlaq_f32(sums[c], vreinterpretq_bf16_u32(ones), vreinterpretq_bf16_u32(alternating));
     }
   }
-  float mean = 0;
-  for (const float32x4_t& sum : sums) mean += vgetq_lane_f32(sum, 0) / kBf16Chains;
-  return mean;
+  float total = 0;  // of whole numbers, and so without rounding
+  for (const float32x4_t& sum : sums) total += vgetq_lane_f32(sum, 0);
+  return total / kBf16Chains;
 }
 #pragma GCC pop_options
 #endif
