@@ -122,6 +122,26 @@ TEST(Plan, KeepsTheEndsOfTheThreadSweepWhenTimeIsShort) {
   }
 }
 
+// However short: bandwidth, a matrix-vector and a matrix product, without which nothing is
+// predicted.
+TEST(Plan, WhatEveryPredictionNeedsIsTheLastToGo) {
+  Machine machine = make_machine(1, 1, 1, 1, std::int64_t{260} << 20);
+  machine.hypervisor = "KVM";
+  for (const double budget : {3.0, 6.0, 10.0}) {
+    std::set<std::string> products;
+    const Plan plan = make_plan(machine, {.budget_seconds = budget});
+    for (const PlannedStep& step : plan.steps) {
+      if (step.probe != "matmul_throughput") continue;
+      for (const PlannedPoint& point : step.points) {
+        products.insert(point.parameters.text_or("operation", ""));
+      }
+    }
+    EXPECT_TRUE(products.contains("matvec")) << budget;
+    EXPECT_TRUE(products.contains("matmul") || budget < 6) << budget;
+    EXPECT_TRUE(threads_of(plan, "stream_bandwidth").contains(1)) << budget;
+  }
+}
+
 TEST(Plan, MoreBudgetNeverMeasuresLess) {
   const Machine machine = make_machine(2, 1, 48, 2);
   std::size_t before = 0;
