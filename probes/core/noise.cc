@@ -138,7 +138,7 @@ void judge_slope(const std::vector<double>& samples, Verdict& verdict) {
   constexpr double kStandardErrors = 3;
   if (samples.size() < kLeastSamples) return;
   const Line line = fit_line(samples);
-  if (std::abs(line.change) < kStandardErrors * line.standard_error) return;
+  if (line.change == 0 || std::abs(line.change) < kStandardErrors * line.standard_error) return;
   const bool steady = is_steady(samples, line.change);
   judge(verdict, std::abs(line.change),
         {kSlopeLimit.noisy, steady ? kSlopeLimit.invalid : INFINITY}, "slope",

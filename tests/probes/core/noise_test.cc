@@ -403,6 +403,11 @@ TEST(NoiseOfSamples, ADriftWhoseHalvesShowAQuarterOfItIsSteady) {
   EXPECT_EQ(bent(-0.02), Validity::kNoisy);
 }
 
+// Without a change no half can follow it; the share of nothing is not asked for.
+TEST(NoiseOfSamples, EqualSamplesHaveNoSlope) {
+  expect(judged_samples(std::vector<double>(8, 3.0)), Validity::kValid, "");
+}
+
 TEST(NoiseOfSamples, ATiltThatChanceExplainsIsNoSlope) {
   // The fitted line rises by about 2 % of the mean, its standard error is about as much.
   expect(judged_samples({1.01, 0.98, 1.0, 1.02, 0.99, 1.01}), Validity::kValid, "");
