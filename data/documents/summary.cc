@@ -46,6 +46,39 @@ std::size_t interval_rank(std::size_t count) {
   return rank > 0 ? rank - 1 : 0;
 }
 
+struct Group {
+  double median = 0, mad = 0;
+};
+
+Group group_of(const double* sorted, std::size_t count) {
+  Group group{median_of_sorted(sorted, count), 0};
+  std::vector<double> deviations(sorted, sorted + count);
+  for (double& deviation : deviations) deviation = std::abs(deviation - group.median);
+  std::ranges::sort(deviations);
+  group.mad = median_of_sorted(deviations.data(), count);
+  return group;
+}
+
+// The first of the upper of the two groups whose means are farthest apart, weighed by their sizes
+// (Otsu, 1979).
+std::size_t best_split(const std::vector<double>& sorted) {
+  const double all = std::accumulate(sorted.begin(), sorted.end(), 0.0);
+  const auto count = static_cast<double>(sorted.size());
+  double below = 0, most = -1;
+  std::size_t split = 1;
+  for (std::size_t i = 1; i < sorted.size(); ++i) {
+    below += sorted[i - 1];
+    const auto n = static_cast<double>(i);
+    const double apart = below / n - (all - below) / (count - n);
+    const double between = n * (count - n) * apart * apart;
+    if (between > most) {
+      most = between;
+      split = i;
+    }
+  }
+  return split;
+}
+
 }  // namespace
 
 Summary summarise(const std::vector<double>& samples, Unit unit) {
@@ -66,23 +99,23 @@ Summary summarise(const std::vector<double>& samples, Unit unit) {
 }
 
 std::optional<Modes> find_modes(const std::vector<double>& samples) {
-  constexpr double kLeastRatio = 1.2;      // closer groups are spread, not two states
-  constexpr double kMostSpread = 1 / 3.0;  // of the gap: groups must be clearly apart
+  constexpr double kLeastRatio = 1.2;  // closer groups are spread, not two states
+  // Of the wider group's MAD, what lies between the two medians: halves of a normal sample
+  // have 3.4, of a uniform one 4.
+  constexpr double kLeastSeparation = 8;
   const std::vector<double> sorted = sorted_copy(samples);
   const std::size_t count = sorted.size();
   if (count < 4) return std::nullopt;
-  std::size_t split = 1;  // first of the upper group
-  for (std::size_t i = 2; i < count; ++i) {
-    if (sorted[i] - sorted[i - 1] > sorted[split] - sorted[split - 1]) split = i;
-  }
+  const std::size_t split = best_split(sorted);
   const std::size_t least = std::max<std::size_t>(2, (count + 3) / 4);
   if (split < least || count - split < least) return std::nullopt;
-  const double gap = sorted[split] - sorted[split - 1];
-  const double spread = std::max(sorted[split - 1] - sorted.front(), sorted.back() - sorted[split]);
-  const Modes modes{median_of_sorted(sorted.data(), split),
-                    median_of_sorted(sorted.data() + split, count - split)};
-  if (modes.low <= 0 || modes.high < kLeastRatio * modes.low) return std::nullopt;
-  return spread <= kMostSpread * gap ? std::optional(modes) : std::nullopt;
+  const Group low = group_of(sorted.data(), split);
+  const Group high = group_of(sorted.data() + split, count - split);
+  if (low.median <= 0 || high.median < kLeastRatio * low.median) return std::nullopt;
+  if (high.median - low.median < kLeastSeparation * std::max(low.mad, high.mad)) {
+    return std::nullopt;
+  }
+  return Modes{low.median, high.median};
 }
 
 }  // namespace mb

@@ -200,12 +200,11 @@ ProbePlan matmul_throughput(const CandidateContext& context) {
   ProbePlan plan{"matmul_throughput", {}, 0.16, 1.0, {}};
   for (const char* type : {"q4_0", "q8_0", "q4_k", "q6_k", "bf16", "f32"}) {
     // No prediction is made without one product of either kind; other types stand in for a type.
-    const bool needed = std::string_view(type) == "q4_0", common = type[0] == 'q';
-    plan.candidates.push_back({Parameters{{"operation", "matvec"}, {"type", type}, {"threads", 1}},
-                               1, 0.05,
-                               needed   ? 50
-                               : common ? 38
-                                        : 25});
+    const std::string_view name = type;
+    const bool common = name[0] == 'q';
+    const int importance = name == "q4_0" ? 50 : name == "q8_0" ? 45 : common ? 38 : 25;
+    plan.candidates.push_back(
+        {Parameters{{"operation", "matvec"}, {"type", type}, {"threads", 1}}, 1, 0.05, importance});
     for (const int threads : context.threads) {
       for (const int rows : {16, 128, 512}) {
         const bool every_count = std::string_view(type) == "q4_0" || rows == 128;

@@ -81,6 +81,19 @@ TEST(FindModes, SeesTwoClearGroups) {
   EXPECT_EQ(*modes, (Modes{29.75, 36.75}));
 }
 
+// As seen beside a neighbour that came after a third of a second: the groups are noisy themselves,
+// so that the range of one is nearly the gap.
+TEST(FindModes, SeesTwoNoisyStatesOneAfterTheOther) {
+  const auto modes =
+      find_modes({1.87, 1.79, 1.94, 1.65, 1.82, 1.69, 1.76, 1.74, 1.81, 1.94, 1.87, 1.75, 1.9,
+                  1.47, 0.82, 0.73, 0.91, 0.72, 0.77, 0.94, 0.82, 0.85, 1.06, 0.84, 0.84, 0.9});
+  ASSERT_TRUE(modes);
+  EXPECT_NEAR(modes->low, 0.84, 0.01);
+  EXPECT_NEAR(modes->high, 1.8, 0.02);
+  // The same states, but each sample a mixture of both.
+  EXPECT_FALSE(find_modes({1.0, 0.81, 0.94, 1.24, 1.38, 1.26, 1.08, 1.2, 1.3, 0.95, 0.91, 1.1}));
+}
+
 TEST(FindModes, SeesNoneInOneGroupOutliersOrNearGroups) {
   EXPECT_FALSE(find_modes({}));
   EXPECT_FALSE(find_modes({1, 2, 3}));
