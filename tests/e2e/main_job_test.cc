@@ -37,8 +37,10 @@ bool machine_was_busy(const Results& results) {
 // A point that was never planned or reached is no such excuse.
 bool needed_point_was_refused(const Results& results) {
   return std::ranges::any_of(results.points, [](const Point& point) {
-    const bool needed = point.probe == "matmul_throughput" || point.probe == "stream_bandwidth";
-    return needed && point.verdict.validity == Validity::kInvalid;
+    const std::string operation = point.parameters.text_or("operation", "");
+    const bool product = operation == "matvec" || operation == "matmul";
+    const bool read = operation == "read" && point.parameters.text_or("level", "") == "dram";
+    return (product || read) && point.verdict.validity == Validity::kInvalid;
   });
 }
 
@@ -97,12 +99,12 @@ TEST_F(MainJob, EveryProbeHasAStepThatWorked) {
   double seconds = 0;
   for (const StepRecord& step : document.steps) {
     seconds += step.seconds;
-    EXPECT_GT(step.points, 0) << step.probe;
     const auto& reasons = step.verdict.reasons;
     if (seconds > document.budget_seconds && !reasons.empty()) {  // a machine slower than planned
       EXPECT_THAT(reasons[0].detail, HasSubstr("its time was over")) << step.probe;
-      continue;
+      continue;  // perhaps before its first point
     }
+    EXPECT_GT(step.points, 0) << step.probe;
     EXPECT_EQ(step.verdict.validity, Validity::kValid)
         << step.probe << ": " << (reasons.empty() ? "" : reasons[0].detail);
   }
