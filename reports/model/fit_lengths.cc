@@ -10,6 +10,7 @@
 // levels.
 #include <fmt/format.h>
 
+#include <Eigen/LU>
 #include <algorithm>
 #include <cmath>
 

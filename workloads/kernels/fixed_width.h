@@ -2,4 +2,7 @@
 // that only for vectors of a fixed size, so the scalable targets are left out and such a kernel
 // runs on NEON where others run on SVE. Macros expand late, so the names need not be known here.
 #pragma once
+#ifndef HWY_DISABLED_TARGETS  // a sanitizer's build on x86, which has none of these, leaves out
+                              // others
 #define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
+#endif

@@ -9,6 +9,7 @@
 
 #include "data/error.h"
 #include "fmt/format.h"
+#include "workloads/shapes/bounds.h"
 #include "workloads/shapes/gguf_file.h"  // printable()
 #include "workloads/shapes/model_file.h"
 
@@ -42,12 +43,9 @@ const std::map<std::string_view, Architecture>& architectures() {
   return table;
 }
 
-// Bounds far above known models, so that products stay in 64 bits.
-constexpr std::int64_t kMostLayers = 4096, kMostWidth = 1 << 20, kMostExperts = 65536,
-                       kMostTokens = std::int64_t{1} << 40;
 constexpr double kMostParameters = 1e14;
 constexpr std::size_t kMostFileBytes = 1 << 20;  // published ones are below 100 kB
-constexpr int kMostNesting = 16;
+constexpr int kMostObjectNesting = 16;
 
 class Config {
  public:
@@ -177,10 +175,10 @@ void check_size(const Config& config, const ModelShape& shape) {
 
 Json parse(const std::string& text, std::string_view origin) {
   const auto depth_limit = [&](int depth, Json::parse_event_t, Json&) {
-    if (depth > kMostNesting) {
+    if (depth > kMostObjectNesting) {
       throw Error(ErrorCode::kFailure,
                   fmt::format("{}: nested more than {} deep, no config.json is",
-                              printable(origin, 4096), kMostNesting));
+                              printable(origin, 4096), kMostObjectNesting));
     }
     return true;
   };

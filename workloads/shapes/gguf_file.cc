@@ -13,6 +13,7 @@
 
 #include "data/error.h"
 #include "fmt/format.h"
+#include "workloads/shapes/gguf_format.h"
 
 namespace mb {
 namespace {
@@ -23,32 +24,12 @@ constexpr std::uint64_t kMostTensors = 1u << 16, kMostPairs = 4096;
 constexpr std::uint64_t kMostHeaderBytes = 64u << 20;
 constexpr std::size_t kMostKeyBytes = 256, kMostTextKept = 1024, kMostNumbersKept = 1024;
 constexpr std::int64_t kMostExtent = std::int64_t{1} << 40;
-constexpr int kMostNesting = 4;
-
-enum ValueType : std::uint32_t {
-  kUint8,
-  kInt8,
-  kUint16,
-  kInt16,
-  kUint32,
-  kInt32,
-  kFloat32,
-  kBool,
-  kString,
-  kArray,
-  kUint64,
-  kInt64,
-  kFloat64
-};
+constexpr int kMostArrayNesting = 4;
 
 // 0: not of fixed size.
 std::uint64_t size_of(std::uint32_t type) {
   constexpr std::uint64_t kSizes[] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
   return type < std::size(kSizes) ? kSizes[type] : 0;
-}
-
-[[noreturn]] void fail(const std::filesystem::path& path, const std::string& what) {
-  throw Error(ErrorCode::kFailure, fmt::format("{}: {}", printable(path.string(), 4096), what));
 }
 
 class HeaderReader {
@@ -303,9 +284,9 @@ class Parser {
     }
     if (count > in_.left() / least) in_.cut_off();
     if (type == kArray) {
-      if (nesting >= kMostNesting) {
-        damaged(
-            fmt::format("the array {} is nested more than {} deep", printable(key), kMostNesting));
+      if (nesting >= kMostArrayNesting) {
+        damaged(fmt::format("the array {} is nested more than {} deep", printable(key),
+                            kMostArrayNesting));
       }
       for (std::uint64_t i = 0; i < count; ++i) array(key, nesting + 1);
     } else if (type == kString) {
@@ -417,6 +398,10 @@ class Parser {
 };
 
 }  // namespace
+
+void fail(const std::filesystem::path& path, const std::string& what) {
+  throw Error(ErrorCode::kFailure, fmt::format("{}: {}", printable(path.string(), 4096), what));
+}
 
 std::string printable(std::string_view text, std::size_t most_bytes) {
   std::string out;

@@ -7,16 +7,13 @@
 #include "data/error.h"
 #include "fmt/format.h"
 #include "workloads/shapes/gguf_file.h"
+#include "workloads/shapes/gguf_format.h"
 
 namespace mb {
 namespace {
 
 // llama.cpp's gguf-split writes five digits; a model of more parts than this is not known.
 constexpr std::int64_t kMostParts = 999;
-
-[[noreturn]] void fail(const std::filesystem::path& path, const std::string& what) {
-  throw Error(ErrorCode::kFailure, fmt::format("{}: {}", printable(path.string(), 4096), what));
-}
 
 std::int64_t parts_of(const GgufFile& file) {
   const std::int64_t parts = file.number("split.count").value_or(1);

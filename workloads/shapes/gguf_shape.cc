@@ -6,16 +6,13 @@
 
 #include "data/error.h"
 #include "fmt/format.h"
+#include "workloads/shapes/bounds.h"
 #include "workloads/shapes/gguf_file.h"
 #include "workloads/shapes/model_file.h"
 #include "workloads/shapes/tensor_list.h"
 
 namespace mb {
 namespace {
-
-// Bounds far above known models (DeepSeek-V3: 61 layers, 7168 wide, 256 experts), so that products
-// of three stay in 64 bits.
-constexpr std::int64_t kMostLayers = 4096, kMostWidth = 1 << 20, kMostExperts = 65536;
 
 class Header {
  public:

@@ -9,11 +9,11 @@
 #include "data/error.h"
 #include "fmt/format.h"
 #include "workloads/shapes/gguf_file.h"
+#include "workloads/shapes/gguf_format.h"
 
 namespace mb {
 namespace {
 
-constexpr std::uint32_t kUint32 = 4, kInt32 = 5, kFloat32 = 6, kBool = 7, kString = 8, kArray = 9;
 constexpr std::uint32_t kVersion = 3;
 constexpr std::size_t kAlignment = 32;  // GGUF's default
 // Token types of llama.h.

@@ -224,8 +224,8 @@ TEST(LlamaBenchRule, FindsNothingInDamage) {
 
 TEST(ParseRules, TakeLittleTimeForWhatOnlyLooksLikeOutput) {
   std::string brackets, lines;
-  for (int i = 0; i < 100000; ++i) brackets += "[\n";
-  for (int i = 0; i < 10000; ++i) lines += "eval time eval rate: prompt_n total_sec Throughput x\n";
+  for (int i = 0; i < 20000; ++i) brackets += "[\n";
+  for (int i = 0; i < 2000; ++i) lines += "eval time eval rate: prompt_n total_sec Throughput x\n";
   EXPECT_THAT(parse_output({}, brackets).readings, IsEmpty());
   EXPECT_THAT(parse_output({}, lines).readings, IsEmpty());
   EXPECT_THAT(parse_output({}, std::string(1u << 20, '{')).readings, IsEmpty());
