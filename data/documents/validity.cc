@@ -52,6 +52,8 @@ const std::vector<ReasonText>& reason_texts() {
       {"spread", "The samples lie far apart.", "Measure longer or at a quieter time."},
       {"first_sample", "The first sample is far from the others.",
        "None needed: the median does not follow it."},
+      {"brief", "Too brief for what neighbours do: memory is shared with guests that come and go.",
+       "Give a larger budget; several runs at different times tell more."},
       {"few_samples", "Too few samples for an interval.", "Give a larger budget."},
       {"short_sample", "A sample is too short for the clock.", "Report it: the work must grow."},
       {"multiplexed", "More counters were asked for than the PMU can count at once.",

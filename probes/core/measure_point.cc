@@ -209,6 +209,9 @@ Point measure_point(const Probe& probe, const PlannedPoint& planned, ProbeKit& k
   }
   judge_samples(point.samples, point.summary, point.modes, samples.too_short, point.verdict);
   judge_noise(point.noise, watch.scope(), point.verdict);
+  if (shared_with_other_guests(kit.machine(), planned.parameters)) {
+    judge_watched(point.noise.wall_seconds, point.verdict);
+  }
   return point;
 }
 

@@ -268,6 +268,16 @@ void judge_noise(const NoiseReading& noise, const NoiseScope& scope, Verdict& ve
   }
 }
 
+bool shared_with_other_guests(const Machine& machine, const Parameters& parameters) {
+  return machine.hypervisor && parameters.text_or("level", "") == "dram";
+}
+
+void judge_watched(double seconds, Verdict& verdict) {
+  if (seconds >= kLeastSharedSeconds) return;
+  verdict.worsen(Validity::kNoisy, "brief",
+                 fmt::format("watched for {:.2f} s, limit {:.0f} s", seconds, kLeastSharedSeconds));
+}
+
 void judge_samples(const std::vector<double>& samples, const Summary& summary,
                    const std::optional<Modes>& modes, bool too_short, Verdict& verdict) {
   if (too_short) {

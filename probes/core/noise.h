@@ -51,6 +51,10 @@ inline constexpr double kFirstSampleLimit = 14.826;
 inline constexpr double kLeastEventsOfLimit = 3;
 // USER_HZ, the unit of /proc/stat on every Linux that we run on (include/asm-generic/param.h).
 inline constexpr double kTicksPerSecond = 100;
+// On a guest, DRAM is shared with others that come and go within seconds: a rate held for 20 s
+// drifted between 13.8 and 15.8 GB/s (docs/memory.md). Watched for less, a steady rate is one of
+// several.
+inline constexpr double kLeastSharedSeconds = 2;
 // A median of fewer has no spread to judge.
 inline constexpr int kLeastSamplesToJudge = 3;
 
@@ -77,6 +81,11 @@ NoiseReading noise_between(const NoiseCounts& before, const NoiseCounts& after,
                            const NoiseScope& scope);
 
 void judge_noise(const NoiseReading& noise, const NoiseScope& scope, Verdict& verdict);
+
+// Whether a point's resource has users that no signal here tells of: DRAM under a hypervisor.
+bool shared_with_other_guests(const Machine& machine, const Parameters& parameters);
+// Judges such a point by the time that it was watched.
+void judge_watched(double seconds, Verdict& verdict);
 
 // Two clear modes stand for spread, slope and slow start: noisy, never invalid for those.
 void judge_samples(const std::vector<double>& samples, const Summary& summary,

@@ -447,6 +447,28 @@ TEST(NoiseOfSamples, ASlowStartIsNoisy) {
   EXPECT_THAT(codes(first(0.85)), testing::HasSubstr("first_sample"));
 }
 
+TEST(NoiseOfSamples, OnlyDramUnderAHypervisorHasUsersThatNoSignalTells) {
+  Machine metal, guest;
+  guest.hypervisor = "KVM";
+  const Parameters dram{{"operation", "read"}, {"level", "dram"}}, cache{{"level", "L3"}};
+  EXPECT_TRUE(shared_with_other_guests(guest, dram));
+  EXPECT_FALSE(shared_with_other_guests(guest, cache));
+  EXPECT_FALSE(shared_with_other_guests(guest, {}));
+  EXPECT_FALSE(shared_with_other_guests(metal, dram));
+}
+
+TEST(NoiseOfSamples, ASharedRateMustBeWatchedForTwoSeconds) {
+  const auto judged = [](double seconds) {
+    Verdict verdict;
+    judge_watched(seconds, verdict);
+    return verdict;
+  };
+  EXPECT_EQ(judged(1.99).validity, Validity::kNoisy);
+  EXPECT_THAT(codes(judged(1.99)), testing::HasSubstr("brief"));
+  EXPECT_EQ(judged(2).validity, Validity::kValid);
+  EXPECT_EQ(judged(2.01).validity, Validity::kValid);
+}
+
 TEST(NoiseOfSamples, AnAlmostConstantSampleHasNoSlowStartByAHair) {
   std::vector<double> samples(12, 1.0);
   samples[0] = 1.001;
