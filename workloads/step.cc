@@ -261,10 +261,18 @@ void Step::fill_layer(long index, int rank) {
     }
   } else {
     // Which rank reads an expert changes from token to token: each expert is spread over all.
-    for (std::size_t e = 0; e < layer.gate.size(); ++e) {
-      fill_share(layer.gate[e], 5, static_cast<long>(e));
-      fill_share(layer.up[e], 6, static_cast<long>(e));
-      fill_share(layer.down[e], 7, static_cast<long>(e));
+    const auto fill_expert = [&](long expert) {
+      const auto e = static_cast<std::size_t>(expert);
+      fill_share(layer.gate[e], 5, expert);
+      fill_share(layer.up[e], 6, expert);
+      fill_share(layer.down[e], 7, expert);
+    };
+    // A step that stays where it is reads the experts of its rows alone: of a token's layer one in
+    // sixteen. The others stay untouched, which a guest that is handed memory slowly is spared.
+    if (plan_.request().growth == 0) {
+      for (const Layer::Group& group : layer.groups) fill_expert(group.expert);
+    } else {
+      for (std::size_t e = 0; e < layer.gate.size(); ++e) fill_expert(static_cast<long>(e));
     }
   }
   if (rank != 0) return;
