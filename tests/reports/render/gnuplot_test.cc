@@ -101,6 +101,22 @@ TEST(Gnuplot, WithoutTheProgramTheScriptsAreThereAndAFileIsNoFolder) {
   EXPECT_THROW(gnuplot_png_folder(all(charts), folder.path() / "file"), Error);
 }
 
+TEST(Gnuplot, ANarrowBandKeepsItsFirstWord) {
+  Chart chart{.id = "bands", .title = "Bands"};
+  chart.x.logarithmic = true;
+  chart.x.min = 1;
+  chart.x.max = 10000;
+  chart.series = {{.label = "rates", .points = {{.x = 10, .y = 1}, {.x = 100, .y = 2}}}};
+  chart.bands = {{1, 9, "dispatch-bound prefill"}, {9, 10000, "streaming prefill"}};
+  std::string script = gnuplot_commands(chart, "$Data", false);
+  EXPECT_THAT(script, HasSubstr("dispatch-bound"));
+  EXPECT_THAT(script, Not(HasSubstr("dispatch-bound prefill")));
+  EXPECT_THAT(script, HasSubstr("streaming prefill"));
+  chart.bands.front().to = chart.bands.back().from = 11;  // just over a quarter of the axis
+  script = gnuplot_commands(chart, "$Data", false);
+  EXPECT_THAT(script, HasSubstr("dispatch-bound prefill"));
+}
+
 TEST(Gnuplot, HostileNamesDrawAndRunNothing) {
   const fixture::Documents d = fixture::hostile();
   std::filesystem::remove("/tmp/harm");
