@@ -270,5 +270,27 @@ TEST(CommandLine, InspectOfASynthesisedFileAgreesWithTheModel) {
   EXPECT_EQ(of_file.at("claimed_type"), "q4_k_m");
 }
 
+// The page that answers which to rent: a machine of which we have a document, and two published
+// tables.
+TEST(CommandLine, CompareOfThreeStoredDocumentsSaysWhichToRent) {
+  const TemporaryFolder folder;
+  const auto copy = [&](const std::string& from, const char* to) {
+    std::filesystem::copy_file(SOURCE_DIR "/data/datasets/" + from, folder.path() / to);
+    return (folder.path() / to).string();
+  };
+  const std::string page = (folder.path() / "which.html").string();
+  const ChildResult run =
+      run_program({"compare", copy("machines/emerald-rapids-guest-2.json", "guest.json"),
+                   copy("seed/ryzen9-7900-qwen3-30b-a3b-q4-threads.json", "ryzen9-7900.json"),
+                   copy("seed/m3-ultra-qwen3-30b-a3b-q4-prompt-length.json", "m3-ultra.json"),
+                   "--price", "guest=0.09/h", "--price", "ryzen9-7900=0.12/h", "--price",
+                   "m3-ultra=0.9/h", "--html", page});
+  EXPECT_TRUE(run.ok()) << run.standard_error;
+  EXPECT_THAT(run.standard_output, HasSubstr("Answers are written fastest on m3-ultra"));
+  EXPECT_THAT(run.standard_output, HasSubstr("cheapest on ryzen9-7900"));
+  EXPECT_THAT(run.standard_output, HasSubstr("Not the same engine"));
+  EXPECT_THAT(read_file(page), HasSubstr("Answers are written fastest on m3-ultra"));
+}
+
 }  // namespace
 }  // namespace mb
