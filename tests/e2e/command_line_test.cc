@@ -275,16 +275,16 @@ TEST(CommandLine, InspectOfASynthesisedFileAgreesWithTheModel) {
 TEST(CommandLine, CompareOfThreeStoredDocumentsSaysWhichToRent) {
   const TemporaryFolder folder;
   const auto copy = [&](const std::string& from, const char* to) {
-    std::filesystem::copy_file(SOURCE_DIR "/data/datasets/" + from, folder.path() / to);
+    std::filesystem::copy_file(SOURCE_DIR "/data/" + from, folder.path() / to);
     return (folder.path() / to).string();
   };
   const std::string page = (folder.path() / "which.html").string();
-  const ChildResult run =
-      run_program({"compare", copy("machines/emerald-rapids-guest-2.json", "guest.json"),
-                   copy("seed/ryzen9-7900-qwen3-30b-a3b-q4-threads.json", "ryzen9-7900.json"),
-                   copy("seed/m3-ultra-qwen3-30b-a3b-q4-prompt-length.json", "m3-ultra.json"),
-                   "--price", "guest=0.09/h", "--price", "ryzen9-7900=0.12/h", "--price",
-                   "m3-ultra=0.9/h", "--html", page});
+  const ChildResult run = run_program(
+      {"compare", copy("machines/emerald-rapids-guest-2.json", "guest.json"),
+       copy("datasets/seed/ryzen9-7900-qwen3-30b-a3b-q4-threads.json", "ryzen9-7900.json"),
+       copy("datasets/seed/m3-ultra-qwen3-30b-a3b-q4-prompt-length.json", "m3-ultra.json"),
+       "--price", "guest=0.09/h", "--price", "ryzen9-7900=0.12/h", "--price", "m3-ultra=0.9/h",
+       "--html", page});
   EXPECT_TRUE(run.ok()) << run.standard_error;
   EXPECT_THAT(run.standard_output, HasSubstr("Answers are written fastest on m3-ultra"));
   EXPECT_THAT(run.standard_output, HasSubstr("cheapest on ryzen9-7900"));

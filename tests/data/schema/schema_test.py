@@ -57,6 +57,12 @@ class Schemas(unittest.TestCase):
                 count += 1
         self.assertGreaterEqual(count, 40)
 
+    def test_stored_results_of_machines_are_valid(self):
+        paths = sorted((ROOT / "data" / "machines").glob("*.json"))
+        self.assertGreaterEqual(len(paths), 1)
+        for path in paths:
+            self.assertEqual(faults("results", json.loads(path.read_text())), [], path.name)
+
     def test_every_quantity_that_a_probe_names_is_known(self):
         schema = json.loads((ROOT / "data" / "schema" / "results.schema.json").read_text())
         known = schema["$defs"]["point"]["properties"]["quantity"]["enum"]
