@@ -267,8 +267,7 @@ class StreamCase final : public Case {
 std::unique_ptr<Case> prepare(const PlannedPoint& point, Kit& kit) {
   static RankBuffers buffers;
   const Parameters& parameters = point.parameters;
-  const std::string operation = parameters.text_or("operation", "read");
-  const NamedOperation& named = operation_of(operation);
+  const NamedOperation& named = operation_of(parameters.text_or("operation", "read"));
   PinnedTeam& team = kit.team_of_node(parameters, "cpu_node");
 
   std::map<std::string, double> facts;

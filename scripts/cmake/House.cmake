@@ -5,7 +5,7 @@ add_library(house_flags INTERFACE)
 target_include_directories(house_flags INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/generated)
 target_compile_options(house_flags INTERFACE -Wall -Wextra -Wconversion -Wshadow
                        -Wno-missing-field-initializers  # designated initialisers leave defaults
-                       # GCC 13 takes every reference that a function returns for one to its temporaries.
+                       # GCC 13 takes references into tables for references to the name they were found by.
                        $<$<CXX_COMPILER_ID:GNU>:-Wno-dangling-reference>
                        $<$<BOOL:${WARNINGS_AS_ERRORS}>:-Werror>)
 if(RELEASED)  # what leaves this machine: hardened, and the same bytes from whichever folder

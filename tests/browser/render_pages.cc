@@ -7,6 +7,7 @@
 #include "reports/render/comparison.h"
 #include "reports/render/render.h"
 #include "tests/data/documents/samples.h"
+#include "tests/reports/render/fixtures_hostile.h"
 #include "tests/reports/render/fixtures_wide.h"
 
 namespace {

@@ -352,50 +352,6 @@ TEST(Rules, AreJudgedAgainstTheAdvice) {
   EXPECT_NEAR(rule->prefill_loss, 0.1, 0.03);
 }
 
-TEST(Findings, NameSmallSharedMemoryPagesAndCounters) {
-  Laws laws;
-  laws.pages_4k = 0.8;
-  Results results = synthetic::results(laws);
-  results.machine.limits.shm_total_bytes = 64 << 20;
-  results.machine.hypervisor = "KVM";
-  std::string all;
-  for (const Finding& finding : advise_on(results).findings) {
-    all += finding.title + ": " + finding.evidence + ": " + finding.remedy + "\n";
-  }
-  EXPECT_THAT(all, HasSubstr("/dev/shm is small: 64 MiB"));
-  EXPECT_THAT(all, HasSubstr("25 % more"));
-  EXPECT_THAT(all, HasSubstr("Hardware threads cannot be told from cores"));
-  EXPECT_THAT(all, HasSubstr("counters do not count"));
-  EXPECT_THAT(all, HasSubstr("Less L3 cache acts than is reported"));
-}
-
-TEST(Findings, SayThatAProcessorIsEmulated) {
-  Results results = synthetic::results(Laws{});
-  const auto says_it = [&] {
-    const auto findings = advise_on(results).findings;
-    return std::any_of(findings.begin(), findings.end(), [](const Finding& finding) {
-      return finding.title == "This processor is emulated in software" &&
-             finding.severity == "warning";
-    });
-  };
-  results.machine.hypervisor = "KVM";
-  EXPECT_FALSE(says_it());
-  results.machine.hypervisor = "QEMU TCG";
-  EXPECT_TRUE(says_it());
-}
-
-TEST(Findings, SayNothingOfWhatIsInOrder) {
-  Laws laws;
-  laws.pages_4k = 1;
-  laws.l3_bytes = 96 << 20;
-  Results results = synthetic::results(laws);
-  results.machine.pmu_counts = true;
-  results.machine.thp_mode = "always";
-  for (const Finding& finding : advise_on(results).findings) {
-    EXPECT_THAT(finding.title, HasSubstr("L3")) << finding.title;  // the fixture's shared cache
-  }
-}
-
 TEST(Document, PassesMissingOn) {
   Results results = synthetic::results(Laws{});
   results.missing.push_back({"1 GiB pages", "none are reserved", "reserve some"});

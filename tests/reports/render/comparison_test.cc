@@ -8,6 +8,7 @@
 #include "data/system/files.h"
 #include "tests/data/documents/samples.h"
 #include "tests/reports/render/fixtures.h"
+#include "tests/reports/render/fixtures_hostile.h"
 
 namespace mb {
 namespace {

@@ -10,6 +10,7 @@
 #include "data/system/files.h"
 #include "reports/render/escape.h"
 #include "reports/render/render.h"
+#include "tests/reports/render/fixtures_hostile.h"
 #include "tests/reports/render/fixtures_wide.h"
 
 namespace mb {

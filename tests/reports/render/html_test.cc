@@ -10,6 +10,7 @@
 #include "reports/render/html_parts.h"
 #include "reports/render/render.h"
 #include "tests/reports/render/fixtures.h"
+#include "tests/reports/render/fixtures_hostile.h"
 
 namespace mb {
 namespace {

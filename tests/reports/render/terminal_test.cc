@@ -8,6 +8,7 @@
 #include "reports/render/escape.h"
 #include "reports/render/render.h"
 #include "tests/reports/render/fixtures.h"
+#include "tests/reports/render/fixtures_hostile.h"
 
 namespace mb {
 namespace {
