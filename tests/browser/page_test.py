@@ -200,6 +200,29 @@ class PageTest(unittest.TestCase):
         self.assertEqual(self.press("shares", "Logarithmic scale"), "", "shares have no such scale")
         self.expect_quiet(path)
 
+    def test_every_interval_lies_inside_its_chart(self):
+        for name in ("small", "smt", "nodes", "compare"):
+            self.browser.open(os.path.join(FOLDER, name + ".html"))
+            outside = self.browser.evaluate("""(function () {
+              var seen = 0, outside = [];
+              document.querySelectorAll('canvas[data-chart]').forEach(function (canvas) {
+                var chart = Chart.getChart(canvas);
+                var scale = chart.options.indexAxis === 'y' ? chart.scales.x : chart.scales.y;
+                chart.data.datasets.forEach(function (set) {
+                  set.data.forEach(function (point) {
+                    if (!set.intervals || point.high === undefined) { return; }
+                    seen += 1;
+                    if (point.high > scale.max) {
+                      outside.push([canvas.dataset.chart, set.label, point.high, scale.max]);
+                    }
+                  });
+                });
+              });
+              return {seen: seen, outside: outside};
+            })()""")
+            self.assertGreater(outside["seen"], 0, name)
+            self.assertEqual(outside["outside"], [], name)
+
     def test_a_chart_is_saved_as_a_png(self):
         path = os.path.join(FOLDER, "nodes.html")
         self.browser.open(path)

@@ -239,6 +239,12 @@
       grid: { color: look.line, drawBorder: false, drawTicks: false },
       ticks: { color: look.muted, padding: 6, maxTicksLimit: 7, format: { useGrouping: false } }
     };
+    /* Chart.js knows of values alone, not of the intervals that are drawn around them. */
+    chart.series.forEach(function (series) {
+      series.points.forEach(function (point) {
+        if (point.high > (value.suggestedMax || 0)) { value.suggestedMax = point.high; }
+      });
+    });
     if (chart.y.max > chart.y.min) { value.max = chart.y.max; }
     if (isLogarithmic(chart)) {
       /* Only the decades: the ticks between them say nothing more. */
