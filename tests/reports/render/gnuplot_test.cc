@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 #include "data/error.h"
 #include "data/system/child.h"
 #include "data/system/files.h"
@@ -29,6 +31,17 @@ std::vector<const Chart*> all(const std::vector<Chart>& charts) {
   std::vector<const Chart*> pointers;
   for (const Chart& chart : charts) pointers.push_back(&chart);
   return pointers;
+}
+
+// What gnuplot says of a script. In a root without locale data gnuplot 6 also says, at "set
+// encoding", that it has no degree sign: that is the root's, and no script of ours draws one.
+std::string complaints(const std::string& standard_error) {
+  std::istringstream lines(standard_error);
+  std::string all;
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.ends_with("warning: iconv failed to convert degree sign")) all += line + "\n";
+  }
+  return all;
 }
 
 TEST(Gnuplot, WithoutTheProgramTheReasonAndTheRemedyAreGiven) {
@@ -87,7 +100,7 @@ TEST(Gnuplot, AFolderHasAPictureAChartAndAScriptThatDrawsItAgain) {
   again.argv = {"sh", "-c", "cd \"$1\" && gnuplot timeline.gp", "sh", made.string()};
   const ChildResult result = run_child(again);
   EXPECT_TRUE(result.ok()) << result.standard_error;
-  EXPECT_EQ(result.standard_error, "");
+  EXPECT_EQ(complaints(result.standard_error), "");
   EXPECT_TRUE(read_file(made / "timeline.png") == drawn) << "another picture than at first";
 }
 
