@@ -141,11 +141,12 @@ ProbePlan stream_bandwidth(const CandidateContext& context, std::vector<Missing>
   for (const int threads : context.threads) {
     const int base = context.importance_of(threads);
     for (const char* operation : {"read", "write", "streaming_write", "copy", "triad"}) {
+      // Decode is predicted from the read rate: it is watched for longer than the others.
       const bool read = std::string_view(operation) == "read";
       out.push_back(
           {Parameters{
                {"operation", operation}, {"level", "dram"}, {"page", "thp"}, {"threads", threads}},
-           4, 0.2, base + (read ? 9 : 4)});
+           read ? 8.0 : 4.0, 0.2, base + (read ? 9 : 4)});
     }
     out.push_back(
         {Parameters{{"operation", "read"}, {"level", "dram"}, {"page", "4k"}, {"threads", threads}},

@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <memory>
 #include <system_error>
 
@@ -28,6 +29,9 @@ namespace mb {
 namespace {
 
 namespace fs = std::filesystem;
+
+// Hidden: no folder that somebody named for their results looks like it.
+constexpr const char* kTemporaryFolderName = ".memory_benchmark.XXXXXX";
 
 [[noreturn]] void fail(const fs::path& path, std::string_view doing, int error) {
   const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
@@ -269,12 +273,36 @@ FolderLock::FolderLock(const fs::path& folder)
 
 FolderLock::~FolderLock() { ::close(fd_); }
 
+namespace {
+
+// A killed process cannot remove its folder, so the next one does. All uses take seconds to
+// minutes: what nobody has touched for an hour has no owner, wherever that process ran (process ids
+// of other containers mean nothing here).
+void remove_forgotten_folders(const fs::path& parent) {
+  constexpr std::time_t kForgottenSeconds = 3600;
+  constexpr std::string_view kName = kTemporaryFolderName;
+  for (const std::string& name : names_in(parent)) {
+    if (name.size() != kName.size() || !name.starts_with(kName.substr(0, kName.find('X'))))
+      continue;
+    struct stat status;
+    const fs::path path = parent / name;
+    if (::lstat(path.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) continue;
+    if (status.st_uid != ::geteuid()) continue;
+    if (std::time(nullptr) - status.st_mtime < kForgottenSeconds) continue;
+    std::error_code ignored;  // what cannot be removed stays as it was
+    fs::remove_all(path, ignored);
+  }
+}
+
+}  // namespace
+
 TemporaryFolder::TemporaryFolder(const fs::path& parent) {
   const char* environment = std::getenv("TMPDIR");
   const fs::path folder = !parent.empty()                 ? parent
                           : environment && environment[0] ? fs::path(environment)
                                                           : fs::path("/tmp");
-  std::string name = (folder / "memory_benchmark.XXXXXX").string();
+  remove_forgotten_folders(folder);
+  std::string name = (folder / kTemporaryFolderName).string();
   if (!::mkdtemp(name.data())) fail(folder, "make a temporary folder in it", errno);
   path_ = name;
 }

@@ -3,9 +3,11 @@
 #include "probes/core/session.h"
 
 #include <fmt/format.h>
+#include <strings.h>
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <new>
 
 #include "data/documents/level_order.h"
@@ -38,6 +40,22 @@ PlannedStep read_step(const std::filesystem::path& file, std::string_view probe)
   return step;
 }
 
+// OpenMP reads its variables without regard to case.
+bool is_here(const std::map<std::string, std::string>& environment) {
+  return std::ranges::all_of(environment, [](const auto& variable) {
+    const char* value = std::getenv(variable.first.c_str());
+    return value != nullptr && strcasecmp(value, variable.second.c_str()) == 0;
+  });
+}
+
+std::string in_words(const std::map<std::string, std::string>& environment) {
+  std::string words;
+  for (const auto& [name, value] : environment) {
+    words += fmt::format("{}{}={}", words.empty() ? "" : " ", name, value);
+  }
+  return words;
+}
+
 std::string isa_of(const Point& point) {
   const auto found = point.notes.find("isa");
   return found == point.notes.end() ? "" : found->second;
@@ -62,12 +80,29 @@ Session::Session(const Probe& probe, const ProbeOptions& options, std::vector<st
   request.budget_seconds = options_.budget_seconds;
   request.probes = {std::string(probe.name)};
   const Plan plan = make_plan(kit_.machine(), request);
-  for (const PlannedStep& step : plan.steps) {
-    points_.insert(points_.end(), step.points.begin(), step.points.end());
-  }
   results_.budget_seconds = options_.budget_seconds;
   results_.missing = plan.missing;
+  take_steps(plan.steps);
   if (options_.sustain_seconds && !points_.empty()) hold_one_point(*options_.sustain_seconds);
+}
+
+// Steps differ in the environment that their process is started with, and this process has one: the
+// points are those of the steps that ask for it, or else for what the first step asks.
+void Session::take_steps(const std::vector<PlannedStep>& steps) {
+  if (steps.empty()) return;
+  auto ours = std::ranges::find_if(
+      steps, [](const PlannedStep& step) { return is_here(step.environment); });
+  if (ours == steps.end()) ours = steps.begin();
+  for (const PlannedStep& step : steps) {
+    if (step.environment == ours->environment) {
+      points_.insert(points_.end(), step.points.begin(), step.points.end());
+      continue;
+    }
+    const std::string asked = in_words(step.environment);
+    results_.missing.push_back({fmt::format("{} with {}", probe_.name, asked),
+                                "a process has one environment",
+                                fmt::format("run it once more, started with {}", asked)});
+  }
 }
 
 void Session::hold_one_point(double seconds) {

@@ -33,6 +33,7 @@ class Session {
   int finish();
 
  private:
+  void take_steps(const std::vector<PlannedStep>& steps);
   void hold_one_point(double seconds);
   void add(const Point& point);
   void add_missing(const std::string& what, const std::string& message);

@@ -11,6 +11,7 @@ left; --within 1: a second past the sample under way. --real does as many of bot
 import argparse
 import collections
 import json
+import os
 import pathlib
 import random
 import shutil
@@ -70,6 +71,11 @@ class Trial:
         return self.start(["--budget", BUDGET if not self.real else "4s", "--out", self.out],
                           on_start)
 
+    def forget(self):
+        """A temporary folder of the killed process grows old: the next one takes it away."""
+        for folder in self.folder.glob(".memory_benchmark.*"):
+            os.utime(folder, (0, 0))
+
     def left(self, allowed):
         known = {"bin", "run", "log"} | {entry.name for entry in self.folder.glob("log.*")}
         return (house.leftovers(self.folder, known) + house.leftovers(self.out, allowed) +
@@ -102,6 +108,7 @@ def kill_and_resume(trial, moment):
         found.append("left in /dev/shm or running")
     finished, planned, ready, torn = steps_in(trial.out)
     found += torn
+    trial.forget()
     finished_run = not ready and (trial.out / "results.json").exists()
     if finished_run:  # only the reports were still to come
         rest = house.run([trial.program, "report", trial.out / "results.json", "--html",

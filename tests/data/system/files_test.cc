@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <fstream>
 #include <set>
 
@@ -201,6 +202,29 @@ TEST(FolderLock, HoldsUntilItsEnd) {
   }
   EXPECT_NO_THROW(FolderLock(folder.path()));
   EXPECT_THROW(FolderLock(folder.path() / "nowhere"), Error);
+}
+
+TEST(TemporaryFolder, TakesAwayWhatKilledProcessesLeftAndNothingElse) {
+  const TemporaryFolder parent;
+  const auto make = [&](const std::string& name, int hours_old) {
+    put(parent.path() / name / "half.png", "x");
+    fs::last_write_time(parent.path() / name,
+                        fs::file_time_type::clock::now() - std::chrono::hours(hours_old));
+  };
+  make(".memory_benchmark.aaaaaa", 2);
+  make(".memory_benchmark.bbbbbb", 0);
+  make("memory_benchmark.report", 2);
+  make("another.program.aaaaaa", 2);
+  fs::create_directory_symlink(parent.path() / "another.program.aaaaaa",
+                               parent.path() / ".memory_benchmark.cccccc");
+  { const TemporaryFolder made(parent.path()); }
+  std::set<std::string> left;
+  for (const auto& entry : fs::directory_iterator(parent.path())) {
+    left.insert(entry.path().filename().string());
+  }
+  EXPECT_EQ(left, (std::set<std::string>{".memory_benchmark.bbbbbb", ".memory_benchmark.cccccc",
+                                         "memory_benchmark.report", "another.program.aaaaaa"}));
+  EXPECT_TRUE(fs::exists(parent.path() / "another.program.aaaaaa/half.png"));
 }
 
 TEST(TemporaryFolder, RemovesAllItHolds) {

@@ -280,6 +280,17 @@ TEST_F(ProbeMain, WithoutAPlanItPlansForItselfAndDistrustsWildSamples) {
   }
 }
 
+TEST_F(ProbeMain, APointThatNeedsAnotherEnvironmentIsNotAmongThoseOfThisProcess) {
+  ChildRequest listing = request({"--machine", file("machine.json"), "--benchmark_list_tests"});
+  const ChildResult active = run_child(listing);
+  EXPECT_THAT(active.standard_output, HasSubstr("sync:openmp/"));
+  EXPECT_THAT(active.standard_output, Not(HasSubstr("sync:openmp_passive")));
+  listing.environment = {{"OMP_WAIT_POLICY", "PASSIVE"}};
+  const ChildResult passive = run_child(listing);
+  EXPECT_THAT(passive.standard_output, HasSubstr("sync:openmp_passive"));
+  EXPECT_THAT(passive.standard_output, Not(HasSubstr("sync:openmp/")));
+}
+
 TEST_F(ProbeMain, UnknownFlagsAndBadFilesGiveOneLineAndKeepTheOldDocument) {
   plan({"read"});
   write_file_atomically(file("out.json"), "old");
