@@ -76,10 +76,11 @@ constexpr double kLeastOverL2 = 1.5;
 // Whole turns of the unrolled loops, and array starts at whole lines.
 constexpr std::size_t kGrainWords = 64;
 
-// The trial's part of a point's time, and the bytes of one try: 50 us in L1, 1 ms in DRAM, where a
-// try goes over a part that was last touched several tries ago.
+// The trial's part of a point's time, and the length of its shortest tries. What DRAM's prefetchers
+// make of a loop shows after a millisecond or two (seen on a Zen 4 guest), a cache's at once.
 constexpr double kTuneShare = 0.08;
-constexpr std::size_t kTryBytes = std::size_t{8} << 20;
+constexpr std::size_t kLeastTryWords = std::size_t{32} << 10;  // 256 KiB: 5 us or more
+constexpr double kTryInDramSeconds = 500e-6, kTryInCacheSeconds = 50e-6;
 
 // The most threads of the team that share one cache of `level`.
 int threads_on_one_cache(const Machine& machine, const std::vector<int>& pus, int level) {
@@ -177,8 +178,9 @@ class StreamCase final : public Case {
     team_.run([this](int rank) { fill(operation_, slices(rank)); });
   }
 
-  // Chooses the loop; ends about `seconds` later.
-  void tune(Stores stores_wanted, double seconds) {
+  // Chooses the loop by tries of `try_seconds` and more; ends about `seconds` later.
+  void tune(Stores stores_wanted, double seconds, double try_seconds) {
+    set_try(try_seconds);
     way_.streaming_stores = stores_wanted == Stores::kStreaming;
     if (stores_wanted == Stores::kFaster) {
       Traversal streaming = way_;
@@ -239,20 +241,29 @@ class StreamCase final : public Case {
     return sum;
   }
 
+  // One try of way `way` over `words` of each array, in DRAM where no try has been for the longest.
+  double seconds_of_try(const Traversal& way, std::size_t words) {
+    const std::size_t count = std::min(words, pitch_);
+    const std::uint64_t passes = std::max<std::size_t>(1, words / count);
+    if (tried_to_ + count > pitch_) tried_to_ = 0;
+    const double taken = team_.timed(
+        [&](int rank) { run(operation_, part(slices(rank), tried_to_, count), passes, way); });
+    tried_to_ += count;
+    return taken;
+  }
+
+  void set_try(double try_seconds) {
+    const std::size_t least = std::min(pitch_, kLeastTryWords);
+    seconds_of_try(way_, least);  // the first one's faults and misses are not what is asked
+    const double least_seconds = seconds_of_try(way_, least);
+    const double times = std::clamp(try_seconds / least_seconds, 1.0, 1e6);
+    try_words_ = least * static_cast<std::size_t>(times) / kGrainWords * kGrainWords;
+  }
+
   Traversal choose(const std::vector<Traversal>& ways, double seconds) {
-    const std::size_t try_words = kTryBytes / sizeof(std::uint64_t) / arrays();
-    const std::size_t window = std::min(pitch_, try_words / kGrainWords * kGrainWords);
-    const std::uint64_t passes = std::max<std::size_t>(1, try_words / window);
-    std::size_t first = 0;
-    const std::size_t best = fastest_of(ways.size(), seconds, monotonic_clock(), [&](auto index) {
-      if (first + window > pitch_) first = 0;
-      const double taken = team_.timed([&](int rank) {
-        run(operation_, part(slices(rank), first, window), passes, ways[index]);
-      });
-      first += window;
-      return taken;
-    });
-    return ways[best];
+    return ways[fastest_of(ways.size(), seconds, monotonic_clock(), [&](auto index, int length) {
+      return seconds_of_try(ways[index], try_words_ * static_cast<std::size_t>(length));
+    })];
   }
 
   PinnedTeam& team_;
@@ -260,6 +271,7 @@ class StreamCase final : public Case {
   const StreamOperation operation_;
   const std::size_t window_, pitch_;
   Traversal way_;
+  std::size_t try_words_ = kGrainWords, tried_to_ = 0;  // of each array
   std::vector<Sum> sums_;
   std::uint64_t elements_ = 0;  // of each array, gone over
 };
@@ -297,7 +309,8 @@ std::unique_ptr<Case> prepare(const PlannedPoint& point, Kit& kit) {
   const std::size_t window = static_cast<std::size_t>(bytes) / windows / grain_bytes * kGrainWords;
   auto measured = std::make_unique<StreamCase>(team, buffers, named, window, windows);
   const bool tried = named.stores != Stores::kFaster || in_dram;
-  measured->tune(tried ? named.stores : Stores::kPlain, kTuneShare * point.seconds);
+  measured->tune(tried ? named.stores : Stores::kPlain, kTuneShare * point.seconds,
+                 in_dram ? kTryInDramSeconds : kTryInCacheSeconds);
   measured->facts.merge(facts);
   buffers.describe(*measured);
   return measured;

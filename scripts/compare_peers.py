@@ -16,6 +16,7 @@ maps its own memory and is compared on 4 KiB pages. Everybody is pinned: ours by
 itself, the others by taskset to as many CPUs as threads.
 """
 import argparse
+import functools
 import json
 import math
 import os
@@ -83,9 +84,15 @@ class Likwid:
         stem = self.KERNELS.get(case.operation)
         vectors = ("avx512" if is_vectors("avx512f") else "avx" if is_vectors("avx2") else
                    "sse" if is_vectors("sse2") else "")
-        if stem and "triad" in case.operation and vectors.startswith("avx"):
-            vectors += "_fma"
-        return stem and "_".join(filter(None, (stem, vectors)))
+        if not stem:
+            return None
+        names = [f"{stem}_{vectors}_fma", f"{stem}_{vectors}", stem]  # not every kernel is in every form
+        return next((name for name in names if name in self.kernels()), None)
+
+    @functools.cache
+    def kernels(self):
+        listed = run(["likwid-bench", "-a"])
+        return {line.split(" - ")[0].strip() for line in listed.splitlines() if " - " in line}
 
     def can(self, case):
         return case.probe == "stream_bandwidth" and case.page == "thp" and self.kernel(case)

@@ -1,24 +1,52 @@
-// Rounds instead of one candidate after the other: a slow moment then hits all alike.
 #include "probes/core/tune.h"
 
 #include <algorithm>
-#include <limits>
+#include <bit>
+#include <numeric>
 #include <vector>
 
 namespace mb {
+namespace {
 
-std::size_t fastest_of(std::size_t candidates, double seconds, Clock& clock,
-                       const std::function<double(std::size_t)>& seconds_of) {
-  if (candidates < 2) return 0;
-  std::vector<double> best(candidates, std::numeric_limits<double>::max());
+// The median seconds of each candidate in `alive`, in its order.
+std::vector<double> medians_of(const std::vector<std::size_t>& alive, int length, double seconds,
+                               Clock& clock, const Trial& trial) {
+  std::vector<std::vector<double>> tries(alive.size());
   const double end = clock.now_seconds() + seconds;
   for (int round = 0; round < kMostTuneRounds; ++round) {
     if (round >= kLeastTuneRounds && clock.now_seconds() > end) break;
-    for (std::size_t i = 0; i < candidates; ++i) best[i] = std::min(best[i], seconds_of(i));
+    for (std::size_t i = 0; i < alive.size(); ++i) tries[i].push_back(trial(alive[i], length));
   }
-  const auto fastest = std::ranges::min_element(best);
-  if (best[0] <= kWorthChanging * *fastest) return 0;
-  return static_cast<std::size_t>(fastest - best.begin());
+  std::vector<double> medians;
+  for (std::vector<double>& of_one : tries) {
+    const auto middle = of_one.begin() + static_cast<std::ptrdiff_t>(of_one.size() / 2);
+    std::ranges::nth_element(of_one, middle);
+    medians.push_back(*middle);
+  }
+  return medians;
+}
+
+}  // namespace
+
+std::size_t fastest_of(std::size_t candidates, double seconds, Clock& clock, const Trial& trial) {
+  if (candidates < 2) return 0;
+  std::vector<std::size_t> alive(candidates);
+  std::iota(alive.begin(), alive.end(), std::size_t{0});
+  const int stages = std::bit_width(candidates - 1);
+  for (int length = 1;; length *= 2) {
+    const auto medians = medians_of(alive, length, seconds / stages, clock, trial);
+    if (alive.size() == 2) {
+      return medians[0] <= kWorthChanging * medians[1] ? alive[0] : alive[1];
+    }
+    std::vector<std::size_t> order(alive.size() - 1);  // of all but the first
+    std::iota(order.begin(), order.end(), std::size_t{1});
+    std::ranges::stable_sort(order, {}, [&](std::size_t i) { return medians[i]; });
+    std::vector<std::size_t> kept{alive[0]};
+    for (std::size_t i = 0; i < std::max<std::size_t>(1, alive.size() / 2 - 1); ++i) {
+      kept.push_back(alive[order[i]]);
+    }
+    alive = std::move(kept);
+  }
 }
 
 }  // namespace mb

@@ -35,11 +35,11 @@ HWY_INLINE void add_streams(D d, const std::uint64_t* from, std::size_t part, V&
   }
 }
 
-template <int kStreams, int kUnroll, bool kPrefetches>
+template <int kStreams, int kUnroll, bool kPrefetches, int kVectorBytes>
 struct ReadLoop {
   static HWY_INLINE std::uint64_t run(int ahead, const std::uint64_t* data, std::size_t count,
                                       std::uint64_t passes) {
-    const hn::ScalableTag<std::uint64_t> d;
+    const VectorTag<std::uint64_t, kVectorBytes> d;
     const std::size_t lanes = hn::Lanes(d), turn = kUnroll * lanes;
     const std::size_t part = part_of_stream(count, kStreams, turn);
     auto sum0 = hn::Zero(d), sum1 = sum0, sum2 = sum0, sum3 = sum0;

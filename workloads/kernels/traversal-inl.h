@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "workloads/kernels/traversal.h"
 
@@ -22,19 +23,27 @@ namespace mb {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Calls Kernel<streams, unroll, prefetches>::run(arguments...) for the way that was asked for.
-template <template <int, int, bool> class Kernel, class... Arguments>
+// As wide as the target goes, or kVectorBytes at most.
+template <class T, int kVectorBytes>
+using VectorTag = std::conditional_t<kVectorBytes == 0, hn::ScalableTag<T>,
+                                     hn::CappedTag<T, std::max(1, kVectorBytes / int{sizeof(T)})>>;
+
+// Calls Kernel<streams, unroll, prefetches, vector_bytes>::run(arguments...) for the way asked for.
+template <template <int, int, bool, int> class Kernel, class... Arguments>
 HWY_INLINE auto in_traversal(const Traversal& way, const Arguments&... arguments) {
   const int streams = way.streams, unroll = way.unroll;
-  if (streams == 1 && unroll == 8 && way.prefetch_bytes > 0) {
-    return Kernel<1, 8, true>::run(arguments...);
+  if (streams == 1 && unroll == 8 && way.vector_bytes == 16) {
+    return Kernel<1, 8, false, 16>::run(arguments...);
   }
-  if (streams == 1 && unroll == 8) return Kernel<1, 8, false>::run(arguments...);
-  if (streams == 2 && unroll == 4) return Kernel<2, 4, false>::run(arguments...);
-  if (streams == 4 && unroll == 2) return Kernel<4, 2, false>::run(arguments...);
-  if (streams == 4 && unroll == 4) return Kernel<4, 4, false>::run(arguments...);
-  if (streams == 8 && unroll == 2) return Kernel<8, 2, false>::run(arguments...);
-  return Kernel<1, 4, false>::run(arguments...);
+  if (streams == 1 && unroll == 8 && way.prefetch_bytes > 0) {
+    return Kernel<1, 8, true, 0>::run(arguments...);
+  }
+  if (streams == 1 && unroll == 8) return Kernel<1, 8, false, 0>::run(arguments...);
+  if (streams == 2 && unroll == 4) return Kernel<2, 4, false, 0>::run(arguments...);
+  if (streams == 4 && unroll == 2) return Kernel<4, 2, false, 0>::run(arguments...);
+  if (streams == 4 && unroll == 4) return Kernel<4, 4, false, 0>::run(arguments...);
+  if (streams == 8 && unroll == 2) return Kernel<8, 2, false, 0>::run(arguments...);
+  return Kernel<1, 4, false, 0>::run(arguments...);
 }
 
 // Elements of one stream's part: whole turns and whole cache lines, so that no line is shared.
@@ -104,13 +113,13 @@ HWY_INLINE void prefetch_lines(const T* from, std::size_t bytes, int ahead) {
 
 template <bool kStreaming>
 struct Map {
-  template <int kStreams, int kUnroll, bool kPrefetches>
+  template <int kStreams, int kUnroll, bool kPrefetches, int kVectorBytes>
   struct Loop {
     // to[i] = operation(from[i]...) for all i < count, `passes` times over.
     template <class Operation, class T, class... From>
     static HWY_INLINE void run(const Operation& operation, int ahead, std::size_t count,
                                std::uint64_t passes, T* to, const From*... from) {
-      const hn::ScalableTag<T> d;
+      const VectorTag<T, kVectorBytes> d;
       const hn::CappedTag<T, 1> one;
       const std::size_t lanes = hn::Lanes(d), turn = kUnroll * lanes;
       const std::size_t head = elements_to_boundary(to, count, lanes);
