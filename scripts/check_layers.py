@@ -47,7 +47,7 @@ ROOMS = {
 # Headers that stand in one file of the product only: the rest of the house must not know them.
 SINGLE = {"hwloc.h", "papi.h", "dnnl.hpp", "oneapi/dnnl/dnnl.hpp"}
 SYSTEM = re.compile(r"^(sys/|linux/|[a-z_0-9]+$|(asm|cpuid|dirent|errno|fcntl|poll|pthread|sched|signal"
-                    r"|spawn|unistd|x86intrin)\.h$)")
+                    r"|spawn|strings|unistd|x86intrin)\.h$)")
 INCLUDE = re.compile(r'^\s*#\s*include\s+[<"]([^>"]+)[>"]')
 
 

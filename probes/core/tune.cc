@@ -32,7 +32,7 @@ std::size_t fastest_of(std::size_t candidates, double seconds, Clock& clock, con
   if (candidates < 2) return 0;
   std::vector<std::size_t> alive(candidates);
   std::iota(alive.begin(), alive.end(), std::size_t{0});
-  const int stages = std::bit_width(candidates - 1);
+  const int stages = static_cast<int>(std::bit_width(candidates - 1));
   for (int length = 1;; length *= 2) {
     const auto medians = medians_of(alive, length, seconds / stages, clock, trial);
     if (alive.size() == 2) {

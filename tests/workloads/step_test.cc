@@ -2,15 +2,17 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "data/error.h"
 #include "tests/workloads/reference_step.h"
 #include "tests/workloads/running_step.h"
+#include "workloads/kernels/isa.h"
 
 namespace mb {
 namespace {
 
-// Root mean square of the difference over that of the expected: rounding an activation to the next
-// of 127 steps the other way moves single results, not the whole.
+// Root mean square of the difference over that of the expected.
 double relative_difference(const std::vector<float>& got, const std::vector<float>& expected) {
   double difference = 0, size = 0;
   for (std::size_t i = 0; i < got.size(); ++i) {
@@ -20,6 +22,20 @@ double relative_difference(const std::vector<float>& got, const std::vector<floa
   return std::sqrt(difference / size);
 }
 
+// Of the step's logits from the reference's.
+double difference_of(const StepRequest& request) {
+  RunningStep running(request);
+  ReferenceStep reference(running.step);
+  const std::vector<float> expected = reference.logits(running.step.input());
+  running.step.run();
+  running.step.check();
+  return relative_difference(running.logits(), expected);
+}
+
+// One activation of a quantised product, rounded to the next of its 127 steps the other way, moves
+// a whole small step: by up to 1.5 % in 54 steps of 1 to 13 rows, while the others differ by 1e-7.
+constexpr double kMostByRounding = 3e-2, kMostInFloats = 1e-3;
+
 void expect_reference(const StepRequest& request) {
   SCOPED_TRACE(testing::Message() << request.shape.architecture << ' '
                                   << to_string(request.shape.type) << ", " << request.rows
@@ -27,12 +43,11 @@ void expect_reference(const StepRequest& request) {
                                   << " ranks, " << request.sequences << " sequences, KV "
                                   << to_string(request.kv_type) << ", touched by "
                                   << to_string(request.first_touch));
-  RunningStep running(request);
-  ReferenceStep reference(running.step);
-  const std::vector<float> expected = reference.logits(running.step.input());
-  running.step.run();
-  running.step.check();
-  EXPECT_LT(relative_difference(running.logits(), expected), 5e-3);
+  const WeightType type = request.shape.type;
+  const bool floats =
+      request.kv_type != KvType::kQ8_0 &&
+      (type == WeightType::kF32 || type == WeightType::kF16 || type == WeightType::kBF16);
+  EXPECT_LT(difference_of(request), floats ? kMostInFloats : kMostByRounding);
 }
 
 void expect_reference(const ModelShape& shape, long rows, long context, int ranks) {
@@ -65,6 +80,24 @@ TEST(Step, PrefillEqualsTheScalarReference) {
   expect_reference(small_shape(WeightType::kF32), 5, 90, 2);
   expect_reference(small_experts(WeightType::kQ8_0), 9, 20, 3);
   expect_reference(small_gemma(WeightType::kQ4_0), 11, 150, 2);
+}
+
+TEST(Step, EqualsTheScalarReferenceExactlyMoreOftenThanNot) {
+  const std::string isa = chosen_isa();
+  if (!isa.starts_with("AVX2") && !isa.starts_with("AVX3")) {
+    GTEST_SKIP() << "needs AVX2 or AVX-512: without fused multiply-adds, as " << isa
+                 << " here, sums differ from the reference's in their last bits";
+  }
+  for (const WeightType type : {WeightType::kQ4_0, WeightType::kQ8_0}) {
+    std::vector<double> differences;
+    for (const long rows : {1, 5, 9}) {
+      for (const long context : {0, 20, 40}) {
+        differences.push_back(difference_of({small_experts(type), 2, rows, context, 0, 3}));
+      }
+    }
+    std::ranges::nth_element(differences, differences.begin() + 4);
+    EXPECT_LT(differences[4], 1e-5) << to_string(type);
+  }
 }
 
 StepRequest batch(const ModelShape& shape, long sequences, int ranks) {

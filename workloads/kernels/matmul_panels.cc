@@ -115,12 +115,10 @@ HWY_INLINE V32 load_bytes(const std::byte* at) {
 }
 
 // q4_k: scale, or minimum, of a block for the rows of this part (panels.h).
-HWY_INLINE VF load_packed(const std::byte* scales, long columns, long block, bool minimum,
-                          long first_row) {
+HWY_INLINE VF load_packed(const std::byte* scales, long block, bool minimum, long first_row) {
   const D32 d32;
-  constexpr long kBlocks = kSuperColumns / kBlockColumns;
-  const long super = block / kBlocks, j = block % kBlocks, supers = columns / kSuperColumns;
-  const std::byte* packed = scales + super * kPackedScales * kPanelRows + first_row;
+  const long j = block % kSuperBlocks;
+  const std::byte* packed = scales + first_row;
   const V32 own = load_bytes(packed + ((minimum ? 4 : 0) + j % 4) * kPanelRows);
   V32 bits = hn::And(own, hn::Set(d32, 63));
   if (j >= 4) {
@@ -128,22 +126,20 @@ HWY_INLINE VF load_packed(const std::byte* scales, long columns, long block, boo
     const V32 low = minimum ? hn::ShiftRight<4>(both) : hn::And(both, hn::Set(d32, 15));
     bits = hn::Or(low, hn::And(hn::ShiftRight<2>(own), hn::Set(d32, 48)));
   }
-  const std::byte* halves = scales + supers * kPackedScales * kPanelRows +
-                            (minimum ? supers * kPanelRows * 2 : 0) +
-                            (super * kPanelRows + first_row) * 2;
+  const std::byte* halves =
+      scales + kPackedScales * kPanelRows + (minimum ? kHalvesBytes : 0) + first_row * 2;
   return hn::Mul(hn::ConvertTo(DF(), bits), load_halves(halves));
 }
 
 struct Kernel {
-  static constexpr int kRows = 4, kPanelsAtOnce = 1;
+  static constexpr int kRows = 4;
 
   // q6_k has two weight scales a block (of 16 columns each), the others one.
   template <PanelType type, int rows>
   static HWY_INLINE void add_block(const std::byte* panel, long block, long part,
                                    const QuantisedRows& x, VF (&totals)[rows]) {
-    constexpr long kBytes = panel_value_bytes(type, kBlockColumns);
-    const std::byte* scales = panel + panel_value_bytes(type, x.columns);
-    const auto* values = reinterpret_cast<const std::int8_t*>(panel + block * kBytes);
+    const std::byte* scales = panel + scales_at(type, block);
+    const auto* values = reinterpret_cast<const std::int8_t*>(panel + values_at(type, block));
     const std::int8_t* activations = x.values + block * kBlockColumns;
     constexpr long kHalves = type == PanelType::kQ6_K ? 2 : 1;
     for (long half = 0; half < kHalves; ++half) {
@@ -153,14 +149,14 @@ struct Kernel {
       VF weight_scale;
       if constexpr (type == PanelType::kQ6_K) {
         const hn::Rebind<std::int8_t, D32> narrow;
-        const long at = (block * 2 + half) * kPanelRows + part * kLanes;
+        const long at = (block % kSuperBlocks * 2 + half) * kPanelRows + part * kLanes;
         const auto* small = reinterpret_cast<const std::int8_t*>(scales) + at;
-        const long super = block / (kSuperColumns / kBlockColumns) * kPanelRows + part * kLanes;
+        const std::byte* halves = scales + 2 * kSuperBlocks * kPanelRows + part * kLanes * 2;
         weight_scale = hn::Mul(hn::ConvertTo(DF(), hn::PromoteTo(D32(), hn::LoadU(narrow, small))),
-                               load_halves(scales + x.columns + super * 2));
+                               load_halves(halves));
       } else if constexpr (type == PanelType::kQ4_K) {
-        weight_scale = load_packed(scales, x.columns, block, false, part * kLanes);
-        const VF minimum = load_packed(scales, x.columns, block, true, part * kLanes);
+        weight_scale = load_packed(scales, block, false, part * kLanes);
+        const VF minimum = load_packed(scales, block, true, part * kLanes);
 #pragma GCC unroll 4
         for (int m = 0; m < rows; ++m) {
           const long at = m * (x.columns / kBlockColumns) + block;
@@ -168,7 +164,7 @@ struct Kernel {
           totals[m] = hn::NegMulAdd(minimum, hn::Set(DF(), x.scales[at] * sum), totals[m]);
         }
       } else {
-        weight_scale = load_halves(scales + (block * kPanelRows + part * kLanes) * 2);
+        weight_scale = load_halves(scales + part * kLanes * 2);
       }
 #pragma GCC unroll 4
       for (int m = 0; m < rows; ++m) {
@@ -179,7 +175,7 @@ struct Kernel {
     }
   }
 
-  template <PanelType type, int rows, int panels>
+  template <PanelType type, int rows>
   static void run(const std::byte* panel, const QuantisedRows& x, float* out, long stride) {
     for (long part = 0; part < kPanelRows / kLanes; ++part) {
       VF totals[rows];

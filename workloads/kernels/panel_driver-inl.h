@@ -1,7 +1,6 @@
 // The loops around a panel kernel, shared by Highway's targets and the VNNI files. A kernel's
-// `template <PanelType, int rows, int panels> run(panel, x, out, stride)` multiplies one panel by
-// up to kRows activation rows, or up to kPanelsAtOnce panels by one row, and writes 16 results a
-// row.
+// `template <PanelType, int rows> run(panel, x, out, stride)` multiplies one panel by up to kRows
+// activation rows and writes 16 results a row.
 //
 // Order: chunks of activation rows that stay in L2, then panels, then row blocks; so a panel (10 to
 // 70 KiB) is unpacked from L1/L2 for each row block and comes from memory once a chunk.
@@ -16,7 +15,7 @@ void drive_rows(const std::byte* panel, const QuantisedRows& x, long first, long
                 long stride) {
   long s = first;
   for (; s + block_rows <= last; s += block_rows) {
-    Kernel::template run<type, block_rows, 1>(panel, x.row(s), out + s * stride, stride);
+    Kernel::template run<type, block_rows>(panel, x.row(s), out + s * stride, stride);
   }
   if constexpr (block_rows > 1) {
     drive_rows<Kernel, type, block_rows / 2>(panel, x, s, last, out, stride);
@@ -30,15 +29,7 @@ void drive(const PanelMatrix& matrix, long first_panel, long last_panel, const Q
   const long chunk = fitting < Kernel::kRows ? Kernel::kRows : fitting;
   for (long first = 0; first < rows; first += chunk) {
     const long last = first + chunk < rows ? first + chunk : rows;
-    long p = first_panel;
-    constexpr int kAtOnce = Kernel::kPanelsAtOnce;
-    if (last - first == 1 && kAtOnce > 1) {
-      for (; p + kAtOnce <= last_panel && (p + kAtOnce) * kPanelRows <= matrix.rows; p += kAtOnce) {
-        Kernel::template run<type, 1, kAtOnce>(matrix.panel(p), x.row(first),
-                                               out + first * stride + p * kPanelRows, stride);
-      }
-    }
-    for (; p < last_panel; ++p) {
+    for (long p = first_panel; p < last_panel; ++p) {
       const long row = p * kPanelRows, kept = matrix.rows - row;
       if (kept >= kPanelRows) {
         drive_rows<Kernel, type, Kernel::kRows>(matrix.panel(p), x, first, last, out + row, stride);
@@ -46,7 +37,7 @@ void drive(const PanelMatrix& matrix, long first_panel, long last_panel, const Q
       }
       for (long s = first; s < last; ++s) {  // the matrix ends inside this panel
         float whole[kPanelRows];
-        Kernel::template run<type, 1, 1>(matrix.panel(p), x.row(s), whole, kPanelRows);
+        Kernel::template run<type, 1>(matrix.panel(p), x.row(s), whole, kPanelRows);
         for (long r = 0; r < kept; ++r) out[s * stride + row + r] = whole[r];
       }
     }

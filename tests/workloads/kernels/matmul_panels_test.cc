@@ -138,8 +138,10 @@ TEST(MatmulPanels, HoldsForTheLargestMagnitudes) {
     SCOPED_TRACE(static_cast<int>(type));
     constexpr long kColumns = 256;
     Case c(type, 16, kColumns, 1);
-    std::memset(c.weights.data(), type == PanelType::kQ8_0 ? 0x80 : 0xFF,
-                static_cast<std::size_t>(panel_value_bytes(type, kColumns)));
+    for (long block = 0; block < kColumns / kBlockColumns; ++block) {
+      std::memset(c.weights.data() + values_at(type, block), type == PanelType::kQ8_0 ? 0x80 : 0xFF,
+                  static_cast<std::size_t>(panel_value_bytes(type)));
+    }
     c.values.assign(kColumns, 127);
     c.sums.assign(kColumns / 16, 127 * 16);
     c.scales.assign(kColumns / 32, 1.0F);
@@ -161,12 +163,33 @@ TEST(Panels, HaveTheBytesOfThePublishedBlocks) {
   EXPECT_EQ(panel_bytes(PanelType::kQ4_K, 1024), 16 * 4 * 144);
 }
 
+// Values and scales of all blocks cover a panel, each byte once, whatever the number of blocks.
+TEST(Panels, ArePartedIntoValuesAndScales) {
+  for (const PanelType type :
+       {PanelType::kQ4_0, PanelType::kQ8_0, PanelType::kQ6_K, PanelType::kQ4_K}) {
+    const long together = has_super_blocks(type) ? kSuperBlocks : 1;
+    for (const long blocks : {1L, 2L, 3L, 8L, 11L, 24L}) {
+      if (blocks % together != 0) continue;
+      std::vector<int> uses(static_cast<std::size_t>(panel_bytes(type, blocks * kBlockColumns)));
+      const auto use = [&](long first, long bytes) {
+        for (long i = first; i < first + bytes; ++i) ++uses.at(static_cast<std::size_t>(i));
+      };
+      for (long block = 0; block < blocks; ++block) {
+        use(values_at(type, block), panel_value_bytes(type));
+        if (block % together != 0) continue;
+        use(scales_at(type, block), together == 1 ? kHalvesBytes : super_scale_bytes(type));
+      }
+      EXPECT_THAT(uses, testing::Each(1)) << static_cast<int>(type) << ", blocks " << blocks;
+    }
+  }
+}
+
 // The twelve packed bytes by the published rule, for one row whose scales and minima are all
 // different.
 TEST(Panels, UnpackTheSixBitScalesOfQ4K) {
   constexpr long kRow = 5;
   std::vector<std::byte> panel(static_cast<std::size_t>(panel_bytes(PanelType::kQ4_K, 256)));
-  std::byte* scales = panel.data() + panel_value_bytes(PanelType::kQ4_K, 256);
+  std::byte* scales = panel.data() + scales_at(PanelType::kQ4_K, 0);
   const auto scale = [](int j) { return 7 * j + 3; };
   const auto minimum = [](int j) { return 61 - 8 * j; };
   for (int j = 0; j < 4; ++j) {
