@@ -51,8 +51,9 @@ class FolderLock {
   int fd_;
 };
 
-// A folder that is removed with all it holds when this goes out of scope (also on throw). Takes away
-// what killed processes left there, too: this user's folders of this name, untouched for an hour.
+// A folder that is removed with all it holds when this goes out of scope (also on throw). Takes
+// away what killed processes left there, too: this user's folders of this name, untouched for an
+// hour.
 class TemporaryFolder {
  public:
   explicit TemporaryFolder(const std::filesystem::path& parent = {});  // default: TMPDIR or /tmp
