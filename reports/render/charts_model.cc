@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 
 #include "reports/render/chart.h"
 #include "reports/render/charts_advice.h"
@@ -10,6 +11,29 @@
 
 namespace mb {
 namespace {
+
+// Of the hundreds of counts of a large machine those that show the curve: the small ones, the
+// advised, every cliff's two sides, and of the rest one in `step`. The documents hold them all.
+std::vector<ChartPoint> thinned(std::vector<ChartPoint> points, int advised) {
+  constexpr double kAllUpTo = 32, kCliff = 1.03;
+  constexpr std::size_t kMost = 64;
+  if (points.size() <= kMost) return points;
+  const std::size_t step = std::bit_ceil((points.size() + kMost - 1) / kMost);
+  const auto cliff_after = [&](std::size_t i) {
+    const double here = points[i].y, next = points[i + 1].y;
+    return std::max(here, next) > kCliff * std::min(here, next);
+  };
+  std::vector<ChartPoint> kept;
+  const std::size_t last = points.size() - 1;
+  for (std::size_t i = 0; i <= last; ++i) {
+    const auto count = static_cast<std::size_t>(points[i].x);
+    if (i == last || points[i].x <= kAllUpTo || static_cast<int>(points[i].x) == advised ||
+        count % step == 0 || cliff_after(i) || (i > 0 && cliff_after(i - 1))) {
+      kept.push_back(points[i]);
+    }
+  }
+  return kept;
+}
 
 ChartSeries predicted(const Recommendation& recommendation, const ModelAdvice& advice,
                       const std::string& phase) {
@@ -78,6 +102,7 @@ void add_phase(std::vector<Chart>& charts, const Results& results,
                       ? "How fast a prompt is read, and where more threads stop paying."
                       : "How fast tokens are written, and where more threads stop paying.";
   ChartSeries line = predicted(recommendation, advice, phase.phase);
+  line.points = thinned(std::move(line.points), phase.threads);
   ChartSeries steps = measured(recommendation, advice.model, phase.phase);
   chart.answers += fmt::format(
       " The line is for {}, with its barriers and its page kind; squares, where a step was "

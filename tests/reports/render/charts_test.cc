@@ -148,6 +148,31 @@ TEST(Charts, PredictionsOfAnotherPromptAreNotMixedIn) {
   EXPECT_EQ(chart->series[0].points.size(), 2u);
 }
 
+TEST(Charts, OfHundredsOfCountsThoseThatShowTheCurveAreDrawn) {
+  fixture::Documents d = fixture::small_guest();
+  ModelAdvice& advice = d.recommendation.models[0];
+  const Prediction sample = advice.predictions[0];
+  std::erase_if(advice.predictions, [&](const Prediction& p) { return p.phase == sample.phase; });
+  for (int threads = 1; threads <= 192; ++threads) {  // a cliff behind 97
+    Prediction one = sample;
+    one.threads = threads;
+    one.tokens_per_second = threads <= 97 ? 100 : 50;
+    advice.predictions.push_back(one);
+  }
+  (sample.phase == "prefill" ? advice.prefill : advice.decode).threads = 61;
+  const std::vector<Chart> charts = make_charts(d.results, d.recommendation);
+  const Chart* chart = find_chart(charts, sample.phase, advice.model);
+  ASSERT_NE(chart, nullptr);
+  std::vector<double> drawn;
+  for (const ChartPoint& point : chart->series[0].points) drawn.push_back(point.x);
+  EXPECT_THAT(drawn, testing::SizeIs(testing::Lt(96u)));
+  for (const double count : {1, 2, 31, 32, 61, 64, 97, 98, 192}) {
+    EXPECT_THAT(drawn, Contains(count));
+  }
+  EXPECT_THAT(drawn, testing::Not(Contains(99)));
+  EXPECT_TRUE(std::ranges::is_sorted(drawn));
+}
+
 TEST(Charts, TheLeadingModelIsOneWhoseStepsWereMeasured) {
   fixture::Documents d = fixture::small_guest();
   EXPECT_EQ(leading_model(d.recommendation)->model, kQwen);
