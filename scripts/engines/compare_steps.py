@@ -22,6 +22,7 @@ BUILD_BIN is a build's bin folder (step_rounds and memory_benchmark). The engine
 node-llama-cpp; engine_steps.mjs says how it is timed. Exit 1 when a side fails.
 """
 import argparse
+import functools
 import json
 import pathlib
 import signal
@@ -399,12 +400,15 @@ def main():
                         make_cache(options, engine, model, context)
                 engine.end()
                 continue
-            comparisons += [Comparison(options, model, f"{name}:{label}", phase, threads)
+            comparisons += [functools.partial(Comparison, options, model, f"{name}:{label}", phase, threads)
                             for threads in options.threads]
-    print("loaded", flush=True)
-    while options.go is not None and not options.go.exists():
-        time.sleep(0.1)
-    for comparison in comparisons:
+    loaded = (load() for load in comparisons)  # one by one: together they may not fit the memory
+    if options.go is not None:
+        loaded = list(loaded)
+        print("loaded", flush=True)
+        while not options.go.exists():
+            time.sleep(0.1)
+    for comparison in loaded:
         for case in comparison.measure():
             with open(options.work / "likeness.jsonl", "a", encoding="utf-8") as out:
                 out.write(json.dumps(case) + "\n")
