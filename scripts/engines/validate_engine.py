@@ -129,6 +129,7 @@ def gather(options):
             note(forward, points)
             most = max(p["threads"] for p in points)
             fitted = folder / f"{sweep.stem}.calibrated"
+            fitted.unlink(missing_ok=True)  # of an earlier build
             subprocess.run([options.bin / "memory_benchmark", "calibrate", results,
                             part_of(sweep, most, folder), "--engine", ENGINE, "--out", fitted],
                            check=True, capture_output=True)
