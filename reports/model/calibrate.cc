@@ -109,6 +109,17 @@ double uncalibrated(const FitPoint& point) {
   return point.tokens / seconds;
 }
 
+// What the quantised products ran on; empty where none was measured.
+std::string isa_of_products(const Results& results) {
+  for (const Point& point : results.points) {
+    if (point.probe != "matmul_throughput") continue;
+    const std::string type = point.parameters.text_or("type", "");
+    if (!type.starts_with('q')) continue;
+    if (const auto isa = point.notes.find("isa"); isa != point.notes.end()) return isa->second;
+  }
+  return {};
+}
+
 // The profile's own name where `name` is one or an alias of one; nullopt: a new name.
 std::optional<std::string> built_in_name(std::string_view name) {
   try {
@@ -124,7 +135,7 @@ Results calibrate(const Results& results, const std::vector<NamedSweep>& sweeps,
                   const std::string& name) {
   const std::optional<std::string> built_in = built_in_name(name);
   CalibratedProfile made{.name = built_in.value_or(name), .base = built_in.value_or(kPlainBase)};
-  const EngineProfile base = find_engine_profile(made.base);
+  const EngineProfile base = find_engine_profile(made.base, isa_of_products(results));
   const MachineModel model(results);
   Results out = results;
   std::vector<ComparedPoint> compared;
@@ -171,8 +182,9 @@ EngineProfile engine_profile_for(const Results& results, std::string_view name) 
   for (const CalibratedProfile& each : results.calibrated_profiles) {
     if (each.name == asked) found = &each;
   }
-  if (found == nullptr) return find_engine_profile(name);
-  EngineProfile profile = find_engine_profile(found->base);
+  const std::string isa = isa_of_products(results);
+  if (found == nullptr) return find_engine_profile(name, isa);
+  EngineProfile profile = find_engine_profile(found->base, isa);
   profile.seconds_factors = found->seconds_factors;
   profile.serial_seconds_per_token += found->serial_seconds_per_token;
   profile.calibrated_with =

@@ -14,10 +14,27 @@
 namespace mb {
 namespace {
 
-EngineProfile profile_from_file(const EmbeddedFile& file) {
+struct Stored {
+  EngineProfile profile;
+  std::map<std::string, EngineProfile, std::less<>> on_isa;
+};
+
+EngineProfile on_isa(EngineProfile profile, const nlohmann::json& json) {
+  profile.matmul_efficiency = json.value("matmul_efficiency", profile.matmul_efficiency);
+  if (const auto by_type = json.find("matmul_efficiency_of"); by_type != json.end()) {
+    by_type->get_to(profile.matmul_efficiency_of);
+  }
+  for (const auto& [field, source] : json.at("sources").items()) {
+    source.get_to(profile.sources[field]);
+  }
+  return profile;
+}
+
+Stored stored_from_file(const EmbeddedFile& file) {
   try {
     const auto json = nlohmann::json::parse(file.content);
-    EngineProfile profile;
+    Stored stored;
+    EngineProfile& profile = stored.profile;
     json.at("name").get_to(profile.name);
     json.at("title").get_to(profile.title);
     json.at("aliases").get_to(profile.aliases);
@@ -39,32 +56,44 @@ EngineProfile profile_from_file(const EmbeddedFile& file) {
     json.at("serial_seconds_per_token").get_to(profile.serial_seconds_per_token);
     json.at("dynamic_chunks").get_to(profile.dynamic_chunks);
     json.at("sources").get_to(profile.sources);
-    return profile;
+    if (const auto measured = json.find("on_isa"); measured != json.end()) {
+      for (const auto& [isa, figures] : measured->items()) {
+        stored.on_isa.emplace(isa, on_isa(profile, figures));
+      }
+    }
+    return stored;
   } catch (const nlohmann::json::exception& error) {
     throw Error(ErrorCode::kFailure, fmt::format("engine profile {}: {}", file.name, error.what()));
   }
 }
 
-const std::map<std::string, EngineProfile, std::less<>>& profiles() {
+const std::map<std::string, Stored, std::less<>>& profiles() {
   static const auto all = [] {
-    std::map<std::string, EngineProfile, std::less<>> made;
+    std::map<std::string, Stored, std::less<>> made;
     for (const EmbeddedFile& file : embedded_engines()) {
-      EngineProfile profile = profile_from_file(file);
-      made.emplace(profile.name, std::move(profile));
+      Stored stored = stored_from_file(file);
+      made.emplace(stored.profile.name, std::move(stored));
     }
     return made;
   }();
   return all;
 }
 
+const EngineProfile& measured_on(const Stored& stored, std::string_view isa) {
+  const auto own = stored.on_isa.find(isa);
+  return own == stored.on_isa.end() ? stored.profile : own->second;
+}
+
 }  // namespace
 
-EngineProfile find_engine_profile(std::string_view name) {
+EngineProfile find_engine_profile(std::string_view name, std::string_view isa) {
   const auto found = profiles().find(name);
-  if (found != profiles().end()) return found->second;
-  for (const auto& [own_name, profile] : profiles()) {
-    const auto& aliases = profile.aliases;
-    if (std::find(aliases.begin(), aliases.end(), name) != aliases.end()) return profile;
+  if (found != profiles().end()) return measured_on(found->second, isa);
+  for (const auto& [own_name, stored] : profiles()) {
+    const auto& aliases = stored.profile.aliases;
+    if (std::find(aliases.begin(), aliases.end(), name) != aliases.end()) {
+      return measured_on(stored, isa);
+    }
   }
   throw Error(ErrorCode::kUsage, fmt::format("unknown engine profile \"{}\": one of {}", name,
                                              fmt::join(engine_profiles(), ", ")));

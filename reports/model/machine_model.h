@@ -39,6 +39,11 @@ struct EngineProfile {
   std::vector<std::string> repacked_types;
   std::string compiled_profile;  // the profile that fuses this one's operations; empty: none
   double matmul_efficiency = 1, matvec_efficiency = 1, attention_efficiency = 1;
+  std::map<std::string, double> matmul_efficiency_of;  // of types that differ from the others
+  double matmul_efficiency_for(const std::string& type) const {
+    const auto own = matmul_efficiency_of.find(type);
+    return own == matmul_efficiency_of.end() ? matmul_efficiency : own->second;
+  }
   // Prefill rows from which attention takes rows in blocks, and its efficiency then; 0: no such
   // difference.
   std::int64_t attention_block_rows = 0;
@@ -55,8 +60,10 @@ struct EngineProfile {
   std::map<std::string, double> seconds_factors;
   std::string calibrated_with;  // "sweep.json (12 points)", which `name` says too; else empty
 };
-// By name or alias; throws Error(kUsage) listing the names.
-EngineProfile find_engine_profile(std::string_view name);
+// By name or alias; throws Error(kUsage) listing the names. Where the file has figures measured on
+// `isa`, what our quantised products ran on (note "isa" of matmul_throughput), they replace the
+// others.
+EngineProfile find_engine_profile(std::string_view name, std::string_view isa = {});
 std::vector<std::string> engine_profiles();
 
 struct Query {

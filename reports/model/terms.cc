@@ -122,7 +122,7 @@ class Stepper {
     if (!curves_.matmul_scales()) {
       measured.value *= curves_.threads_effective(all_threads_, engine_.dynamic_chunks);
     }
-    double rate = measured.value / instances_ * engine_.matmul_efficiency;
+    double rate = measured.value / instances_ * matmul_efficiency(work);
     const double least_rows = curves_.matmul.smallest_x(*type);
     const auto one = curves_.matvec_type(work.type);
     if (rows < least_rows && one) {
@@ -141,7 +141,12 @@ class Stepper {
     const Source source = one_row ? Source::kMatvec : Source::kMatmul;
     const Estimate part = one_row ? matvec_seconds(work, bytes * rows)
                                   : matmul_seconds(work, work.flops_per_row * rows, rows_each);
-    compute_.push_back({source, part});
+    compute_.push_back(
+        {source, part, one_row ? engine_.matvec_efficiency : matmul_efficiency(work)});
+  }
+
+  double matmul_efficiency(const TypedWork& work) const {
+    return engine_.matmul_efficiency_for(std::string(to_string(work.type)));
   }
 
   // Bytes a second of weights of this type: repacked ones lie elsewhere than the mapped file's.
@@ -186,23 +191,24 @@ class Stepper {
       add_compute(expert, expert.bytes, all_rows_, std::min(rows_, rows_per_expert));
     }
     if (head_rows_ <= 1) {
-      compute_.push_back({Source::kMatvec, matvec_seconds(work.head, work.head.bytes)});
+      compute_.push_back(
+          {Source::kMatvec, matvec_seconds(work.head, work.head.bytes), engine_.matvec_efficiency});
     } else {
       add_compute(work.head, work.head.bytes, head_rows_, std::min(head_rows_, rows_));
     }
     double compute = 0, unhindered = 0;  // the latter at our kernels' rates
-    for (const auto& [source, part] : compute_) {
-      compute += part.value;
-      unhindered += part.value * (source == Source::kMatvec ? engine_.matvec_efficiency
-                                                            : engine_.matmul_efficiency);
+    for (const Compute& each : compute_) {
+      compute += each.part.value;
+      unhindered += each.part.value * each.efficiency;
     }
     const Joined joined = smoothmax(streaming, compute, curves_.overlap);
     ledger_.terms.roofline_seconds += smoothmax(streaming, unhindered, curves_.overlap).seconds;
     ledger_.terms[Term::kWeights] = joined.seconds * joined.share_a;
     ledger_.terms[Term::kCompute] = joined.seconds * (1 - joined.share_a);
     ledger_.lean(Source::kBandwidth, ledger_.terms[Term::kWeights], spread);
-    for (const auto& [source, part] : compute_) {
-      ledger_.lean(source, ledger_.terms[Term::kCompute] * part.value / compute, part.spread);
+    for (const Compute& each : compute_) {
+      ledger_.lean(each.source, ledger_.terms[Term::kCompute] * each.part.value / compute,
+                   each.part.spread);
     }
   }
 
@@ -258,7 +264,12 @@ class Stepper {
   double effective_, kv_bytes_;
   // Rows of the step, of one of its blocks, and those that go through the head.
   double all_rows_ = 1, rows_ = 1, blocks_ = 1, head_rows_ = 1;
-  std::vector<std::pair<Source, Estimate>> compute_;
+  struct Compute {
+    Source source;
+    Estimate part;
+    double efficiency;  // the engine's against our kernels, already in `part`
+  };
+  std::vector<Compute> compute_;
   Ledger ledger_;
 };
 

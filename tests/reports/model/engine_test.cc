@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "data/error.h"
+#include "reports/model/calibrate.h"
 #include "reports/model/machine_model.h"
 #include "tests/reports/model/synthetic.h"
 
@@ -32,6 +33,47 @@ TEST(EngineProfiles, NameTheSourceOfEveryField) {
   }
   EXPECT_EQ(find_engine_profile("llama.cpp").name, "llama.cpp-threadpool");
   EXPECT_THROW(find_engine_profile("nonesuch"), Error);
+}
+
+TEST(EngineProfiles, HaveFiguresOfTheirOwnWhereTheyWereMeasuredOnAnInstructionSet) {
+  const EngineProfile plain = find_engine_profile("llama.cpp", "AVX2");
+  const EngineProfile wide = find_engine_profile("llama.cpp", "AVX512_VNNI");
+  EXPECT_EQ(plain.matmul_efficiency, find_engine_profile("llama.cpp").matmul_efficiency);
+  EXPECT_EQ(plain.matmul_efficiency_for("q8_0"), plain.matmul_efficiency);
+  EXPECT_LT(wide.matmul_efficiency, plain.matmul_efficiency);
+  EXPECT_LT(wide.matmul_efficiency_for("q8_0"), wide.matmul_efficiency_for("q4_0"));
+  EXPECT_NE(wide.sources.at("matmul_efficiency"), plain.sources.at("matmul_efficiency"));
+  EXPECT_THAT(wide.sources, ::testing::Contains(::testing::Key("matmul_efficiency_of")));
+  EXPECT_EQ(find_engine_profile("generic", "AVX512_VNNI").matmul_efficiency, 1);
+}
+
+TEST(EngineProfiles, GoByWhatTheQuantisedProductsRanOn) {
+  Results results = synthetic::results(Laws{});
+  const double plain = engine_profile_for(results, "llama.cpp").matmul_efficiency;
+  Point product;
+  product.probe = "matmul_throughput";
+  product.parameters.set("type", "bf16");  // by a library: says nothing
+  product.notes["isa"] = "AVX3";
+  results.points.insert(results.points.begin(), product);
+  product.parameters.set("type", "q4_0");
+  product.notes["isa"] = "AVX512_VNNI";
+  results.points.insert(results.points.begin() + 1, product);
+  EXPECT_LT(engine_profile_for(results, "llama.cpp").matmul_efficiency, plain);
+}
+
+TEST(Engine, ATypeOfItsOwnEfficiencySlowsItsProductsAlone) {
+  const MachineModel model(synthetic::results(Laws{}));
+  const ModelShape shape = find_model("qwen3-4b");
+  EngineProfile engine = find_engine_profile("generic");
+  const Query query{"prefill", 512, 0, "f16"};
+  const auto compute = [&] {
+    return model.predict(shape, engine, query, 4).seconds_by_term.at("compute");
+  };
+  const double before = compute();
+  engine.matmul_efficiency_of["f32"] = 0.5;
+  EXPECT_NEAR(compute(), before, before * 1e-9);
+  engine.matmul_efficiency_of[std::string(to_string(shape.type))] = 0.5;
+  EXPECT_NEAR(compute(), 2 * before, before * 0.1);  // the head has a type of its own
 }
 
 TEST(Engine, TakesAttentionInBlocksFromItsRowsOn) {
