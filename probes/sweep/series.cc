@@ -106,7 +106,7 @@ class Builder {
   std::vector<SweepSeries> finish() {
     // Labels under which nothing was ever read: one series holds the failures.
     for (const auto& [at, run] : runs_) {
-      if (std::ranges::none_of(series_, [&](const auto& s) { return same(s.first, at); })) {
+      if (std::ranges::none_of(series_, [&at = at](const auto& s) { return same(s.first, at); })) {
         of({at.label, "mixed", at.threads});
       }
     }

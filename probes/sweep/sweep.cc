@@ -131,7 +131,7 @@ class Sweeper {
       if (!placed) counts_.emplace_back();  // the engine's own default, which comes first
     }
     std::ranges::sort(counts_);
-    counts_.erase(std::ranges::unique(counts_).begin(), counts_.end());
+    counts_.erase(std::unique(counts_.begin(), counts_.end()), counts_.end());
   }
 
   Sweep sweep() {

@@ -47,8 +47,9 @@ void noise(const AdviceContext& context, Findings& out) {
     }
   }
   for (const auto& [code, seen] : neighbours) {
-    const auto text = std::find_if(reason_texts().begin(), reason_texts().end(),
-                                   [&](const ReasonText& entry) { return entry.code == code; });
+    const auto text =
+        std::find_if(reason_texts().begin(), reason_texts().end(),
+                     [&code = code](const ReasonText& entry) { return entry.code == code; });
     const bool known = text != reason_texts().end();
     out.push_back(
         {"warning", known ? std::string(text->meaning) : "Measurements were disturbed: " + code,

@@ -51,10 +51,11 @@ void Curve::perturb(Random& random) {
 
 void Family::add(std::string_view group, double x, double threads, double y, double spread,
                  double error) {
-  auto place = std::lower_bound(members_.begin(), members_.end(), std::tie(group, x),
-                                [](const Member& member, const auto& wanted) {
-                                  return std::tie(member.group, member.x) < wanted;
-                                });
+  auto place =
+      std::lower_bound(members_.begin(), members_.end(), std::tie(group, x),
+                       [](const Member& member, const auto& wanted) {
+                         return std::tuple(std::string_view(member.group), member.x) < wanted;
+                       });
   if (place == members_.end() || place->group != group || place->x != x) {
     place = members_.insert(
         place, {std::string(group), x, Curve(Curve::Axes::kLinear, Curve::Below::kProportional)});

@@ -261,7 +261,7 @@ ThreadSeries thread_series(const Sweep& sweep, const SweepSeries& series, Series
     if (point.threads.value_or(0) > logical) made.counts.push_back(*point.threads);
   }
   std::ranges::sort(made.counts);
-  made.counts.erase(std::ranges::unique(made.counts).begin(), made.counts.end());
+  made.counts.erase(std::unique(made.counts.begin(), made.counts.end()), made.counts.end());
   return made;
 }
 

@@ -103,7 +103,8 @@ ModelShape shape_of_size(std::string_view text) {
   if (size.all <= 0) refuse("it has no parameters");
   if (size.active > size.all) refuse("more parameters are active than there are");
   const double position = std::log(size.all);
-  const auto [low, high] = neighbours(size.active > 0, position);
+  const auto pair = neighbours(size.active > 0, position);
+  const auto &low = pair.first, &high = pair.second;
   const double beyond = std::max(low.position - position, position - high.position);
   if (beyond > std::log(kFarthest)) {
     refuse(fmt::format("it is more than {:.0f} times beyond {} and {}", kFarthest, low.shape.name,
