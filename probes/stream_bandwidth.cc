@@ -78,7 +78,7 @@ constexpr std::size_t kGrainWords = 64;
 
 // The trial's part of a point's time, and the length of its shortest tries. What DRAM's prefetchers
 // make of a loop shows after a millisecond or two (seen on a Zen 4 guest), a cache's at once.
-constexpr double kTuneShare = 0.08;
+constexpr double kTuneShare = 0.08;  // its least rounds take about 36 ms in DRAM
 constexpr std::size_t kLeastTryWords = std::size_t{32} << 10;  // 256 KiB: 5 us or more
 constexpr double kTryInDramSeconds = 500e-6, kTryInCacheSeconds = 50e-6;
 
@@ -241,7 +241,7 @@ class StreamCase final : public Case {
     return sum;
   }
 
-  // One try of way `way` over `words` of each array, in DRAM where no try has been for the longest.
+  // One try of way `way` over `words` of each array, in DRAM where the one before has not been.
   double seconds_of_try(const Traversal& way, std::size_t words) {
     const std::size_t count = std::min(words, pitch_);
     const std::uint64_t passes = std::max<std::size_t>(1, words / count);

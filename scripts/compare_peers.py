@@ -92,6 +92,8 @@ class Likwid:
     @functools.cache
     def kernels(self):
         listed = run(["likwid-bench", "-a"])
+        if " - " not in listed:
+            sys.exit("compare_peers: likwid-bench -a lists no kernels")
         return {line.split(" - ")[0].strip() for line in listed.splitlines() if " - " in line}
 
     def can(self, case):

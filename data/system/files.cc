@@ -276,10 +276,10 @@ FolderLock::~FolderLock() { ::close(fd_); }
 namespace {
 
 // A killed process cannot remove its folder, so the next one does. All uses take seconds to
-// minutes: what nobody has touched for an hour has no owner, wherever that process ran (process ids
-// of other containers mean nothing here).
+// minutes: what nobody has touched for a day has no owner, wherever that process ran (process ids
+// of other containers mean nothing here) and even if it was stopped for hours.
 void remove_forgotten_folders(const fs::path& parent) {
-  constexpr std::time_t kForgottenSeconds = 3600;
+  constexpr std::time_t kForgottenSeconds = 24 * 3600;
   constexpr std::string_view kName = kTemporaryFolderName;
   for (const std::string& name : names_in(parent)) {
     if (name.size() != kName.size() || !name.starts_with(kName.substr(0, kName.find('X'))))

@@ -52,8 +52,8 @@ class FolderLock {
 };
 
 // A folder that is removed with all it holds when this goes out of scope (also on throw). Takes
-// away what killed processes left there, too: this user's folders of this name, untouched for an
-// hour.
+// away what killed processes left there, too: this user's folders of this name, untouched for a
+// day.
 class TemporaryFolder {
  public:
   explicit TemporaryFolder(const std::filesystem::path& parent = {});  // default: TMPDIR or /tmp

@@ -20,10 +20,7 @@ struct Stored {
 };
 
 EngineProfile on_isa(EngineProfile profile, const nlohmann::json& json) {
-  profile.matmul_efficiency = json.value("matmul_efficiency", profile.matmul_efficiency);
-  if (const auto by_type = json.find("matmul_efficiency_of"); by_type != json.end()) {
-    by_type->get_to(profile.matmul_efficiency_of);
-  }
+  json.at("matmul_efficiency_of").get_to(profile.matmul_efficiency_of);
   for (const auto& [field, source] : json.at("sources").items()) {
     source.get_to(profile.sources[field]);
   }

@@ -16,9 +16,9 @@ namespace {
 // advised, every cliff's two sides, and of the rest one in `step`. The documents hold them all.
 std::vector<ChartPoint> thinned(std::vector<ChartPoint> points, int advised) {
   constexpr double kAllUpTo = 32, kCliff = 1.03;
-  constexpr std::size_t kMost = 64;
-  if (points.size() <= kMost) return points;
-  const std::size_t step = std::bit_ceil((points.size() + kMost - 1) / kMost);
+  constexpr std::size_t kThinnedFrom = 64;
+  if (points.size() <= kThinnedFrom) return points;
+  const std::size_t step = std::bit_ceil((points.size() + kThinnedFrom - 1) / kThinnedFrom);
   const auto cliff_after = [&](std::size_t i) {
     const double here = points[i].y, next = points[i + 1].y;
     return std::max(here, next) > kCliff * std::min(here, next);

@@ -211,10 +211,10 @@ TEST(TemporaryFolder, TakesAwayWhatKilledProcessesLeftAndNothingElse) {
     fs::last_write_time(parent.path() / name,
                         fs::file_time_type::clock::now() - std::chrono::hours(hours_old));
   };
-  make(".memory_benchmark.aaaaaa", 2);
-  make(".memory_benchmark.bbbbbb", 0);
-  make("memory_benchmark.report", 2);
-  make("another.program.aaaaaa", 2);
+  make(".memory_benchmark.aaaaaa", 25);
+  make(".memory_benchmark.bbbbbb", 23);
+  make("memory_benchmark.report", 25);
+  make("another.program.aaaaaa", 25);
   fs::create_directory_symlink(parent.path() / "another.program.aaaaaa",
                                parent.path() / ".memory_benchmark.cccccc");
   { const TemporaryFolder made(parent.path()); }
