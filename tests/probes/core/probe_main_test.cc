@@ -153,6 +153,13 @@ TEST_F(ProbeMain, AFilterThatFitsNothingIsAUsageError) {
   }
 }
 
+TEST_F(ProbeMain, WithoutAnyPointAFilterIsNotToBlame) {
+  plan({});
+  const ChildResult ran = run(planned({"--benchmark_filter=/read/"}));
+  EXPECT_EQ(ran.exit_code, 4) << ran.standard_error;
+  EXPECT_THAT(ran.standard_error, Not(HasSubstr("no point has such a name")));
+}
+
 TEST_F(ProbeMain, WritesADocumentWithEverySample) {
   plan({"read"});
   const ChildResult ran = run(planned());
