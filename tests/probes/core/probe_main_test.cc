@@ -156,8 +156,8 @@ TEST_F(ProbeMain, AFilterThatFitsNothingIsAUsageError) {
 TEST_F(ProbeMain, WithoutAnyPointAFilterIsNotToBlame) {
   plan({});
   const ChildResult ran = run(planned({"--benchmark_filter=/read/"}));
-  EXPECT_EQ(ran.exit_code, 4) << ran.standard_error;
-  EXPECT_THAT(ran.standard_error, Not(HasSubstr("no point has such a name")));
+  EXPECT_EQ(ran.exit_code, 0) << ran.standard_error;
+  EXPECT_EQ(ran.standard_error, "");
 }
 
 TEST_F(ProbeMain, WritesADocumentWithEverySample) {
