@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <climits>
+#include <cmath>
 #include <map>
 #include <regex>
 
@@ -60,7 +61,7 @@ std::vector<SweepRun> runs_of_csv(const ImportFile& file, const std::string& pha
     const auto [x, y] = columns_of(line);
     const auto threads = number_of(x), rate = number_of(y);
     if (!threads || !rate) continue;  // header, comment, blank: is_csv() saw that it is
-    if (*threads != static_cast<int>(*threads)) {
+    if (*threads > kMostThreadCount || *threads != std::floor(*threads)) {
       refuse(file, fmt::format("line {}: {} is no thread count", number, trim(x)));
     }
     SweepRun run{.threads = static_cast<int>(*threads), .round = 1};

@@ -178,7 +178,8 @@ std::vector<SweepReading> read_llama_bench(std::string_view output) {
     reading.prompt_tokens = known("n_prompt");
     reading.new_tokens = known("n_gen");
     reading.context_tokens = known("n_depth");
-    if (const auto threads = known("n_threads")) reading.threads = static_cast<int>(*threads);
+    const auto threads = known("n_threads");
+    if (threads && *threads <= kMostThreadCount) reading.threads = static_cast<int>(*threads);
     reading.tokens_per_second = std::move(test.samples);
     const double average = number(test.fields, "avg_ts");
     if (reading.tokens_per_second.empty() && average > 0) reading.tokens_per_second = {average};

@@ -9,6 +9,9 @@
 
 namespace mb {
 
+// A larger figure is no count of threads, and may not fit an int.
+inline constexpr double kMostThreadCount = 1 << 16;
+
 // One reading a test (a row), with its lengths, depth and thread count; empty when nothing matches.
 std::vector<SweepReading> read_llama_bench(std::string_view output);
 

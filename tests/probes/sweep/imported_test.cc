@@ -53,6 +53,19 @@ TEST(Import, CsvMayHaveAHeaderCommentsAndOtherSeparators) {
               HasSubstr("x.csv: line 1: 1.5 is no thread count"));
 }
 
+TEST(Import, AFigureThatIsNoThreadCountIsNone) {
+  EXPECT_THAT(error_of([] {
+                import_sweep({{"x.csv", "4022470000,5\n"}}, "decode");
+              }),
+              HasSubstr("4022470000 is no thread count"));
+  ImportFile bench = stored("llama-bench-jsonl");
+  const std::string eight = "\"n_threads\": 8";
+  for (std::size_t at; (at = bench.text.find(eight)) != std::string::npos;) {
+    bench.text.replace(at, eight.size(), "\"n_threads\": 4022470000");
+  }
+  EXPECT_THAT(error_of([&] { import_sweep({bench}, "decode"); }), HasSubstr("no thread count"));
+}
+
 TEST(Import, WhatIsNoneOfTheFormatsIsNamed) {
   for (const char* text : {"", "hello\n", "a,b\n", "1,2\nx,y\n", "1,-2\n", "{\"name\": 1}"}) {
     EXPECT_EQ(import_format(text), std::nullopt) << text;
