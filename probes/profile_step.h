@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "data/documents/results.h"
 #include "probes/core/probe.h"
 #include "probes/core/team_base.h"
 #include "workloads/step_profile.h"
@@ -28,10 +29,8 @@ inline std::vector<double> operation_seconds(Step& step, PinnedTeam& team, int r
     for (std::size_t i = 0; i < count; ++i) seen[i].push_back(ends[i + 1] - ends[i]);
   }
   std::vector<double> medians;
-  for (std::vector<double>& all : seen) {
-    const auto middle = all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2);
-    std::ranges::nth_element(all, middle);
-    medians.push_back(*middle);
+  for (const std::vector<double>& all : seen) {
+    medians.push_back(summarise(all, Unit::kSeconds).median);
   }
   return medians;
 }

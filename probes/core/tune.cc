@@ -5,6 +5,8 @@
 #include <numeric>
 #include <vector>
 
+#include "data/documents/results.h"
+
 namespace mb {
 namespace {
 
@@ -18,10 +20,8 @@ std::vector<double> medians_of(const std::vector<std::size_t>& alive, int length
     for (std::size_t i = 0; i < alive.size(); ++i) tries[i].push_back(trial(alive[i], length));
   }
   std::vector<double> medians;
-  for (std::vector<double>& of_one : tries) {
-    const auto middle = of_one.begin() + static_cast<std::ptrdiff_t>(of_one.size() / 2);
-    std::ranges::nth_element(of_one, middle);
-    medians.push_back(*middle);
+  for (const std::vector<double>& of_one : tries) {
+    medians.push_back(summarise(of_one, Unit::kSeconds).median);
   }
   return medians;
 }

@@ -12,9 +12,8 @@ struct PanelKernel {
   using Floats = typename Ops::Floats;
 
   // A product of one activation row goes at memory's speed. Every other line is fetched into L2
-  // this far ahead: asking for all of them blinds the hardware's prefetcher. Of a plain read a Zen
-  // 4 guest's one core reaches (DRAM, q4_0, 2560 columns) 0.93 to 0.97, with all lines 0.76, with
-  // none 0.77; half and twice as far are alike.
+  // this far ahead: asking for all of them blinds the hardware's prefetcher (Zen 4, DECISIONS.md
+  // 68).
   static constexpr long kPrefetchBytes = 2048;
   static constexpr long kPrefetchStep = 128;
 

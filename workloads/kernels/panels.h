@@ -3,10 +3,8 @@
 // (vpdpbusd, vpmaddwd, sdot) gives one 32-bit sum a row, with no sum across lanes. Engines repack
 // GGUF blocks the same way; bytes a weight are those of the published blocks, exactly.
 //
-// Scales stand beside their values, so that a product over many rows is one stream: on a Zen 4
-// guest one core reads eight places, values and scales of four panels, at 21 GB/s, this at 29
-// (plain reads: 30). One panel of K columns (r: row of the panel, f16 and int8 as in the GGUF
-// blocks) is
+// Scales stand beside their values, so that a product over many rows is one stream (DECISIONS.md
+// 68). One panel of K columns (r: row of the panel, f16 and int8 as in the GGUF blocks) is
 //   q8_0, q4_0  of every two blocks: values of the first, [r] f16 its scales, [r] f16 scales of the
 //         second, values of the second; so values stand at whole lines
 //   q6_k, q4_k  of every eight blocks: their values, then their scales

@@ -1,6 +1,6 @@
 // How a stream kernel goes over its slice. None is best everywhere: on one Zen 3 guest four places
 // at once read DRAM 25 % faster than one, on one Zen 4 guest 20 % slower, and there loads of 16
-// bytes read DRAM 6 to 15 % faster than those of 64; so a probe tries them at start and records
+// bytes read DRAM faster than those of 64; so a probe tries them at start and records
 // which one it took.
 #pragma once
 #include <span>
