@@ -3,7 +3,6 @@
 #pragma once
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <vector>
 
 #include "data/documents/results.h"

@@ -33,8 +33,9 @@ double difference_of(const StepRequest& request) {
 }
 
 // One activation of a quantised product, rounded to the next of its 127 steps the other way, moves
-// a whole small step: by up to 1.5 % in 54 steps of 1 to 13 rows, while the others differ by 1e-7.
-constexpr double kMostByRounding = 3e-2, kMostInFloats = 1e-3;
+// a whole small step by one or two per cent; the test of exactness below bounds the usual case. One
+// position too few in attention moves these steps by 3 to 70 per cent.
+constexpr double kMostByRounding = 2e-2, kMostInFloats = 1e-3;
 
 void expect_reference(const StepRequest& request) {
   SCOPED_TRACE(testing::Message() << request.shape.architecture << ' '
