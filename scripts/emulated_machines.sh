@@ -6,7 +6,7 @@
 #
 #   scripts/emulated_machines.sh BUILD_DIR WORK_DIR [MACHINE...]
 #
-# MACHINE     arm-counters arm-sockets arm-smt x86 x86-hidden x86-cgroup (default: all, a quarter of an hour)
+# MACHINE     arm-counters arm-team arm-sockets arm-smt x86 x86-hidden x86-cgroup (default: all, a quarter of an hour)
 # BUILD_DIR   x86-64 programs (a preset's build folder), for the machines x86*
 # WORK_DIR    kept between calls: kernels, busybox, images; NAME.log holds what each machine printed,
 #             NAME/ the files that it wrote
@@ -20,7 +20,7 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 build=$(realpath "$1") work=$(mkdir -p "$2" && realpath "$2")
 shift 2
 machines=("$@")
-(($#)) || machines=(arm-counters arm-sockets arm-smt x86 x86-hidden x86-cgroup)
+(($#)) || machines=(arm-counters arm-team arm-sockets arm-smt x86 x86-hidden x86-cgroup)
 most_seconds=${MOST_SECONDS:-450}  # of one boot
 export ARM64_ROOT="${ARM64_ROOT:-${HOME:-/root}/.cache/memory_benchmark/arm64/root}"
 
@@ -148,7 +148,7 @@ boot() {
   local name=$1 start=$SECONDS
   shift
   timeout "$most_seconds" "$@" -nic none -nographic -no-reboot -initrd "$work/$name.img" < /dev/null 2>&1 |
-    tr -d '\r' > "$work/$name.log" || true
+    stdbuf -oL tr -d '\r' > "$work/$name.log" || true
   echo "$name: $((SECONDS - start)) s"
   grep -q END-OF-RUN "$work/$name.log" || { echo "$name: did not reach its end, see $work/$name.log"; return 1; }
   rm -rf "${work:?}/$name"
@@ -199,6 +199,28 @@ attention_kv --budget 3 --benchmark_filter=positions:1000 --out points.json; ech
 memory_benchmark topology
 give strict.json truth.json points.json' arm-counters
   boot_arm arm-counters -cpu neoverse-n1,pmu=on -icount shift=0 -smp 1 -m 2G && check arm-counters
+}
+
+# Steps of one small layer and attention, by teams of 1 to 4, each of whose threads counts for itself. One
+# emulated nanosecond an instruction again, so the CPUs take turns and a second inside takes four times as long.
+run_arm_team() {
+  arm_tree
+  image arm64 "$ARM64_TREE" "$ARM64_ROOT" 'echo 1 > /proc/sys/kernel/perf_event_paranoid
+teams() {  # PROBE PARAMETERS
+  points=
+  for threads in 1 2 3 4; do
+    points="$points,{\"seconds\": 0.2, \"parameters\": {$2, \"threads\": $threads}}"
+  done
+  echo "{\"probe\": \"$1\", \"environment\": {}, \"points\": [${points#,}]}" > plan.json
+  $1 --plan plan.json --out $1.json; echo $1-EXIT $?
+}
+step="\"operation\": \"step\", \"model\": \"qwen3-0.6b:q4_0\", \"layers\": 1"
+teams decode_scaling "$step, \"context_tokens\": 64"
+teams prefill_scaling "$step, \"prompt_tokens\": 8"
+teams attention_kv "\"operation\": \"attention\", \"positions\": 1000"
+smt_interference --budget 4 --benchmark_filter=/compute/ --out smt_interference.json; echo smt_interference-EXIT $?
+give *.json' arm-team
+  boot_arm arm-team -cpu neoverse-n1,pmu=on -icount shift=0 -smp 4,sockets=1,cores=2,threads=2 -m 2G && check arm-team
 }
 
 run_arm_sockets() {

@@ -241,6 +241,48 @@ def check_quick(verdict, shape):
                      "quick: without advice it says what is missing")
 
 
+TEAM_PROBES = {"decode_scaling": (1, 2, 3, 4), "prefill_scaling": (1, 2, 3, 4), "attention_kv": (1, 2, 3, 4),
+               "smt_interference": (2, 4)}
+
+
+def check_team_counters(verdict, point):
+    """Each thread counts for itself, one cycle an instruction, and the point has their sums."""
+    name, counters, threads = point["name"], point["counters"], point["parameters"]["threads"]
+    own = counters["per_thread"]
+    verdict.must(len(own) == threads, f"{name}: {len(own)} threads count for themselves")
+    for event in ("PAPI_TOT_INS", "PAPI_TOT_CYC", "perf::TASK-CLOCK"):
+        each = [thread.get(event, 0) for thread in own]
+        verdict.must(min(each, default=0) > 0, f"{name}: every thread counts {event}: {each}")
+        verdict.must(sum(each) == counters["values"].get(event), f"{name}: {event} is the sum of its threads")
+    verdict.must(counters["multiplex_share"] == 1, f"{name}: the counters were on all the time")
+    ratio = counters["derived"].get("instructions_per_cycle", 0)
+    verdict.must(0.99 < ratio < 1.01, f"{name}: derives {ratio:.3f} instructions a cycle")
+    if "bytes" in counters:
+        derived = counters["derived"].get("bytes_per_cycle", 0)
+        expected = counters["bytes"] / counters["values"]["PAPI_TOT_CYC"]
+        verdict.must(abs(derived - expected) <= 1e-9 * expected, f"{name}: derives {derived} bytes a cycle")
+
+
+def check_team(verdict):
+    """Decode, prefill, attention and both uses of hardware threads, with what every thread counted."""
+    for probe, teams in TEAM_PROBES.items():
+        ended = re.search(rf"{probe}-EXIT (\d+)", verdict.log)
+        verdict.must(ended and ended.group(1) == "0", f"{probe} ends well: {ended and ended.group(1)}")
+        points = [point for point in (verdict.document(f"{probe}.json") or {"points": []})["points"]
+                  if point["verdict"]["validity"] in ("valid", "noisy")]
+        found = tuple(sorted({point["parameters"]["threads"] for point in points}))
+        verdict.must(found == teams, f"{probe}: measured with {teams} threads, were {found}")
+        for point in points:
+            check_team_counters(verdict, point)
+        one = next((point["counters"] for point in points
+                    if point["parameters"]["threads"] == 1 and "bytes" in point["counters"]), None)
+        if one is not None:  # a q4_0 block: 18 bytes, at least 2 and surely less than 100 instructions a row
+            per_byte = one["values"]["PAPI_TOT_INS"] / one["bytes"]
+            rows = 8 if probe == "prefill_scaling" else 1
+            verdict.must(rows * 2 / 18 < per_byte < rows * 100 / 18,
+                         f"{probe}: {per_byte:.2f} instructions a byte of weights with one thread")
+
+
 def check_run(verdict):
     shape = SHAPES[verdict.name]
     verdict.says(f"CPU budget: {len(shape.cpus)} of {len(shape.cpus)} CPUs usable (no limit)")
@@ -298,7 +340,7 @@ def check_groups(verdict):
 
 
 def main(arguments):
-    checks = {"arm-counters": check_counters, "x86-cgroup": check_groups, **{name: check_run for name in SHAPES}}
+    checks = {"arm-counters": check_counters, "arm-team": check_team, "x86-cgroup": check_groups, **{name: check_run for name in SHAPES}}
     if len(arguments) != 3 or arguments[0] not in checks:
         print(__doc__.strip(), file=sys.stderr)
         return 2
