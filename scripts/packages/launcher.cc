@@ -25,7 +25,7 @@ namespace {
 
 constexpr int kMostArguments = 8192;
 constexpr int kCannotStart = 127;  // as a shell says it
-constexpr int kPath = PATH_MAX + 64;
+constexpr int kPath = PATH_MAX + NAME_MAX + 64;
 constexpr std::string_view kFolders[] = {"/bin", "/libexec/memory_benchmark"};
 
 int fail(const char* what, const char* path, const char* why) {
@@ -58,7 +58,7 @@ int main(int argc, char** argv) {
   if (length <= 0) return fail("cannot read", "/proc/self/exe", "is /proc there?");
   root[length] = '\0';
   static char own_name[NAME_MAX + 1];
-  snprintf(own_name, sizeof own_name, "%s", last_name(root));
+  snprintf(own_name, sizeof own_name, "%.*s", NAME_MAX, last_name(root));
   *strrchr(root, '/') = '\0';
   climb_to_root(root);
   if (strpbrk(root, ":;") != nullptr) {
@@ -72,7 +72,7 @@ int main(int argc, char** argv) {
     snprintf(loader, sizeof loader, "%s/lib/loader/%s", root, own_name);
   }
   snprintf(libraries, sizeof libraries, "%s/lib", root);
-  snprintf(program, sizeof program, "%s/lib/programs/%s", root, last_name(loader));
+  snprintf(program, sizeof program, "%s/lib/programs/%.*s", root, NAME_MAX, last_name(loader));
 
   int count = 0;
   const char* before[] = {loader,    "--inhibit-cache", "--library-path",
