@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Is the suite good? Small faults are put into the product one at a time; a test must turn red.
 
-  scripts/mutate.py [--count 300] [--seed 1] [--log docs/mutants.log] [--minutes 0] [--room NAME]
+  scripts/mutate.py [--count 300] [--seed 1] [--log FILE] [--minutes 0] [--room NAME] [--again]
 
 Mutants are drawn by the seed evenly over the rooms below: a relational or arithmetic operator, a
 constant, a negated condition, a statement that is left out. Each is built into its room's test
-programs alone (preset `dev`, so ccache helps), which then run one after the other; a mutant that
-does not compile is drawn again and not counted. It is killed by a red test or by a time limit. The
-log has one line a mutant: outcome, file:line, what became what; a mutant that stands in it already is
-not built again, so an interrupted run goes on. The file is put back whatever happens.
+program (preset `dev`, so ccache helps); where that stays green, into those of the rooms that use it. A
+mutant that does not compile is drawn again and not counted. It is killed by a red test or by a time
+limit. The log has one line a mutant: outcome, file:line, what became what; a mutant that stands in it
+already is not built again, so an interrupted run goes on; --again tries those anew that survived, which
+is what new tests are for. The file is put back whatever happens.
 """
 import argparse
 import collections
@@ -33,6 +34,11 @@ ROOMS = {
     "model": (["reports/model/*.cc"], ["reports_model_test"]),
     "advice": (["reports/advice/*.cc"], ["reports_advice_test"]),
 }
+# Room -> programs that show what it computes, for mutants that its own tests let pass.
+USERS = {"statistics": ["probes_campaign_test", "reports_render_test"],
+         "results": ["reports_render_test", "probes_campaign_test"],
+         "model": ["reports_advice_test", "reports_render_test"],
+         "advice": ["reports_render_test", "reports_cli_test"]}
 # Tests that measure time or take long decide nothing here.
 FILTER = {"probes_core_test": "Noise*:Sampler*:Limits*:*Fixture*:CpuList*:HostText*:Cgroups*"}
 TEST_SECONDS = 120
@@ -132,6 +138,9 @@ def try_mutant(room, mutant):
     try:
         file.write_text("\n".join(lines))
         outcome = outcome_of(ROOMS[room][1]) if build(ROOMS[room][1]) else "no build"
+        users = USERS.get(room, [])
+        if outcome == "SURVIVED" and users and build(users):
+            outcome = outcome_of(users)
     finally:
         file.write_text(before)
     return f"{outcome}\t{what}"
@@ -144,6 +153,7 @@ def main():
     parser.add_argument("--log", type=pathlib.Path, default=ROOT / "build" / "mutants.log")
     parser.add_argument("--minutes", type=float, default=0, help="stop after so many; 0: never")
     parser.add_argument("--room", choices=list(ROOMS))
+    parser.add_argument("--again", action="store_true", help="try those anew that survived")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(5))  # through `finally`
     done = {}
@@ -151,10 +161,13 @@ def main():
         for line in arguments.log.read_text().splitlines():
             outcome, _, what = line.partition("\t")
             done[what] = outcome
+    if arguments.again:
+        done = {what: outcome for what, outcome in done.items() if outcome != "SURVIVED"}
     begin = time.monotonic()
     rooms, each = draw(arguments.count, arguments.seed, arguments.room)
     for name in rooms:  # the suite must be green before anything is called killed
-        if not build(ROOMS[name][1]) or outcome_of(ROOMS[name][1]) != "SURVIVED":
+        programs = ROOMS[name][1] + USERS.get(name, [])
+        if not build(programs) or outcome_of(programs) != "SURVIVED":
             sys.exit(f"{name}: the tests are red without any mutant")
     counts = collections.defaultdict(collections.Counter)
     late = False
@@ -179,7 +192,7 @@ def main():
                     log.write(line + "\n")
                 print(line, flush=True)
             tried["killed" if outcome.startswith("killed") else outcome] += 1
-    build(sorted({program for name in rooms for program in ROOMS[name][1]}))
+    build(sorted({program for name in rooms for program in ROOMS[name][1] + USERS.get(name, [])}))
     total = collections.Counter()
     for name, tried in counts.items():
         total += tried

@@ -75,6 +75,7 @@ struct SweepUsage {
   std::optional<std::int64_t> peak_rss_bytes;  // of its largest process
   std::optional<std::int64_t> voluntary_switches, involuntary_switches;
   std::optional<int> threads_spawned, threads_busy;  // most at once; busy: a fifth of the busiest
+  std::optional<int> threads_seen;                   // different ones at all looks, at most 4096
   std::vector<SweepThread> threads;                  // the busiest first, at most 64
   std::map<std::string, std::int64_t> counters;      // hardware, by perf's names
   std::string counters_unavailable;                  // why there are none

@@ -95,6 +95,7 @@ struct Fields<SweepUsage> {
       field("involuntary_switches", &SweepUsage::involuntary_switches, Rule::kSparse),
       field("threads_spawned", &SweepUsage::threads_spawned, Rule::kSparse),
       field("threads_busy", &SweepUsage::threads_busy, Rule::kSparse),
+      field("threads_seen", &SweepUsage::threads_seen, Rule::kSparse),
       field("threads", &SweepUsage::threads, Rule::kSparse),
       field("counters", &SweepUsage::counters, Rule::kSparse),
       field("counters_unavailable", &SweepUsage::counters_unavailable, Rule::kSparse));

@@ -21,6 +21,7 @@ namespace {
 
 // Below this much CPU time nothing is said of how busy threads were: start-up is serial.
 constexpr double kTellingCpuSeconds = 1;
+constexpr int kComeAndGo = 3;  // times as many threads in a run as at once: they are made anew
 
 struct Key {
   std::string label, phase;
@@ -206,18 +207,25 @@ class Builder {
       add(fmt::format("above the CPU budget of {}", facts_.cpu_budget));
     }
     bool one_busy = place.threads > 1;
-    int most_busy = 0, telling = 0;
+    int most_busy = 0, telling = 0, seen = 0, at_once = 0;
     for (const SweepRun* run : gathered.runs) {
       if (!run->remark.empty()) add(run->remark);
       const SweepUsage& usage = run->usage;
       if (usage.cpu_seconds.value_or(0) < kTellingCpuSeconds || !usage.threads_busy) continue;
       ++telling;
       most_busy = std::max(most_busy, *usage.threads_busy);
+      seen = std::max(seen, usage.threads_seen.value_or(0));
+      at_once = std::max(at_once, usage.threads_spawned.value_or(0));
       one_busy = one_busy && *usage.threads_busy == 1;
     }
     if (one_busy && telling > 0) add("only one thread was busy: the count may not have arrived");
     if (most_busy > facts_.cpu_budget && place.threads <= facts_.cpu_budget) {
       add(fmt::format("{} busy threads on {} CPUs", most_busy, facts_.cpu_budget));
+    }
+    if (seen >= kComeAndGo * std::max(at_once, 1)) {
+      add(fmt::format(
+          "{} threads came and went, {} at once: the engine starts them anew, step by step", seen,
+          at_once));
     }
     for (const SweepReading* reading : gathered.readings) {
       if (place.threads > 0 && reading->threads && *reading->threads != place.threads) {

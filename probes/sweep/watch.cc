@@ -71,6 +71,7 @@ void ThreadWatch::report(SweepUsage& usage) const {
   std::ranges::stable_sort(order, std::ranges::greater(), &Seen::cpu_seconds);
   const double busiest = order.front()->cpu_seconds;
   usage.threads_spawned = most_at_once_;
+  usage.threads_seen = static_cast<int>(threads_.size());
   usage.threads_busy = static_cast<int>(std::ranges::count_if(order, [&](const Seen* seen) {
     return seen->cpu_seconds > 0 && seen->cpu_seconds >= kBusyShare * busiest;
   }));

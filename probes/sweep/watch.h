@@ -16,7 +16,7 @@ class ThreadWatch {
   // Reads the state of process `pid` and below; `seconds`: since it was started.
   void look(int pid, double seconds);
 
-  // Sets threads, threads_spawned and threads_busy; none without a look.
+  // Sets threads, threads_spawned, threads_busy and threads_seen; none without a look.
   void report(SweepUsage& usage) const;
 
  private:

@@ -8,6 +8,13 @@
 
 namespace mb {
 
+Joined smoothmax(double a, double b, double power) {
+  const double top = std::max(a, b);
+  if (top <= 0) return {0, 0.5};
+  const double pa = std::pow(a / top, power), pb = std::pow(b / top, power);
+  return {top * std::pow(pa + pb, 1 / power), pa / (pa + pb)};
+}
+
 void Curve::add(const CurvePoint& point) {
   const auto place = std::lower_bound(points_.begin(), points_.end(), point.x,
                                       [](const CurvePoint& held, double x) { return held.x < x; });

@@ -18,6 +18,12 @@ struct Estimate {
   double value = 0, spread = 0;
 };
 
+// (a^power + b^power)^(1/power) of two times that overlap.
+struct Joined {
+  double seconds = 0, share_a = 0.5;  // share of a in the logarithmic derivative
+};
+Joined smoothmax(double a, double b, double power);
+
 struct CurvePoint {
   double x = 0, y = 0;
   double spread = 0, error = 0;

@@ -19,8 +19,16 @@ struct Stored {
   std::map<std::string, EngineProfile, std::less<>> on_isa;
 };
 
+void read_attention_row(const nlohmann::json& profile, AttentionRow& row) {
+  const auto json = profile.find("attention_row");
+  if (json == profile.end()) return;
+  row = {json->value("elements", 0.0), json->value("vector", 0.0), json->value("remainder", 0.0),
+         json->value("loads", 0.0)};
+}
+
 EngineProfile on_isa(EngineProfile profile, const nlohmann::json& json) {
   json.at("matmul_efficiency_of").get_to(profile.matmul_efficiency_of);
+  read_attention_row(json, profile.attention_row);
   for (const auto& [field, source] : json.at("sources").items()) {
     source.get_to(profile.sources[field]);
   }
@@ -50,6 +58,7 @@ Stored stored_from_file(const EmbeddedFile& file) {
     json.at("attention_efficiency").get_to(profile.attention_efficiency);
     profile.attention_block_rows = json.value("attention_block_rows", std::int64_t{0});
     profile.attention_block_efficiency = json.value("attention_block_efficiency", 1.0);
+    read_attention_row(json, profile.attention_row);
     json.at("serial_seconds_per_token").get_to(profile.serial_seconds_per_token);
     json.at("dynamic_chunks").get_to(profile.dynamic_chunks);
     json.at("sources").get_to(profile.sources);

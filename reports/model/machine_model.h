@@ -22,6 +22,13 @@
 
 namespace mb {
 
+// What a single query row costs an engine beyond its elements (attention_rows.h); all 0: nothing.
+struct AttentionRow {
+  double elements = 0;               // a cached position costs as so many elements more
+  double vector = 0, remainder = 0;  // elements past whole vectors of this many cost so much more
+  double loads = 0;                  // loads waited for at each key row outside the core's cache
+};
+
 // How an engine works, from data/engines/NAME.json; every number there has its source.
 struct EngineProfile {
   std::string name, title;
@@ -48,11 +55,10 @@ struct EngineProfile {
   // difference.
   std::int64_t attention_block_rows = 0;
   double attention_block_efficiency = 1;
-  double attention_efficiency_at(double prefill_rows) const {
-    const bool blocks =
-        attention_block_rows > 0 && prefill_rows >= static_cast<double>(attention_block_rows);
-    return blocks ? attention_block_efficiency : attention_efficiency;
+  bool attention_in_blocks(double prefill_rows) const {
+    return attention_block_rows > 0 && prefill_rows >= static_cast<double>(attention_block_rows);
   }
+  AttentionRow attention_row;  // below attention_block_rows
   double serial_seconds_per_token = 0;
   bool dynamic_chunks = true;                  // else a static split waits for the slowest
   std::map<std::string, std::string> sources;  // of each field in words, or "not measured ..."

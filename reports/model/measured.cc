@@ -293,6 +293,12 @@ Estimate MeasuredCurves::bandwidth(std::string_view page_kind, double threads, d
   return result;
 }
 
+double MeasuredCurves::core_cache_bytes() const {
+  constexpr double kUsual = 1 << 20;
+  const auto found = std::ranges::find(caches, "L2", &CacheLevel::name);
+  return found == caches.end() ? kUsual : found->usable_bytes;
+}
+
 std::string_view MeasuredCurves::serving_level(std::string_view page_kind, double threads,
                                                double bytes) const {
   const double memory = dram.at(page_kind, 0, threads).value;

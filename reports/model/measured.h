@@ -67,6 +67,8 @@ struct MeasuredCurves {
                             double threads) const;
   // Bytes/s that `threads` read from a working set of `bytes`, all threads together.
   Estimate bandwidth(std::string_view page, double threads, double bytes) const;
+  // What one core keeps to itself: its L2 as reads see it, or a usual one where none was seen.
+  double core_cache_bytes() const;
   // The level that serves most of such a working set: "L2", "L3" or "dram". The name lives as long
   // as these curves.
   std::string_view serving_level(std::string_view page, double threads, double bytes) const;

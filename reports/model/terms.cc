@@ -13,27 +13,18 @@
 // What serves a byte: in decode all that a token touches goes by between two uses of the same byte,
 // so weights and KV together decide; in prefill the weights decide for weights, and one layer's KV
 // for attention, which is how the isolated attention curve is indexed. In decode attention takes
-// the longer of that curve and of streaming its KV bytes.
+// the longer of that curve and of streaming its KV bytes; of engines that go by query head and
+// position attention_rows.h says what comes on top.
 #include "reports/model/terms.h"
 
 #include <algorithm>
 #include <cmath>
 
 #include "data/error.h"
+#include "reports/model/attention_rows.h"
 
 namespace mb {
 namespace {
-
-struct Joined {
-  double seconds = 0, share_a = 0.5;  // share of a in the logarithmic derivative
-};
-
-Joined smoothmax(double a, double b, double power) {
-  const double top = std::max(a, b);
-  if (top <= 0) return {0, 0.5};
-  const double pa = std::pow(a / top, power), pb = std::pow(b / top, power);
-  return {top * std::pow(pa + pb, 1 / power), pa / (pa + pb)};
-}
 
 // Gathers terms with their leanings; shares of the total are taken at the end.
 class Ledger {
@@ -212,36 +203,81 @@ class Stepper {
     }
   }
 
-  void add_attention() {
-    const ModelShape& shape = work_.shape;
+  // Seconds of a group's layers by the measured kernel's rate, and what the engine makes of them.
+  struct Kernel {
+    double ours = 0, engine = 0, spread = 0;
+  };
+  Kernel attention_kernel(const AttentionGroup& group) const {
+    const ModelShape& one = group.one;
     // Engines share attention out by heads and rows: more threads than those find no work.
-    const double workers = std::min(threads_, static_cast<double>(shape.heads) * rows_);
-    const double efficiency = engine_.attention_efficiency_at(step_.prefill ? rows_ : 1);
-    double kernel = 0, spread = 0;
+    const double workers = std::min(threads_, static_cast<double>(one.heads) * rows_);
+    const double flops = batch_ * group.layers * one.attention_flops(step_.rows, step_.cached);
+    // A prefill goes through its sequences one by one, a decode step through all at once.
+    const auto layer_kv =
+        (step_.prefill ? 1 : batch_) *
+        static_cast<double>(one.kv_bytes(step_.cached + step_.rows, step_.kv_type));
+    const auto seconds_at = [&](double bytes) {
+      const Estimate rate = curves_.attention.at("", bytes, workers * instances_);
+      return Estimate{flops * instances_ / rate.value, rate.spread};
+    };
+    const Estimate ours = seconds_at(layer_kv);
+    double engine = ours.value / engine_.attention_block_efficiency;
+    if (!step_.prefill) {
+      engine = by_rows(group, flops, layer_kv, workers, seconds_at);
+    } else if (!engine_.attention_in_blocks(rows_)) {
+      engine = ours.value / engine_.attention_efficiency *
+               row_cost(engine_.attention_row, static_cast<double>(one.head_size));
+    }
+    return {ours.value, engine, ours.spread};
+  }
+
+  // A decode step's rows one by one. What memory adds is counted by rows where the engine's loads
+  // are known; its arithmetic then goes at the rate that ours has in the cores' caches.
+  template <typename SecondsAt>
+  double by_rows(const AttentionGroup& group, double flops, double layer_kv, double workers,
+                 const SecondsAt& seconds_at) const {
+    const ModelShape& one = group.one;
+    const AttentionRow& row = engine_.attention_row;
+    const double cost = row_cost(row, static_cast<double>(one.head_size));
+    const bool counted = row.loads > 0 && !curves_.load_rate.empty() && !one.latent;
+    const double bytes =
+        counted ? std::min(layer_kv, curves_.core_cache_bytes() * workers) : layer_kv;
+    const double arithmetic = seconds_at(bytes).value / engine_.attention_efficiency * cost;
+    if (!counted) return arithmetic;
+    const auto kv_heads = static_cast<double>(one.kv_heads), heads = static_cast<double>(one.heads);
+    const double visits = flops / (4 * static_cast<double>(one.head_size));  // heads x positions
+    const double pair = static_cast<double>(one.kv_bytes(1, step_.kv_type)) / kv_heads;
+    const double share = heads / kv_heads * static_cast<double>(step_.rows);
+    const double turns = heads * static_cast<double>(step_.rows) * batch_ / workers;
+    const RowPasses passes{.seconds = arithmetic * workers / visits,
+                           .passes = std::clamp(turns, 1.0, std::max(share, 1.0)),
+                           .step_bytes = kv_bytes_ + work_.weight_bytes_per_token(),
+                           .key_head_bytes = layer_kv / batch_ / kv_heads,
+                           .row_bytes = pair / 2,
+                           .kv_heads = kv_heads};
+    return with_waiting(row, curves_, passes) * visits / workers;
+  }
+
+  void add_attention() {
+    Kernel kernel;
     for (const AttentionGroup& group : work_.attention) {
       if (curves_.attention.empty()) break;
-      const double flops =
-          batch_ * group.layers * group.one.attention_flops(step_.rows, step_.cached);
-      // A prefill goes through its sequences one by one, a decode step through all at once.
-      const auto layer_kv =
-          (step_.prefill ? 1 : batch_) *
-          static_cast<double>(group.one.kv_bytes(step_.cached + step_.rows, step_.kv_type));
-      const Estimate rate = curves_.attention.at("", layer_kv, workers * instances_);
-      kernel += flops * instances_ / (rate.value * efficiency);
-      spread = std::max(spread, rate.spread);
+      const Kernel part = attention_kernel(group);
+      kernel = {kernel.ours + part.ours, kernel.engine + part.engine,
+                std::max(kernel.spread, part.spread)};
     }
     const double touched = step_.prefill ? kv_bytes_ : kv_bytes_ + work_.weight_bytes_per_token();
     const Estimate rate = bandwidth(page_, touched);
     const double streaming = kv_bytes_ / rate.value;
     // In prefill a block's rows share what they read, so bytes bind only without a kernel curve.
-    const bool bytes_bind = !step_.prefill || kernel <= 0;
+    const bool bytes_bind = !step_.prefill || kernel.engine <= 0;
     const auto join = [&](double seconds) {
       return bytes_bind ? smoothmax(seconds, streaming, curves_.overlap) : Joined{seconds, 1};
     };
-    const Joined joined = join(kernel);
-    ledger_.terms.roofline_seconds += join(kernel * efficiency).seconds;
+    const Joined joined = join(kernel.engine);
+    ledger_.terms.roofline_seconds += join(kernel.ours).seconds;
     ledger_.terms[Term::kAttention] = joined.seconds;
-    ledger_.lean(Source::kAttention, joined.seconds * joined.share_a, spread);
+    ledger_.lean(Source::kAttention, joined.seconds * joined.share_a, kernel.spread);
     ledger_.lean(Source::kBandwidth, joined.seconds * (1 - joined.share_a), rate.spread);
   }
 

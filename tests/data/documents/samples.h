@@ -284,6 +284,7 @@ inline Sweep sample_sweep() {
                .involuntary_switches = 9,
                .threads_spawned = 2,
                .threads_busy = 1,
+               .threads_seen = 2,
                .threads = {{"engine", "R", 0.96, 1}},
                .counters = {{"instructions", 12'000'000'000}}};
   SweepRun dead{.threads = 8, .round = 1, .seconds = 0.1, .failure = "exit 1"};

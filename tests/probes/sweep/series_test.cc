@@ -59,6 +59,22 @@ TEST(Series, SaysWhatTheThreadsDid) {
                           "48 busy threads on 16 CPUs"));
 }
 
+TEST(Series, SaysThatThreadsAreStartedAnew) {
+  SweepRun anew = run_of(2, {{.phase = "decode", .tokens_per_second = {3.0}}});
+  anew.usage.cpu_seconds = 5;
+  anew.usage.threads_busy = 2;
+  anew.usage.threads_spawned = 10;
+  anew.usage.threads_seen = 30;
+  SweepRun kept = anew;
+  kept.threads = 4;
+  kept.usage.threads_seen = 29;
+  const auto series = make_series({anew, kept}, {16, ""});
+  EXPECT_THAT(
+      notes_of(series.at(0)),
+      ElementsAre("30 threads came and went, 10 at once: the engine starts them anew, step by step",
+                  ""));
+}
+
 TEST(Series, TotalAndPaddingStayApart) {
   const auto series = make_series({run_of(1, {{.phase = "mixed",
                                                .tokens_per_second = {10},

@@ -26,6 +26,10 @@ class FakeProc {
     write_file_atomically(task / "stat", stat + fmt::format(" {} 0 0", cpu));
     write_file_atomically(task / "children", children);
   }
+  void remove(int pid, int tid) {
+    std::filesystem::remove_all(folder_.path() / "proc" / std::to_string(pid) / "task" /
+                                std::to_string(tid));
+  }
   HostFiles files() const { return HostFiles(folder_.path()); }
 
  private:
@@ -49,6 +53,23 @@ TEST(ThreadWatch, CountsThreadsOfAProcessAndBelow) {
   EXPECT_DOUBLE_EQ(usage.threads[0].cpu_share, 0.75);
   EXPECT_EQ(usage.threads[1].last_cpu, 1);
   EXPECT_EQ(usage.threads[4].name, "npm (a) b");
+}
+
+// An engine that starts its threads for one step only: two at once, another second one at each
+// look.
+TEST(ThreadWatch, CountsThreadsThatComeAndGo) {
+  FakeProc proc;
+  proc.add(10, 10, "engine", 300, 1);
+  ThreadWatch watch(proc.files(), 100);
+  for (int step = 1; step <= 5; ++step) {
+    proc.add(10, 10 + step, "worker", 1, 0);
+    watch.look(10, step);
+    proc.remove(10, 10 + step);
+  }
+  SweepUsage usage;
+  watch.report(usage);
+  EXPECT_EQ(usage.threads_spawned, 2);
+  EXPECT_EQ(usage.threads_seen, 6);
 }
 
 TEST(ThreadWatch, SaysNothingOfAProcessThatIsGone) {

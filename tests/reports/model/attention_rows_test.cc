@@ -1,0 +1,137 @@
+// Attention of single rows: the laws of attention_rows.h, and the engine's times that they stand
+// for.
+#include "reports/model/attention_rows.h"
+
+#include <gmock/gmock.h>
+
+#include "tests/reports/model/synthetic.h"
+
+namespace mb {
+namespace {
+
+using synthetic::Laws;
+
+constexpr AttentionRow kMeasured{.elements = 40, .vector = 64, .remainder = 32, .loads = 1};
+
+// A machine with 1 MiB of L2 a core and 4 MiB of L3, as the guest that the engine was timed on.
+Results with_latencies(const Laws& laws = {}) {
+  Results results = synthetic::results(laws);
+  for (const auto& [bytes, seconds] :
+       std::initializer_list<std::pair<std::int64_t, double>>{{512 << 10, 4.8e-9},
+                                                              {1 << 20, 8.4e-9},
+                                                              {2 << 20, 13.5e-9},
+                                                              {4 << 20, 19e-9},
+                                                              {6 << 20, 114e-9},
+                                                              {16 << 20, 134e-9},
+                                                              {64 << 20, 154e-9},
+                                                              {128 << 20, 161e-9}}) {
+    Point point = results.points.front();
+    point.probe = "cache_latency";
+    point.parameters = Parameters{
+        {"operation", "load"}, {"page", "thp"}, {"threads", 1}, {"working_set_bytes", bytes}};
+    point.name = point.parameters.name("cache_latency");
+    point.samples.assign(12, seconds);
+    point.summary = summarise(point.samples, Unit::kSeconds);
+    results.points.push_back(point);
+  }
+  return results;
+}
+
+TEST(AttentionRows, CostInProportionWithoutFigures) {
+  for (const double head : {64.0, 80.0, 128.0, 256.0}) EXPECT_EQ(row_cost({}, head), 1);
+}
+
+TEST(AttentionRows, CostSomeElementsMoreAndTheRemainderOneByOne) {
+  EXPECT_DOUBLE_EQ(row_cost(kMeasured, 128), 1);
+  EXPECT_NEAR(row_cost(kMeasured, 64) * 64 / 128, 104.0 / 168, 1e-12);
+  EXPECT_NEAR(row_cost(kMeasured, 96) * 96 / 128, (96 + 32 * 32 + 40) / 168.0, 1e-12);
+  EXPECT_NEAR(row_cost({.elements = 512}, 256) * 256 / 128, 768.0 / 640, 1e-12);
+}
+
+TEST(AttentionRows, AreWaitedForWhereTheyAreLongAndApart) {
+  EXPECT_EQ(row_exposure(512, 1), 0);
+  EXPECT_EQ(row_exposure(256, 8), 1);
+  EXPECT_EQ(row_exposure(64, 8), 0);
+  EXPECT_NEAR(row_exposure(128, 8), 0.2, 1e-12);
+  EXPECT_NEAR(row_exposure(256, 2), 1.0 / 3, 1e-12);
+}
+
+TEST(AttentionRows, WithoutLatenciesOrLoadsAreArithmeticAlone) {
+  const RowPasses passes{38e-9, 1, 128 << 20, 1 << 20, 256, 8};
+  EXPECT_EQ(with_waiting(kMeasured, MeasuredCurves(synthetic::results(Laws{})), passes), 38e-9);
+  EXPECT_EQ(with_waiting({.elements = 40}, MeasuredCurves(with_latencies()), passes), 38e-9);
+}
+
+struct Timed {
+  double head, kv_heads, heads, positions, nanoseconds;
+};
+
+// A row of 38 ns at 128 elements, as the engine's beside which this was measured.
+double predicted(const MeasuredCurves& curves, const Timed& of) {
+  const double proportional = 38e-9 * of.head / 128;
+  const double bytes = 2 * 2 * of.head * of.positions;  // of one key head, f16
+  return 1e9 * with_waiting(kMeasured, curves,
+                            {.seconds = proportional * row_cost(kMeasured, of.head),
+                             .passes = of.heads / of.kv_heads,
+                             .step_bytes = 8 * of.kv_heads * bytes,
+                             .key_head_bytes = bytes,
+                             .row_bytes = 2 * of.head,
+                             .kv_heads = of.kv_heads});
+}
+
+// npm's node-llama-cpp 3.22.1, 8 layers, one thread, that guest (docs/likeness-zen4.md).
+TEST(AttentionRows, TakeWhatTheEngineTook) {
+  const MeasuredCurves curves(with_latencies());
+  for (const Timed& of : std::initializer_list<Timed>{{64, 1, 4, 2048, 24},
+                                                      {64, 8, 8, 2048, 30},
+                                                      {64, 8, 32, 2048, 25},
+                                                      {128, 1, 4, 2048, 38},
+                                                      {128, 2, 16, 2048, 39},
+                                                      {128, 8, 8, 2048, 159},
+                                                      {128, 8, 16, 2048, 98},
+                                                      {128, 8, 32, 2048, 67},
+                                                      {128, 32, 32, 2048, 159},
+                                                      {128, 8, 16, 4096, 110},
+                                                      {128, 8, 32, 4096, 88},
+                                                      {256, 1, 4, 2048, 71},
+                                                      {256, 8, 8, 2048, 178},
+                                                      {256, 8, 32, 2048, 99},
+                                                      {80, 8, 8, 2048, 162},
+                                                      {112, 8, 8, 2048, 365},
+                                                      {160, 8, 8, 2048, 276}}) {
+    EXPECT_NEAR(predicted(curves, of), of.nanoseconds, 0.25 * of.nanoseconds)
+        << of.head << " elements, " << of.heads << " heads on " << of.kv_heads << ", "
+        << of.positions << " positions";
+  }
+}
+
+double attention_seconds(const MachineModel& model, const EngineProfile& engine,
+                         const ModelShape& shape, int threads) {
+  return model.predict(shape, engine, {"decode", 512, 4096, "f16"}, threads)
+      .seconds_by_term.at("attention");
+}
+
+TEST(AttentionRows, ShareTheWaitAmongTheQueryHeadsOfAKey) {
+  Laws laws;
+  laws.bandwidth_one = laws.bandwidth_all = 1e12;  // so that the cache's bytes bind nowhere
+  const MachineModel model(with_latencies(laws));
+  EngineProfile engine = find_engine_profile("generic");
+  const ModelShape shared = find_model("qwen3-4b");  // 32 heads on 8
+  ModelShape alone = shared;
+  alone.kv_heads = alone.heads;
+  const double arithmetic = attention_seconds(model, engine, shared, 1);
+  EXPECT_NEAR(attention_seconds(model, engine, alone, 1), arithmetic, arithmetic * 0.01);
+  engine.attention_row = {.loads = 1};
+  const double few = attention_seconds(model, engine, shared, 1);
+  const double many = attention_seconds(model, engine, alone, 1);
+  EXPECT_GT(few, 1.2 * arithmetic);
+  EXPECT_GT(many, 2 * few);
+  // Two threads have half of the heads each, and wait for other keys.
+  EXPECT_NEAR(attention_seconds(model, engine, alone, 2), many / 2, many * 0.02);
+  // Eight threads have a key head each, with the four query heads that share it.
+  const double crowded = attention_seconds(model, engine, shared, 8);
+  EXPECT_NEAR(crowded, few / 8, few / 8 * 0.02);
+}
+
+}  // namespace
+}  // namespace mb
