@@ -106,7 +106,8 @@ class WatchedKit final : public Kit {
 };
 
 // Two CPUs that this process may use (one twice where there is one), as two cores or as siblings of
-// one, and small caches, so that points are small.
+// one, and small caches, so that points are small; of the last level four times is several windows
+// of a DRAM stream.
 Machine small_machine(bool siblings = false) {
   Machine machine;
   const PuMask mask = PuMask::of_this_thread();
@@ -120,7 +121,7 @@ Machine small_machine(bool siblings = false) {
     machine.pus.push_back(pu);
   }
   if (machine.pus.size() == 1) machine.pus.push_back(machine.pus[0]);
-  machine.caches = {{1, 32 << 10, 2, 1, 64}, {2, 512 << 10, 2, 1, 64}, {3, 2 << 20, 1, 2, 64}};
+  machine.caches = {{1, 32 << 10, 2, 1, 64}, {2, 512 << 10, 2, 1, 64}, {3, 12 << 20, 1, 2, 64}};
   machine.numa_nodes = {{0, 1LL << 30}};
   machine.limits.effective_cpus = machine.limits.affinity_cpus = 2;
   machine.limits.memory_budget_bytes = 4LL << 30;
