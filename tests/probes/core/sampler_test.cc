@@ -107,6 +107,33 @@ TEST(Sampler, AnOperationWithoutLengthEndsAndSaysSo) {
   EXPECT_FALSE(samples.seconds_per_iteration.empty());
 }
 
+// What a sample costs whatever its iterations (the clock's two readings, leaving the start line):
+// as long as that is a hundredth of the least sample, no figure is off by more than 1 %.
+TEST(Sampler, AFixedCostOfASampleStaysUnderOnePerCent) {
+  for (const double cost : {1e-9, 3e-8, 1e-6, 5e-5, 1e-3, 2e-3}) {
+    const SampleRequest request{.seconds = 0.5};
+    const double fixed = 0.01 * request.min_sample_seconds;
+    Operation operation{{}, cost, {}};
+    const Samples samples = take_samples(request, operation.clock, [&](std::uint64_t n) {
+      operation.clock.sleep_seconds(fixed);
+      return operation.run(n) + fixed;
+    });
+    EXPECT_FALSE(samples.too_short);
+    EXPECT_THAT(samples.seconds_per_iteration, Each(DoubleNear(cost, 0.01 * cost))) << cost;
+  }
+}
+
+// Nothing but that fixed cost: no number of iterations makes it a figure, and the samples say so.
+TEST(Sampler, AnEmptyKernelIsTooShortHoweverOftenItIsRepeated) {
+  Operation operation{{}, 0, {}};
+  const Samples samples = take_samples({.seconds = 0.5}, operation.clock, [&](std::uint64_t n) {
+    operation.run(n);
+    operation.clock.sleep_seconds(2e-6);
+    return 2e-6;
+  });
+  EXPECT_TRUE(samples.too_short);
+}
+
 TEST(Sampler, AnInterruptionDuringCalibrationDoesNotShortenTheSamples) {
   Operation operation{{}, 1e-6, {}};
   int call = 0;

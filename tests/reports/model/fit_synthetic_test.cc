@@ -1,5 +1,7 @@
 // The fit on machines whose laws are known. Fifty machines by default; the environment variable
-// SYNTHETIC_MACHINES asks for more (the target `nightly` for 1000).
+// SYNTHETIC_MACHINES asks for more (the target `nightly` for 1000). What was reached is recorded as
+// properties of the tests (--gtest_output=xml).
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <algorithm>
@@ -46,18 +48,45 @@ Shares largest_shares(const SweepLaws& laws) {
   return shares;
 }
 
+// Of the counts that were measured, how far two thread counts lie apart.
+double grid_steps(const std::vector<int>& counts, double from, double to) {
+  return static_cast<double>(std::ranges::count_if(
+      counts, [&](int count) { return std::min(from, to) < count && count < std::max(from, to); }));
+}
+
 struct Tally {
   std::vector<double> curve, regrets, work, ceiling, dispatch;
-  int covered = 0, counts = 0;
+  std::vector<double> saturation_steps;  // counts between the fitted and the true edge
+  int covered = 0, counts = 0, cliffs = 0, cliffs_found = 0;
 };
 
-Tally run_machines(double noise) {
+// Where the ceiling takes over, on machines that show it: well within the cores, and not hidden by
+// dispatch. Where a clear cliff is, at the first count past the cores.
+void tally_edges(const SweepLaws& laws, const SeriesFit& fit, Tally& tally) {
+  const double saturation = laws.work / laws.ceiling;
+  const Shares shares = largest_shares(laws);
+  if (saturation <= laws.cores / 2.0 && shares.dispatch < 0.3) {
+    const auto found = fit.edges.find("saturation_threads");
+    tally.saturation_steps.push_back(
+        found == fit.edges.end()
+            ? laws.logical
+            : grid_steps(synthetic::usual_counts(laws), saturation, found->second));
+  }
+  constexpr double kClearLoss = 0.1;  // twice what a cliff is named from
+  if (laws.logical <= laws.cores) return;
+  if (laws.rate(laws.cores + 1) > (1 - kClearLoss) * laws.rate(laws.cores)) return;
+  ++tally.cliffs;
+  const auto cliff = fit.edges.find("cliff_threads");
+  tally.cliffs_found += cliff != fit.edges.end() && cliff->second == laws.cores + 1;
+}
+
+Tally run_machines(double noise, double tolerance = 0) {
   std::mt19937 random(7);
   Tally tally;
   for (int machine = 0; machine < machines_wanted(); ++machine) {
     const SweepLaws laws = synthetic::random_laws(random);
     const Sweep sweep = synthetic::sweep_of(laws, synthetic::usual_counts(laws), noise, random);
-    const SeriesFit fit = fit_sweep(sweep, {.tolerance = 0, .resamples = 40})[0];
+    const SeriesFit fit = fit_sweep(sweep, {.tolerance = tolerance, .resamples = 40})[0];
     double squares = 0;
     for (const FitPrediction& each : fit.predicted) {
       squares += std::pow(std::log(each.tokens_per_second / laws.rate(each.threads)), 2);
@@ -66,6 +95,7 @@ Tally run_machines(double noise) {
     }
     tally.curve.push_back(std::sqrt(squares / static_cast<double>(fit.predicted.size())));
     tally.regrets.push_back(regret(laws, fit.recommended_threads));
+    tally_edges(laws, fit, tally);
     const Shares shares = largest_shares(laws);
     const auto add = [&](std::vector<double>& errors, double share, const char* name,
                          double truth) {
@@ -85,8 +115,27 @@ double quantile(std::vector<double> values, double share) {
              : values[static_cast<std::size_t>(share * static_cast<double>(values.size() - 1))];
 }
 
+double share_within(const std::vector<double>& values, double limit) {
+  return static_cast<double>(
+             std::ranges::count_if(values, [&](double value) { return value <= limit; })) /
+         static_cast<double>(std::max<std::size_t>(values.size(), 1));
+}
+
+void record(const char* name, double figure) {
+  testing::Test::RecordProperty(name, fmt::format("{:.4g}", figure));
+}
+
+void record(const char* name, const std::vector<double>& values) {
+  testing::Test::RecordProperty(
+      name, fmt::format("of {}: median {:.4f}, 95 % {:.4f}, most {:.4f}", values.size(),
+                        quantile(values, 0.5), quantile(values, 0.95), quantile(values, 1)));
+}
+
 TEST(FitSynthetic, OnePerCentOfNoiseLeavesTheCurveWithinTwo) {
   const Tally tally = run_machines(0.01);
+  record("curve_rms", tally.curve);
+  record("loss", tally.regrets);
+  record("covered_share", static_cast<double>(tally.covered) / tally.counts);
   EXPECT_LE(quantile(tally.curve, 1), 0.02);
   EXPECT_LE(quantile(tally.regrets, 0.95), 0.02);
   EXPECT_LE(quantile(tally.regrets, 1), 0.05);
@@ -98,6 +147,9 @@ TEST(FitSynthetic, OnePerCentOfNoiseLeavesTheCurveWithinTwo) {
 // and 15 %, the work's 0.8 %.
 TEST(FitSynthetic, ParametersComeBackWhereTheirTermMatters) {
   const Tally tally = run_machines(0.01);
+  record("work_error", tally.work);
+  record("ceiling_error", tally.ceiling);
+  record("dispatch_error", tally.dispatch);
   EXPECT_LE(quantile(tally.work, 0.5), 0.02);
   EXPECT_LE(quantile(tally.work, 1), 0.1);
   EXPECT_LE(quantile(tally.ceiling, 0.5), 0.1);
@@ -105,8 +157,30 @@ TEST(FitSynthetic, ParametersComeBackWhereTheirTermMatters) {
   EXPECT_GE(tally.dispatch.size(), tally.work.size() / 10);  // there were such machines
 }
 
+TEST(FitSynthetic, EdgesLieBesideTheCountsThatTheyTrulyHave) {
+  const Tally tally = run_machines(0.01);
+  record("saturation_steps", tally.saturation_steps);
+  record("saturation_within_a_step", share_within(tally.saturation_steps, 1));
+  record("cliffs_found", static_cast<double>(tally.cliffs_found) / std::max(tally.cliffs, 1));
+  EXPECT_GE(tally.saturation_steps.size(), 10U);
+  EXPECT_GE(tally.cliffs, 10);
+  EXPECT_LE(quantile(tally.saturation_steps, 1), 1);
+  EXPECT_EQ(tally.cliffs_found, tally.cliffs);
+}
+
+// The tolerance is given up on purpose: what is lost beyond it is the noise's.
+TEST(FitSynthetic, AtTheUsualToleranceAdviceLosesLittleMoreThanThat) {
+  const Tally tally = run_machines(0.01, FitOptions{}.tolerance);
+  record("loss", tally.regrets);
+  record("within_2_percent", share_within(tally.regrets, 0.02));
+  EXPECT_LE(quantile(tally.regrets, 0.95), FitOptions{}.tolerance + 0.01);
+  EXPECT_LE(quantile(tally.regrets, 1), 0.05);
+}
+
 TEST(FitSynthetic, ThreePerCentOfNoiseCostsLittle) {
   const Tally tally = run_machines(0.03);
+  record("curve_rms", tally.curve);
+  record("loss", tally.regrets);
   EXPECT_LE(quantile(tally.curve, 1), 0.05);
   EXPECT_LE(quantile(tally.regrets, 0.5), 0.01);
   EXPECT_LE(quantile(tally.regrets, 1), 0.1);  // advice keeps to the best point, lucky or not
