@@ -1,8 +1,9 @@
 // A thread count from measured points and predictions. The best measured point is the bar. Counts
-// that reach it are weighed: measured ones within the tolerance, others whose low end exceeds it.
-// Of those within the tolerance of the best the smallest is advised. Among unmeasured counts whose
-// predictions do not differ, the one that divides the work most evenly is taken: engines split
-// heads and rows in equal parts, and a part too many can cost half.
+// that reach it are weighed: measured ones within the tolerance, others whose low end exceeds it
+// and which do not lie on the way to a collapse, since where between two points that begins nobody
+// saw. Of those within the tolerance of the best the smallest is advised. Among unmeasured counts
+// whose predictions do not differ, the one that divides the work most evenly is taken: engines
+// split heads and rows in equal parts, and a part too many can cost half.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,6 +16,7 @@ namespace mb {
 namespace {
 
 constexpr double kSameRate = 0.01;   // predictions nearer than this do not differ
+constexpr double kCollapse = 0.5;    // of the best measured rate
 constexpr double kLeastLoss = 0.02;  // DESIGN section 5: the tolerance that stability is judged by
 
 struct Option {
@@ -23,6 +25,13 @@ struct Option {
   bool measured;
   bool allowed;
 };
+
+// Whether the next measured count above has lost most of what the best one gives.
+bool before_collapse(const ThreadSeries& series, int threads, double bar) {
+  const auto next = std::ranges::find_if(
+      series.points, [&](const ThreadPoint& point) { return point.threads > threads; });
+  return next != series.points.end() && next->tokens_per_second < kCollapse * bar;
+}
 
 std::vector<Option> options_of(const ThreadSeries& series,
                                const std::vector<CountPrediction>& predicted, double tolerance) {
@@ -34,11 +43,12 @@ std::vector<Option> options_of(const ThreadSeries& series,
     const auto known = std::ranges::find(series.points, count.threads, &ThreadPoint::threads);
     const bool measured = known != series.points.end();
     const double rate = measured ? known->tokens_per_second : std::exp(count.log_rate);
-    options.push_back(
-        {.count = &count,
-         .rate = rate,
-         .measured = measured,
-         .allowed = measured ? rate >= (1 - tolerance) * bar : std::exp(count.log_low) > bar});
+    options.push_back({.count = &count,
+                       .rate = rate,
+                       .measured = measured,
+                       .allowed = measured ? rate >= (1 - tolerance) * bar
+                                           : std::exp(count.log_low) > bar &&
+                                                 !before_collapse(series, count.threads, bar)});
   }
   return options;
 }
