@@ -233,8 +233,8 @@ TEST(DocumentJson, TakesTheLastIndexAndRefusesTheNext) {
   };
   for (const char* field : {"numa_node", "core_kind"}) {
     EXPECT_EQ(with(field, 1), "accepted") << field;
-    EXPECT_THAT(with(field, 2), HasSubstr(std::string("pus[2].") + field +
-                                          ": expected an index below 2;"));
+    EXPECT_THAT(with(field, 2),
+                HasSubstr(std::string("pus[2].") + field + ": expected an index below 2;"));
   }
   Json json = Json::parse(machine_to_json_text(sample_machine()));
   json["numa_nodes"] = json["core_kinds"] = Json::array();  // a machine that tells neither
@@ -285,9 +285,9 @@ TEST(DocumentJson, SaysWhereTheTextBreaksInTheParsersWords) {
 
 TEST(DocumentJson, NestsAsDeepAsItsLimitAndNoDeeper) {
   const auto said = [](std::size_t depth) {  // the document itself is the first level
-    return reading(documents()[0], "{\"schema_version\": 1, \"later\": " +
-                                       std::string(depth - 1, '[') + std::string(depth - 1, ']') +
-                                       "}");
+    return reading(documents()[0],
+                   "{\"schema_version\": 1, \"later\": " + std::string(depth - 1, '[') +
+                       std::string(depth - 1, ']') + "}");
   };
   EXPECT_THAT(said(64), HasSubstr("created_utc"));  // the first field that is not there
   EXPECT_THAT(said(65), HasSubstr("nested more than 64 deep"));

@@ -58,10 +58,10 @@ TEST(LevelOrder, TheReasonSaysByHowMuchAndBeforeWhich) {
   results.points = {point("L1", 100), point("L2", 150)};
   flag_level_order(results);
   EXPECT_TRUE(results.points[0].verdict.reasons.empty());
-  EXPECT_THAT(results.points[1].verdict.reasons,
-              testing::ElementsAre(Reason{
-                  "level_order",
-                  "50 % faster than stream_bandwidth/read/L1/threads:1, limit 5 %"}));
+  EXPECT_THAT(
+      results.points[1].verdict.reasons,
+      testing::ElementsAre(
+          Reason{"level_order", "50 % faster than stream_bandwidth/read/L1/threads:1, limit 5 %"}));
 }
 
 TEST(LevelOrder, APointOfOneSampleCountsAndOneOfNoneDoesNot) {

@@ -26,9 +26,17 @@ TEST(Summarise, GivesOrderStatistics) {
 // Ranks of the 95 % interval of the median as tabulated: n = 6: 1, 9: 2, 12: 3, 20: 6, 100: 40. Of
 // 32 and 67 samples the tail lies within a hundredth of a percent of 2.5 %, above and below.
 TEST(Summarise, TakesTheTabulatedRanksForTheInterval) {
-  for (const auto& [count, rank] : std::vector<std::pair<int, int>>{
-           {1, 1}, {2, 1}, {5, 1}, {6, 1}, {8, 1}, {9, 2}, {12, 3}, {20, 6}, {32, 10}, {67, 26},
-           {100, 40}}) {
+  for (const auto& [count, rank] : std::vector<std::pair<int, int>>{{1, 1},
+                                                                    {2, 1},
+                                                                    {5, 1},
+                                                                    {6, 1},
+                                                                    {8, 1},
+                                                                    {9, 2},
+                                                                    {12, 3},
+                                                                    {20, 6},
+                                                                    {32, 10},
+                                                                    {67, 26},
+                                                                    {100, 40}}) {
     std::vector<double> samples;
     for (int i = 1; i <= count; ++i) samples.push_back(i);
     const Summary summary = summarise(samples, Unit::kSeconds);
