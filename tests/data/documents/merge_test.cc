@@ -35,8 +35,8 @@ CounterReading merged(const CounterReading& first, const CounterReading& second)
   return merged(a, b).counters;
 }
 
-// One second and three.
-const NoiseReading kShort{.wall_seconds = 1,
+// Two seconds and six.
+const NoiseReading kShort{.wall_seconds = 2,
                           .cpu_seconds = 2,
                           .steal_share = 0.4,
                           .throttled_share = 0.08,
@@ -46,7 +46,7 @@ const NoiseReading kShort{.wall_seconds = 1,
                           .clock_drift = -0.03,
                           .pressure_share = 0.2,
                           .unpinned_threads = 1};
-const NoiseReading kLong{.wall_seconds = 3,
+const NoiseReading kLong{.wall_seconds = 6,
                          .cpu_seconds = 5,
                          .steal_share = 0.8,
                          .throttled_share = 0.04,
@@ -59,7 +59,7 @@ const NoiseReading kLong{.wall_seconds = 3,
 
 TEST(MergeNoise, AddsTimesAndEventsAndWeighsSharesByTime) {
   const NoiseReading both = merged(kShort, kLong);
-  EXPECT_DOUBLE_EQ(both.wall_seconds, 4);
+  EXPECT_DOUBLE_EQ(both.wall_seconds, 8);
   EXPECT_DOUBLE_EQ(both.cpu_seconds, 7);
   EXPECT_DOUBLE_EQ(both.steal_share.value(), 0.7);
   EXPECT_DOUBLE_EQ(both.throttled_share.value(), 0.05);
@@ -84,7 +84,7 @@ TEST(MergeNoise, OfNoTimeKeepsTheLargerShare) {
 
 TEST(MergeNoise, WhatEitherDoesNotKnowIsUnknown) {
   const NoiseReading unknown{.wall_seconds = 1, .cpu_seconds = 1};
-  const NoiseReading expected{.wall_seconds = 2, .cpu_seconds = 3};
+  const NoiseReading expected{.wall_seconds = 3, .cpu_seconds = 3};
   EXPECT_EQ(merged(kShort, unknown), expected);
   EXPECT_EQ(merged(unknown, kShort), expected);
 }

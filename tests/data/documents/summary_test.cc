@@ -127,6 +127,17 @@ TEST(FindModes, CountsFromItsLimitsOn) {
   EXPECT_FALSE(find_modes({10, 11, 12, 17.9, 18.9, 19.9}));
 }
 
+TEST(FindModes, AreTheSameInAnyUnit) {
+  for (const double unit : {1e-12, 1e-6, 1.0, 1e9}) {
+    std::vector<double> samples{30, 31, 29, 50, 51, 49, 30, 50};
+    for (double& sample : samples) sample *= unit;
+    const auto modes = find_modes(samples);
+    ASSERT_TRUE(modes) << unit;
+    EXPECT_DOUBLE_EQ(modes->low, 30 * unit);
+    EXPECT_DOUBLE_EQ(modes->high, 50 * unit);
+  }
+}
+
 TEST(FindModes, MeasuresTheGapByTheWiderGroup) {
   EXPECT_FALSE(find_modes({10, 14, 18, 22, 40, 40, 40, 40}));
   EXPECT_FALSE(find_modes({16, 16, 16, 16, 34, 38, 42, 46}));
