@@ -36,6 +36,7 @@ NoiseReading join(const NoiseReading& a, const NoiseReading& b) {
     return wall > 0 ? (x * a.wall_seconds + y * b.wall_seconds) / wall : std::max(x, y);
   };
   const auto sum = [](std::int64_t x, std::int64_t y) { return x + y; };
+  const auto most = [](std::int64_t x, std::int64_t y) { return std::max(x, y); };
   const auto larger = [](double x, double y) { return std::abs(x) >= std::abs(y) ? x : y; };
   return {.wall_seconds = wall,
           .cpu_seconds = a.cpu_seconds + b.cpu_seconds,
@@ -46,7 +47,9 @@ NoiseReading join(const NoiseReading& a, const NoiseReading& b) {
                    b.involuntary_switches_per_thread_second, by_time),
           .migrations = both(a.migrations, b.migrations, sum),
           .major_faults = both(a.major_faults, b.major_faults, sum),
-          .clock_drift = both(a.clock_drift, b.clock_drift, larger)};
+          .clock_drift = both(a.clock_drift, b.clock_drift, larger),
+          .pressure_share = both(a.pressure_share, b.pressure_share, by_time),
+          .unpinned_threads = both(a.unpinned_threads, b.unpinned_threads, most)};
 }
 
 CounterReading join(const CounterReading& a, const CounterReading& b) {

@@ -144,9 +144,9 @@ Summary summarise(const std::vector<double>& samples, Unit unit);
 // Sets derived from values and bytes.
 void derive(CounterReading& reading);
 
-// The two modes of a sample, or nullopt: the sorted samples parted where the groups differ most
-// (Otsu), group medians at least 1.2x apart and eight MADs of the wider group, each group holding at
-// least a quarter (and two) of the samples.
+// The two modes of a sample, or nullopt: the split whose groups lie farthest apart, each group
+// holding at least a quarter (and two) of the samples, their medians at least 1.2x and at least
+// eight of the wider group's MADs apart.
 std::optional<Modes> find_modes(const std::vector<double>& samples);
 
 // Appends the samples of points with the same name, summarises anew, keeps the worse verdict; other

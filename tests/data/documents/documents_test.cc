@@ -57,6 +57,7 @@ TEST(Verdict, WordsRoundTripAndOthersThrow) {
     EXPECT_EQ(validity_from_string(to_string(validity)), validity);
   }
   EXPECT_THROW(validity_from_string("good"), Error);
+  EXPECT_THROW(validity_from_string(""), Error);
 }
 
 TEST(ReasonTexts, AreUniqueAndComplete) {

@@ -223,6 +223,96 @@ TEST(DocumentJson, ChecksIndicesThatOthersUse) {
   EXPECT_THAT(reading(documents()[1], json.dump()), HasSubstr("pus[2].numa_node"));
 }
 
+TEST(DocumentJson, TakesTheLastIndexAndRefusesTheNext) {
+  const auto with = [](const char* field, int value) {
+    Json json = Json::parse(machine_to_json_text(sample_machine()));
+    json["numa_nodes"].push_back({{"os_index", 1}, {"bytes", 1}});
+    json["core_kinds"].push_back("efficient");
+    json["pus"][2][field] = value;
+    return reading(documents()[1], json.dump());
+  };
+  for (const char* field : {"numa_node", "core_kind"}) {
+    EXPECT_EQ(with(field, 1), "accepted") << field;
+    EXPECT_THAT(with(field, 2),
+                HasSubstr(std::string("pus[2].") + field + ": expected an index below 2;"));
+  }
+  Json json = Json::parse(machine_to_json_text(sample_machine()));
+  json["numa_nodes"] = json["core_kinds"] = Json::array();  // a machine that tells neither
+  EXPECT_EQ(reading(documents()[1], json.dump()), "accepted");
+  json["pus"][0]["core_kind"] = 1;
+  EXPECT_THAT(reading(documents()[1], json.dump()), HasSubstr("an index below 1"));
+}
+
+TEST(DocumentJson, AMachineHasAtLeastOneCpuToUse) {
+  Json json = Json::parse(machine_to_json_text(sample_machine()));
+  json["limits"]["effective_cpus"] = 1;
+  EXPECT_EQ(reading(documents()[1], json.dump()), "accepted");
+  json["limits"]["effective_cpus"] = 0;
+  EXPECT_THAT(reading(documents()[1], json.dump()),
+              HasSubstr("limits.effective_cpus: expected at least 1;"));
+}
+
+TEST(DocumentJson, QuotesFortyBytesOfWrongTextAndMarksWhatWasCut) {
+  const auto said = [](const std::string& text) {
+    Json json = Json::parse(to_json_text(sample_results()));
+    json["points"] = text;
+    return reading(documents()[0], json.dump());
+  };
+  EXPECT_THAT(said(std::string(40, 'x')),
+              HasSubstr("found text \"" + std::string(40, 'x') + "\"; "));
+  EXPECT_THAT(said(std::string(41, 'x')),
+              HasSubstr("found text \"" + std::string(40, 'x') + "\"...; "));
+}
+
+TEST(DocumentJson, NamesTheKindOfWhatItFound) {
+  const auto said = [](const Json& value) {
+    Json json = Json::parse(to_json_text(sample_results()));
+    json["created_utc"] = value;
+    return reading(documents()[0], json.dump());
+  };
+  EXPECT_THAT(said(nullptr), HasSubstr("created_utc: expected text, found null;"));
+  EXPECT_THAT(said(true), HasSubstr("found true;"));
+  EXPECT_THAT(said(1.5), HasSubstr("found 1.5;"));
+  EXPECT_THAT(said(Json::array()), HasSubstr("found an array;"));
+  EXPECT_THAT(said(Json::object()), HasSubstr("found an object;"));
+}
+
+TEST(DocumentJson, SaysWhereTheTextBreaksInTheParsersWords) {
+  EXPECT_THAT(reading(documents()[0], "{\n\"a\": ?}"),
+              testing::StartsWith("file.json: not valid JSON, cut off or damaged: parse error at "
+                                  "line 2, column 6"));
+}
+
+TEST(DocumentJson, NestsAsDeepAsItsLimitAndNoDeeper) {
+  const auto said = [](std::size_t depth) {  // the document itself is the first level
+    return reading(documents()[0],
+                   "{\"schema_version\": 1, \"later\": " + std::string(depth - 1, '[') +
+                       std::string(depth - 1, ']') + "}");
+  };
+  EXPECT_THAT(said(64), HasSubstr("created_utc"));  // the first field that is not there
+  EXPECT_THAT(said(65), HasSubstr("nested more than 64 deep"));
+}
+
+TEST(DocumentJson, AKeyMayStandInSeveralObjectsAndAgainAfterOne) {
+  const auto said = [](const char* text) { return reading(documents()[0], text); };
+  EXPECT_THAT(said(R"({"schema_version": 1, "a": {"b": 1}, "b": {"b": [{"b": 1}, {"b": 2}]}})"),
+              HasSubstr("created_utc"));
+  EXPECT_THAT(said(R"({"schema_version": 1, "a": {"b": 1}, "a": 2})"),
+              HasSubstr("key \"a\" stands twice in one object"));
+}
+
+TEST(DocumentJson, AxesOfAPointAreWholeNumbersOrWords) {
+  const auto said = [](const Json& value) {
+    Json json = Json::parse(to_json_text(sample_results()));
+    json["points"][0]["parameters"]["threads"] = value;
+    return reading(documents()[0], json.dump());
+  };
+  EXPECT_EQ(said(-3), "accepted");
+  EXPECT_EQ(said("many"), "accepted");
+  EXPECT_THAT(said(true), HasSubstr("points[0].parameters.threads: expected a whole number or a "
+                                    "word, found true;"));
+}
+
 TEST(SweepJson, ReadsEveryPublishedSweep) {
   int files = 0;
   for (const char* folder : {"seed", "published"}) {

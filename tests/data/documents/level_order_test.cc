@@ -1,7 +1,7 @@
 // The limit of 5 % just under, at and just above; what is compared and what is not.
 #include "data/documents/level_order.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 namespace mb {
 namespace {
@@ -51,6 +51,48 @@ TEST(LevelOrder, OnlyTheSameMeasurementIsCompared) {
   seconds.unit = Unit::kSeconds;
   EXPECT_EQ(flagged({point("L2", 100), seconds}), 0u);
   EXPECT_EQ(flagged({point("L2", 100), point("heap", 200)}), 0u);
+}
+
+TEST(LevelOrder, TheReasonSaysByHowMuchAndBeforeWhich) {
+  Results results;
+  results.points = {point("L1", 100), point("L2", 150)};
+  flag_level_order(results);
+  EXPECT_TRUE(results.points[0].verdict.reasons.empty());
+  EXPECT_THAT(
+      results.points[1].verdict.reasons,
+      testing::ElementsAre(
+          Reason{"level_order", "50 % faster than stream_bandwidth/read/L1/threads:1, limit 5 %"}));
+}
+
+TEST(LevelOrder, APointOfOneSampleCountsAndOneOfNoneDoesNot) {
+  Point one = point("L3", 200), none = point("L2", 100);
+  one.summary.count = 1;
+  EXPECT_EQ(flagged({point("L2", 100), one}), 1u);
+  none.summary.count = 0;
+  EXPECT_EQ(flagged({none, point("L3", 200)}), 0u);
+}
+
+TEST(LevelOrder, APointOfNoLevelIsBehindNoOther) {
+  Point nearer = point("L1", 100), whole = point("", 200);
+  nearer.parameters = Parameters{{"operation", "read"}, {"level", "L1"}};
+  whole.parameters = Parameters{{"operation", "read"}};
+  EXPECT_EQ(flagged({nearer, whole}), 0u);
+  EXPECT_EQ(flagged({whole, nearer}), 0u);
+}
+
+TEST(LevelOrder, OtherProbesAndQuantitiesAreNotCompared) {
+  Point other = point("L2", 100);
+  other.probe = "cache_latency";
+  EXPECT_EQ(flagged({other, point("L3", 200)}), 0u);
+  other = point("L2", 100);
+  other.quantity = "rate";
+  EXPECT_EQ(flagged({other, point("L3", 200)}), 0u);
+  other = point("L2", 100);
+  other.verdict.worsen(Validity::kNoisy, "spread", "a noisy one is compared");
+  Results results;
+  results.points = {other, point("L3", 200)};
+  flag_level_order(results);
+  EXPECT_EQ(results.points[1].verdict.reasons.size(), 1u);
 }
 
 TEST(LevelOrder, AnInvalidNearerPointProvesNothing) {

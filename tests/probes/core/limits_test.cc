@@ -4,14 +4,17 @@
 
 #include <gmock/gmock.h>
 #include <sched.h>
+#include <sys/resource.h>
 
 #include <filesystem>
+#include <fstream>
 #include <numeric>
 #include <set>
 
 #include "probes/core/cgroups.h"
 #include "probes/core/host_text.h"
 #include "probes/core/sizes.h"
+#include "tests/probes/core/fake_host.h"
 
 namespace mb {
 namespace {
@@ -231,6 +234,122 @@ TEST(Limits, SystemFactsOfThisProcessFollowItsMask) {
   ASSERT_EQ(sched_setaffinity(0, sizeof one, &one), 0);
   EXPECT_THAT(read_system_facts().affinity, ElementsAre(all.back()));
   sched_setaffinity(0, sizeof before, &before);
+}
+
+TEST(Limits, SystemFactsNameTheKernelAndTheInstructionSet) {
+  const SystemFacts facts = read_system_facts();
+  std::string release;
+  std::ifstream("/proc/sys/kernel/osrelease") >> release;
+  EXPECT_EQ(facts.kernel_release, release);
+#if defined(__x86_64__)
+  EXPECT_EQ(facts.isa, "x86_64");
+#elif defined(__aarch64__)
+  EXPECT_EQ(facts.isa, "aarch64");
+#endif
+}
+
+TEST(Limits, SystemFactsTellTheSizeOfSharedMemoryWhereATmpfsHoldsIt) {
+  bool tmpfs = false;
+  std::ifstream mounts("/proc/self/mounts");
+  for (std::string source, point, type, rest;
+       mounts >> source >> point >> type && std::getline(mounts, rest);) {
+    if (point == "/dev/shm") tmpfs = type == "tmpfs";
+  }
+  const SystemFacts facts = read_system_facts();
+  ASSERT_EQ(facts.shm_total_bytes.has_value(), tmpfs);
+  ASSERT_EQ(facts.shm_free_bytes.has_value(), tmpfs);
+  if (!tmpfs) return;
+  const auto capacity = std::filesystem::space("/dev/shm").capacity;
+  EXPECT_EQ(facts.shm_total_bytes, static_cast<std::int64_t>(capacity));
+  EXPECT_LE(*facts.shm_free_bytes, *facts.shm_total_bytes);
+}
+
+TEST(Limits, TheAddressSpaceIsTheSmallerOfTwoResourceLimits) {
+  constexpr rlim_t kLarge = rlim_t{1} << 60, kLess = rlim_t{1} << 59;  // binds nobody
+  for (const auto& [space, data] : {std::pair(kLarge, kLess), {kLess, kLarge}}) {
+    rlimit old_space{}, old_data{};
+    getrlimit(RLIMIT_AS, &old_space);
+    getrlimit(RLIMIT_DATA, &old_data);
+    if (old_space.rlim_max < kLarge || old_data.rlim_max < kLarge) GTEST_SKIP() << "limited here";
+    const rlimit new_space{space, old_space.rlim_max}, new_data{data, old_data.rlim_max};
+    setrlimit(RLIMIT_AS, &new_space);
+    setrlimit(RLIMIT_DATA, &new_data);
+    const SystemFacts facts = read_system_facts();
+    setrlimit(RLIMIT_AS, &old_space);
+    setrlimit(RLIMIT_DATA, &old_data);
+    EXPECT_EQ(facts.address_space_bytes, static_cast<std::int64_t>(kLess));
+  }
+}
+
+// A host of one v2 group, /job.
+struct JobHost {
+  FakeHost host;
+  JobHost() {
+    host.put("/proc/self/cgroup", "0::/job\n");
+    host.put("/proc/self/mountinfo", "30 23 0:26 / /cg rw - cgroup2 none rw\n");
+    host.put("/proc/meminfo", "MemTotal: 1000 kB\nMemAvailable: 500 kB\n");
+  }
+  LimitsReading read(const std::string& file, const std::string& text) {
+    host.put("/cg/job/" + file, text);
+    SystemFacts facts;
+    facts.affinity = first_cpus(4);
+    return read_limits(host.files(), facts, first_cpus(4));
+  }
+};
+
+TEST(Limits, AQuotaOfAllCpusDoesNotLimit) {
+  EXPECT_EQ(JobHost().read("cpu.max", "400000 100000").limits.limited_by, "installed");
+  const Limits below = JobHost().read("cpu.max", "399999 100000").limits;
+  EXPECT_EQ(below.limited_by, "quota");
+  EXPECT_EQ(below.effective_cpus, 3);
+}
+
+TEST(Limits, AQuotaSaysWhatWasNotUnderstoodAndWhere) {
+  const LimitsReading reading = JobHost().read("cpu.max", "0 100000\n");
+  ASSERT_EQ(reading.missing.size(), 1u);
+  EXPECT_EQ(reading.missing[0].what, "CPU quota of cgroup /job");
+  EXPECT_EQ(reading.missing[0].cause,
+            "/cg/job/cpu.max says '0 100000'; expected a quota and a period in microseconds");
+  EXPECT_EQ(JobHost().read("cpu.max", "100000 0").missing.size(), 1u);
+  EXPECT_EQ(JobHost().read("cpu.max", "1 1").limits.quota_cpus, 1.0);
+  EXPECT_EQ(JobHost().read("cpu.max", "").missing.size(), 1u);
+}
+
+TEST(Limits, NoMemoryLimitComesNearTwoToTheSixty) {
+  const auto limit = [](const std::string& text) {
+    return JobHost().read("memory.max", text).limits.memory_limit_bytes;
+  };
+  EXPECT_EQ(limit("1152921504606846975"), (std::int64_t{1} << 60) - 1);
+  EXPECT_EQ(limit("1152921504606846976"), std::nullopt);
+  EXPECT_EQ(limit("max"), std::nullopt);
+  EXPECT_EQ(limit("0"), 0);
+  EXPECT_EQ(JobHost().read("memory.max", "-2").missing.size(), 1u);
+}
+
+TEST(Limits, AvailableMemoryIsFreeMemoryOnOldKernelsAndReportedMissingWithoutEither) {
+  const auto read = [](const std::string& meminfo) {
+    FakeHost host;
+    host.put("/proc/meminfo", meminfo);
+    return read_limits(host.files(), SystemFacts{}, first_cpus(1));
+  };
+  EXPECT_EQ(
+      read("MemTotal: 9 kB\nMemFree: 3 kB\nMemAvailable: 7 kB\n").limits.memory_available_bytes,
+      7 << 10);
+  EXPECT_EQ(read("MemTotal: 9 kB\nMemFree: 3 kB\n").limits.memory_available_bytes, 3 << 10);
+  EXPECT_EQ(read("MemTotal: 9 kB\n").missing.size(), 1u);
+  EXPECT_TRUE(read("MemTotal: 9 kB\nMemAvailable: 1 kB\n").missing.empty());
+  EXPECT_EQ(
+      read("MemTotal: 9 kB\nMemAvailable: 1125899906842624 kB\n").limits.memory_available_bytes,
+      std::int64_t{1} << 60);
+  EXPECT_EQ(
+      read("MemTotal: 9 kB\nMemAvailable: 1125899906842625 kB\n").limits.memory_available_bytes, 0);
+  EXPECT_EQ(read("MemTotal: 9 kB\nMemAvailable: -1 kB\n").limits.memory_available_bytes, 0);
+}
+
+TEST(CpuList, HoldsSixteenBitsOfCpus) {
+  EXPECT_THAT(parse_cpu_list("65535").value(), ElementsAre(65535));
+  EXPECT_EQ(parse_cpu_list("65536"), std::nullopt);
+  EXPECT_THAT(parse_cpu_list("3-3").value(), ElementsAre(3));
 }
 
 TEST(CpuList, ReadsRangesAndSingles) {

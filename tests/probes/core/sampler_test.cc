@@ -158,6 +158,68 @@ TEST(Sampler, AnOperationThatGetsFasterAfterCalibrationIsCalibratedAgain) {
   EXPECT_THAT(samples.seconds_per_iteration, Each(DoubleNear(2e-5, 1e-9)));
 }
 
+// Of 10 s, fifty samples fill four fifths: 0.16 s each. Where the time is short the least length
+// rules, with half of it to spare. A tenth more is planned than is wanted.
+TEST(Sampler, PlansSamplesThatFillTheTimeOrAreLongEnough) {
+  for (const auto& [seconds, most, length] : std::vector<std::tuple<double, int, double>>{
+           {10, 50, 0.16}, {0.02, 200, 1.5e-3}, {0.5, 200, 2e-3}, {0.5, 1, 0.4}, {0.5, 0, 0.4}}) {
+    Operation operation{{}, 1e-6, {}};
+    const Samples samples = operation.sample({.seconds = seconds, .max_samples = most});
+    const double planned = static_cast<double>(samples.iterations_per_sample) * 1e-6;
+    EXPECT_GE(planned, length * (1 - 1e-9)) << seconds << " s, " << most << " samples";
+    EXPECT_LE(planned, 1.101 * length) << seconds << " s, " << most << " samples";
+  }
+}
+
+TEST(Sampler, OfTwoRunsTheFasterDecidesHowLongASampleIs) {
+  for (const int disturbed : {3, 4, 5}) {
+    Operation operation{{}, 1e-6, {}};
+    int call = 0;
+    const Samples samples = take_samples({.seconds = 0.5}, operation.clock, [&](std::uint64_t n) {
+      const double seconds = operation.run(n);
+      return ++call == disturbed ? seconds + 0.02 : seconds;
+    });
+    EXPECT_GE(static_cast<double>(samples.iterations_per_sample) * 1e-6, 2e-3 * (1 - 1e-9))
+        << disturbed;
+  }
+}
+
+// Two runs calibrate an operation of 2 ms; then `kept` samples are as long.
+Samples faster_after(int kept) {
+  HandClock clock;
+  int call = 0;
+  return take_samples({.seconds = 0.5}, clock, [&](std::uint64_t n) {
+    const double seconds = (++call <= 2 + kept ? 2e-3 : 1e-5) * static_cast<double>(n);
+    clock.sleep_seconds(seconds);
+    return seconds;
+  });
+}
+
+TEST(Sampler, CalibratesAgainUntilThreeSamplesAreKeptAndNotAfter) {
+  for (const int kept : {0, 1, 2}) {
+    EXPECT_GT(faster_after(kept).iterations_per_sample, 1u) << kept;
+    EXPECT_THAT(faster_after(kept).seconds_per_iteration, Each(DoubleNear(1e-5, 1e-9))) << kept;
+  }
+  const Samples late = faster_after(3);
+  EXPECT_EQ(late.iterations_per_sample, 1u);
+  EXPECT_TRUE(late.too_short);
+  EXPECT_THAT(late.seconds_per_iteration, testing::Contains(DoubleNear(2e-3, 1e-9)).Times(3));
+}
+
+// Five times 0.1 s are just the time, so that it is no long operation.
+TEST(Sampler, AnOperationOfAFifthOfTheTimeIsSampledFiveTimes) {
+  Operation fifth{{}, 0.1, {}}, longer{{}, 0.12, {}};
+  EXPECT_THAT(fifth.sample({.seconds = 0.5}).seconds_per_iteration, SizeIs(5));
+  EXPECT_THAT(longer.sample({.seconds = 0.5}).seconds_per_iteration, SizeIs(3));
+}
+
+TEST(Sampler, WithoutTimeForASampleTheLastCalibrationIsOne) {
+  Operation operation{{}, 1e-4, {}};
+  const Samples samples = operation.sample({.seconds = 1e-3, .hard_limit_factor = 1});
+  EXPECT_EQ(samples.iterations_per_sample, 10u);
+  EXPECT_THAT(samples.seconds_per_iteration, testing::ElementsAre(DoubleNear(1e-4, 1e-12)));
+}
+
 TEST(Sampler, AnErrorOfTheOperationPassesThrough) {
   HandClock clock;
   EXPECT_THROW(take_samples({}, clock, [](std::uint64_t) -> double { throw std::bad_alloc(); }),

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "reports/advice/advise.h"
 #include "reports/model/machine_model.h"
 #include "tests/reports/model/synthetic.h"
@@ -27,6 +29,14 @@ TEST(ChartData, PromptLengthsAreAskedOfTheModelAtTheAdvisedCount) {
   const Results results = synthetic::results({});
   const ModelAdvice model = advised(results).models.at(0);
   ASSERT_EQ(model.by_prompt.size(), 10u);
+  std::vector<std::pair<std::int64_t, std::int64_t>> lengths;
+  for (const Prediction& one : model.by_prompt) {
+    lengths.emplace_back(one.prompt_tokens, one.context_tokens);
+  }
+  EXPECT_THAT(lengths, testing::ElementsAre(
+                           std::pair(8, 0), std::pair(32, 0), std::pair(128, 0), std::pair(512, 0),
+                           std::pair(2048, 0), std::pair(8192, 0), std::pair(8, 4096),
+                           std::pair(32, 4096), std::pair(128, 4096), std::pair(512, 4096)));
   const MachineModel machine(results);
   for (const Prediction& one : model.by_prompt) {
     EXPECT_EQ(one.threads, model.prefill.threads);
@@ -80,6 +90,41 @@ TEST(ChartData, AProfiledStepStandsUnderTheRoof) {
   EXPECT_EQ(roof.operations[0].served_by, "dram");
   EXPECT_DOUBLE_EQ(roof.roof_flops_per_byte.at(1),
                    roof.peak_flops_per_second / roof.bandwidth_bytes_per_second);
+}
+
+void profile(Point& step, double seconds) {
+  step.facts["gate_up_flops"] = 4e9;
+  step.facts["gate_up_bytes"] = 1e9;
+  step.facts["gate_up_seconds"] = seconds;
+}
+
+TEST(ChartData, ARoofIsOfTheMostThreadsProfiledAndOfNoMore) {
+  Results results = synthetic::results({});
+  profile(*find_step(results, "decode_scaling", 1), 0.1);
+  profile(*find_step(results, "decode_scaling", 2), 0.05);
+  const std::vector<Roofline> roofs = advised(results).rooflines;
+  ASSERT_EQ(roofs.size(), 1u);
+  EXPECT_EQ(roofs[0].threads, 2);
+  EXPECT_EQ(roofs[0].model, "qwen3-4b:q4_0");
+  EXPECT_NEAR(roofs[0].bandwidth_bytes_per_second, 40e9, 2e9);  // of eight: 60
+  EXPECT_NEAR(roofs[0].peak_flops_per_second, 120e9, 6e9);      // of eight: 480
+  ASSERT_EQ(roofs[0].roof_flops_per_byte.size(), 3u);
+  const double ridge = roofs[0].peak_flops_per_second / roofs[0].bandwidth_bytes_per_second;
+  EXPECT_DOUBLE_EQ(roofs[0].roof_flops_per_byte[0], ridge / std::sqrt(10.0));
+  EXPECT_DOUBLE_EQ(roofs[0].roof_flops_per_byte[2], 4 * std::sqrt(10.0));  // half a decade past
+  EXPECT_DOUBLE_EQ(roofs[0].roof_flops_per_second[0],
+                   roofs[0].peak_flops_per_second / std::sqrt(10.0));
+}
+
+TEST(ChartData, APhaseThatWasInvalidOrHasNoRoofIsNotDrawn) {
+  Results results = synthetic::results({});
+  Point& step = *find_step(results, "prefill_scaling", 4);
+  profile(step, 0.1);
+  EXPECT_EQ(advised(results).rooflines.size(), 1u);
+  step.verdict.worsen(Validity::kNoisy, "spread", "3 %");
+  EXPECT_EQ(advised(results).rooflines.size(), 1u);
+  step.verdict.worsen(Validity::kInvalid, "spread", "30 %");
+  EXPECT_TRUE(advised(results).rooflines.empty());
 }
 
 TEST(ChartData, CountersBecomeRatesByThreads) {

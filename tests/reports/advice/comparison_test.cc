@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "data/error.h"
+#include "reports/advice/advise.h"
 #include "tests/reports/model/synthetic.h"
 
 namespace mb {
@@ -162,6 +163,75 @@ TEST(Comparison, ASweepOfAnotherModelIsAbsentWithAReason) {
   const Comparison made = compare_documents(
       {machine("here", {}), published("sovereign-stack-qwen-1.5b-threads")}, one_model());
   EXPECT_THAT(made.models.at(0).absent, Contains(HasSubstr("the sweep ran")));
+}
+
+TEST(Comparison, EveryDocumentSaysWhatItIs) {
+  ComparisonInput here = machine("here", {}, 0.5);
+  here.results->machine.cpu_model = "Sample CPU";
+  here.results->machine.cloud_label = "m7a.large";
+  here.results->build.version = "0.1.0";
+  const ComparisonInput table = published("ryzen9-7900-qwen3-30b-a3b-q4-threads");
+  const Comparison made = compare_documents({here, table}, one_model());
+  ASSERT_EQ(made.documents.size(), 2u);
+  const ComparedDocument &results = made.documents[0], &sweep = made.documents[1];
+  EXPECT_EQ(results.name, "here");
+  EXPECT_EQ(results.kind, "results");
+  EXPECT_EQ(results.machine, "Sample CPU");
+  EXPECT_EQ(results.instance, "m7a.large");
+  EXPECT_EQ(results.cpus, 8);
+  EXPECT_EQ(results.created_utc, "2026-01-31T12:00:00Z");
+  EXPECT_EQ(results.version, "0.1.0");
+  EXPECT_EQ(results.engine, "llama.cpp-threadpool");
+  EXPECT_EQ(results.price_per_hour, 0.5);
+  EXPECT_EQ(sweep.kind, "sweep");
+  EXPECT_EQ(sweep.machine, table.sweep->machine.cpu);
+  EXPECT_EQ(sweep.cpus, 24);
+  EXPECT_EQ(sweep.engine, table.sweep->engine_name);
+  EXPECT_EQ(sweep.price_per_hour, std::nullopt);
+  ComparisonInput unknown = table;
+  unknown.sweep->machine.logical_cpus.reset();
+  EXPECT_EQ(compare_documents({here, unknown}, one_model()).documents[1].cpus, 0);
+}
+
+TEST(Comparison, ARateIsThatOfTheAdviceWithItsInterval) {
+  const ComparisonInput here = machine("here", {});
+  const Comparison made = compare_documents({here, machine("fast", faster())}, one_model());
+  AdviceRequest request;
+  request.models = {kModel};
+  const ModelAdvice advice = advise(*here.results, request).models.at(0);
+  for (const PhaseAdvice* phase : {&advice.prefill, &advice.decode}) {
+    const ComparedRate& rate = phase_of(made, phase->phase).rates.at(1);
+    EXPECT_EQ(rate.document, "here");
+    EXPECT_EQ(rate.threads, phase->threads);
+    EXPECT_EQ(rate.tokens_per_second, phase->expected.tokens_per_second);
+    EXPECT_EQ(rate.low, phase->expected.low);
+    EXPECT_EQ(rate.high, phase->expected.high);
+    EXPECT_EQ(rate.prompt_tokens, 512);
+    EXPECT_EQ(rate.context_tokens, 512);
+    EXPECT_EQ(rate.limited_by, phase->expected.limited_by);
+    EXPECT_FALSE(rate.measured);
+  }
+}
+
+TEST(SpecOfSweep, TakesTheWordsOfSources) {
+  const auto spec = [](const std::string& name, const std::string& quantisation) {
+    Sweep sweep;
+    sweep.model.name = name;
+    sweep.model.quantisation = quantisation;
+    return spec_of_sweep(sweep);
+  };
+  EXPECT_EQ(spec("Qwen/Qwen3-4B", "Q4_K_M"), "qwen3-4b:q4_k_m");  // the longest label
+  EXPECT_EQ(spec("qwen3-4b-instruct", "q4 by somebody"), "qwen3-4b:q4_0");
+  EXPECT_EQ(spec("Qwen3-4B", "INT8"), "qwen3-4b:q8_0");
+  EXPECT_EQ(spec("Qwen3-4B", "bfloat16"), "qwen3-4b:bf16");
+  EXPECT_EQ(spec("Qwen3-4B", "float32"), "qwen3-4b:f32");
+  EXPECT_EQ(spec("Qwen3-4B", "fp32 (eager)"), "qwen3-4b:f32");
+  EXPECT_EQ(spec("Qwen3-4B", "float16"), "qwen3-4b:f16");
+  EXPECT_EQ(spec("Qwen3-4B", "float16x"), "");
+  EXPECT_EQ(spec("Qwen3-4B", "int8 AWQ"), "");
+  EXPECT_EQ(spec("Qwen3-4B", ""), "");
+  EXPECT_EQ(spec("Qwen3-4Bx", "q8_0"), "");
+  EXPECT_EQ(spec("", "q8_0"), "");
 }
 
 TEST(Comparison, NeedsTwoDocumentsAndARate) {

@@ -148,6 +148,28 @@ TEST(Smt, AWideIntervalIsUnclear) {
   for (const SmtComparison& each : compare_smt(results, 0.02)) EXPECT_EQ(each.verdict, "unclear");
 }
 
+// One thread a core does 100; the interval of two threads is `error` wide on either side.
+std::string smt_verdict(double two, double error) {
+  Results results;
+  add_smt(results, {{"operation", "compute"}}, 100, two, Unit::kFlopsPerSecond);
+  for (Point& point : results.points) {
+    const double half = point.parameters.number("threads_per_core") == 2 ? error : 0;
+    point.summary.low = (1 - half) * point.summary.median;
+    point.summary.high = (1 + half) * point.summary.median;
+  }
+  return compare_smt(results, 0.02).at(0).verdict;
+}
+
+TEST(Smt, AGainOrLossNeedsTheToleranceAndAnIntervalOnItsSide) {
+  EXPECT_EQ(smt_verdict(103, 0.01), "helps");
+  EXPECT_EQ(smt_verdict(101.9, 0.005), "no_difference");
+  EXPECT_EQ(smt_verdict(97, 0.01), "hurts");
+  EXPECT_EQ(smt_verdict(98.1, 0.005), "no_difference");
+  EXPECT_EQ(smt_verdict(103, 0.05), "unclear");  // high alone leaves the doubled tolerance
+  EXPECT_EQ(smt_verdict(97, 0.05), "unclear");   // low alone
+  EXPECT_EQ(smt_verdict(100, 0.03), "no_difference");
+}
+
 TEST(Smt, WithoutHardwareThreadsThereIsNothingToCompare) {
   const Recommendation made = advise_qwen(synthetic::results(Laws()));
   EXPECT_TRUE(made.smt.empty());
@@ -192,6 +214,16 @@ TEST(Sustained, AFallingRateLowersConfidence) {
   EXPECT_EQ(confidence(-0.08), "medium");
   EXPECT_EQ(confidence(-0.3), "low");
   EXPECT_EQ(confidence(+0.1), "high");
+}
+
+// A twentieth is worth saying, from 15 % on no count is sure; at the limit neither is.
+TEST(Sustained, ItsLimitsAreFiveAndFifteenPerCent) {
+  const auto held = [](double change) { return Sustained{"", 120, change, {}}; };
+  EXPECT_FALSE(held(-0.05).lowers_confidence());
+  EXPECT_TRUE(held(-0.0501).lowers_confidence());
+  EXPECT_FALSE(held(-0.15).makes_advice_doubtful());
+  EXPECT_TRUE(held(-0.1501).makes_advice_doubtful());
+  EXPECT_FALSE(held(0.5).lowers_confidence() || held(0.5).makes_advice_doubtful());
 }
 
 TEST(Sustained, TheCauseIsTheClockWhereItFalls) {

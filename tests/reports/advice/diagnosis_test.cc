@@ -61,6 +61,59 @@ TEST(Diagnosis, AnIdleMemoryAndABusyOneAreToldApart) {
   EXPECT_EQ(find(memory, idle), nullptr);
 }
 
+TEST(Diagnosis, ABusyMemoryIsSaidWhereOneThreadFillsIt) {
+  Laws laws;
+  laws.bandwidth_one = laws.bandwidth_all = 10e9;
+  laws.matvec_one = laws.attention_one = 900e9;
+  const Recommendation made = diagnose_on(synthetic::results(laws), "llama-3.1-8b:q8_0");
+  EXPECT_EQ(made.models.at(0).decode.threads, 1);
+  EXPECT_NE(find(made, "The memory is busy and decode still slow"), nullptr);
+}
+
+// Each limit from just below to just above: a step's variation of 5 %, a half more by two threads.
+TEST(Diagnosis, SpeaksFromItsLimitsOn) {
+  const auto varying = [](double deviation) {
+    Results results = synthetic::results(Laws{});
+    for (Point& point : results.points) {
+      if (point.probe == "decode_scaling") point.summary.mad = deviation * point.summary.median;
+    }
+    return find(diagnose_on(results, "qwen3-4b:q4_0"), "Steps take varying time") != nullptr;
+  };
+  EXPECT_FALSE(varying(0.0499));
+  EXPECT_TRUE(varying(0.0501));
+  const auto shared = [](double gain) {
+    Laws laws;
+    laws.cores = 2;
+    Results results = synthetic::results(laws);
+    results.machine.hypervisor = "KVM";
+    for (Point& point : results.points) {
+      if (point.probe != "matmul_throughput" || point.parameters.number_or("threads", 1) != 2) {
+        continue;
+      }
+      for (double& sample : point.samples) sample *= gain / 2;
+      point.summary = summarise(point.samples, point.unit);
+    }
+    return find(diagnose_on(results, "qwen3-4b:q4_0"), "Two CPUs do little more than one") !=
+           nullptr;
+  };
+  EXPECT_TRUE(shared(1.499));
+  EXPECT_FALSE(shared(1.501));
+}
+
+TEST(Diagnosis, TwoModesApartAreAVariationWithACause) {
+  Results results = synthetic::results(Laws{});
+  for (Point& point : results.points) {
+    if (point.name.starts_with("decode_scaling") && point.parameters.number("threads") == 8) {
+      point.modes = Modes{1, 1.25};
+    }
+  }
+  const auto made = diagnose_on(results, "qwen3-4b:q4_0");
+  const Finding* found = find(made, "Steps take varying time");
+  ASSERT_NE(found, nullptr);
+  EXPECT_THAT(found->evidence, testing::EndsWith("threads:8: two modes apart by 25 %"));
+  EXPECT_THAT(found->cause, HasSubstr("two states"));
+}
+
 TEST(Diagnosis, VaryingStepsNameWhatRanMeanwhile) {
   Laws laws;
   laws.spread = 0.2;

@@ -36,6 +36,64 @@ TEST(Findings, NameSmallSharedMemoryPagesAndCounters) {
   EXPECT_THAT(all, HasSubstr("Less L3 cache acts than is reported"));
 }
 
+bool says(const Results& results, const std::string& title) {
+  const auto findings = findings_on(results);
+  return std::any_of(findings.begin(), findings.end(),
+                     [&](const Finding& finding) { return finding.title == title; });
+}
+
+TEST(Findings, HugePagesAreWorthSayingFromFivePerCentOn) {
+  const auto said = [](double gain, const char* mode = "madvise") {
+    Laws laws;
+    laws.pages_4k = 1 / (1 + gain);
+    Results results = synthetic::results(laws);
+    results.machine.thp_mode = mode;
+    return says(results, "Huge pages read faster and are not given by default");
+  };
+  EXPECT_FALSE(said(0.0499));
+  EXPECT_TRUE(said(0.0501));
+  EXPECT_FALSE(said(0.5, "always"));
+  EXPECT_FALSE(said(0.5, "unknown"));
+}
+
+TEST(Findings, SharedMemoryIsSmallUpToDockersDefault) {
+  Results results = synthetic::results(Laws{});
+  results.machine.limits.shm_total_bytes = 64 << 20;
+  EXPECT_TRUE(says(results, "/dev/shm is small"));
+  results.machine.limits.shm_total_bytes = (64 << 20) + 1;
+  EXPECT_FALSE(says(results, "/dev/shm is small"));
+  results.machine.limits.shm_total_bytes.reset();
+  EXPECT_FALSE(says(results, "/dev/shm is small"));
+}
+
+TEST(Findings, PartOfTheMachineIsSaidWhereTheMaskIsSmaller) {
+  const std::string title = "Only part of the machine may be used";
+  Results results = synthetic::results(Laws{});
+  EXPECT_FALSE(says(results, title));
+  results.machine.limits.installed_cpus = 9;
+  EXPECT_TRUE(says(results, title));
+  results.machine.limits.affinity_cpus = 0;  // not known
+  EXPECT_FALSE(says(results, title));
+}
+
+TEST(Findings, DisturbancesAreCountedWithTheFirstOfThem) {
+  Results results = synthetic::results(Laws{});
+  std::string first;
+  for (Point& point : results.points) {
+    if (point.probe != "attention_kv") continue;
+    if (first.empty()) first = point.name;
+    point.verdict.worsen(Validity::kNoisy, "pressure", "2.0 % of the time");
+  }
+  results.points.front().verdict.worsen(Validity::kInvalid, "spread", "MAD 12 %");
+  int points = 0;
+  for (const Point& point : results.points) points += point.probe == "attention_kv";
+  std::string all;
+  for (const Finding& finding : findings_on(results)) all += finding.evidence + "\n";
+  EXPECT_THAT(
+      all, HasSubstr(std::to_string(points) + " points, first " + first + ": 2.0 % of the time\n"));
+  EXPECT_THAT(all, HasSubstr("1 of " + std::to_string(results.points.size()) + " points\n"));
+}
+
 TEST(Findings, SayThatAProcessorIsEmulated) {
   Results results = synthetic::results(Laws{});
   const auto says_it = [&] {

@@ -135,6 +135,15 @@ TEST(Levers, OnOneCpuSayWhatIsNotToBeHad) {
   }
 }
 
+TEST(Levers, OnTwoCpusAreTwoEnginesOfOneThread) {
+  Laws laws;
+  laws.cores = 2;
+  const ModelAdvice advice = advise_one(synthetic::results(laws));
+  for (const char* name : {"instances", "engine_per_sequence"}) {
+    EXPECT_TRUE(lever(advice, name, "2 engines of 1 thread").speedup) << name;
+  }
+}
+
 TEST(Speculation, BreaksEvenWhereTheSpeedupIsOne) {
   const ModelAdvice advice = advise_one(synthetic::results(memory_bound()));
   int lookups = 0, drafted = 0;
@@ -224,6 +233,27 @@ TEST(Offload, RunsFromNothingToEverything) {
     EXPECT_EQ(made.head_on_gpu, gib >= 6) << gib;
   }
   EXPECT_EQ(layers, 32);
+  const Offload whole = *advise_one(results, request).offload;
+  EXPECT_EQ(whole.cpu_threads, 1);  // who hands over tokens
+  EXPECT_EQ(whole.cpu_seconds, 0);
+  EXPECT_EQ(whole.tokens_per_second_at_most, whole.tokens_per_second);
+}
+
+TEST(Offload, TheRestFitsUpToTheLastByteOfTheBudget) {
+  Laws laws;
+  Machine machine = synthetic::machine(laws);
+  AdviceRequest request;
+  request.gpu = GpuOffer{3LL << 30, 0, {}};
+  const Offload made = *advise_one(synthetic::results(laws, machine), request).offload;
+  const std::int64_t rest = find_model("llama-3.1-8b:q4_0").memory_bytes(1024) -
+                            made.gpu_weight_bytes - made.gpu_kv_bytes;
+  const auto fits = [&](std::int64_t budget) {
+    machine.limits.memory_budget_bytes = budget;
+    return advise_one(synthetic::results(laws, machine), request).offload->rest_fits;
+  };
+  EXPECT_TRUE(fits(rest));
+  EXPECT_FALSE(fits(rest - 1));
+  EXPECT_TRUE(fits(0)) << "a budget that is not known refuses nothing";
 }
 
 TEST(Offload, HelpsAModelThatDoesNotFitAlone) {

@@ -2,6 +2,9 @@
 // side.
 #include <gmock/gmock.h>
 
+#include <fstream>
+#include <nlohmann/json.hpp>
+
 #include "data/error.h"
 #include "reports/model/calibrate.h"
 #include "reports/model/machine_model.h"
@@ -33,6 +36,40 @@ TEST(EngineProfiles, NameTheSourceOfEveryField) {
   }
   EXPECT_EQ(find_engine_profile("llama.cpp").name, "llama.cpp-threadpool");
   EXPECT_THROW(find_engine_profile("nonesuch"), Error);
+}
+
+// What was embedded against the files themselves, field by field.
+TEST(EngineProfiles, AreAsTheirFilesSay) {
+  for (const std::string& name : engine_profiles()) {
+    const EngineProfile profile = find_engine_profile(name);
+    const auto file =
+        nlohmann::json::parse(std::ifstream(SOURCE_DIR "/data/engines/" + name + ".json"));
+    const nlohmann::json read{{"name", profile.name},
+                              {"title", profile.title},
+                              {"aliases", profile.aliases},
+                              {"sync", profile.sync},
+                              {"operation", profile.operation},
+                              {"regions_per_layer_dense", profile.regions_per_layer_dense},
+                              {"regions_per_layer_moe", profile.regions_per_layer_moe},
+                              {"regions_fixed", profile.regions_fixed},
+                              {"ubatch", profile.ubatch},
+                              {"weights_page", profile.weights_page},
+                              {"weights_placement", profile.weights_placement},
+                              {"repacked_types", profile.repacked_types},
+                              {"compiled_profile", profile.compiled_profile},
+                              {"matmul_efficiency", profile.matmul_efficiency},
+                              {"matvec_efficiency", profile.matvec_efficiency},
+                              {"attention_efficiency", profile.attention_efficiency},
+                              {"serial_seconds_per_token", profile.serial_seconds_per_token},
+                              {"dynamic_chunks", profile.dynamic_chunks},
+                              {"sources", profile.sources}};
+    for (const auto& [field, value] : read.items()) {
+      EXPECT_EQ(value, file.at(field)) << name << " " << field;
+    }
+    EXPECT_EQ(profile.attention_block_rows, file.value("attention_block_rows", 0)) << name;
+    EXPECT_EQ(profile.attention_block_efficiency, file.value("attention_block_efficiency", 1.0))
+        << name;
+  }
 }
 
 TEST(EngineProfiles, HaveFiguresOfTheirOwnWhereTheyWereMeasuredOnAnInstructionSet) {

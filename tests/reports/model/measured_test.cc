@@ -1,0 +1,306 @@
+// From points to curves: deviations, what is taken and what is not, what stands in.
+#include "reports/model/measured.h"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+
+#include "data/error.h"
+#include "reports/model/machine_model.h"
+#include "tests/reports/model/synthetic.h"
+
+namespace mb {
+namespace {
+
+using synthetic::Laws;
+using testing::ElementsAre;
+
+Point measured_point(const std::string& probe, Parameters parameters, double median,
+                     Unit unit = Unit::kBytesPerSecond) {
+  Point point;
+  point.probe = probe;
+  point.name = parameters.name(probe);
+  point.parameters = std::move(parameters);
+  point.unit = unit;
+  point.summary = {median, 0, median, median, median, 9};
+  return point;
+}
+
+Point barrier_point(double seconds, int threads, const char* sync = "spin",
+                    const char* operation = "barrier") {
+  return measured_point("dispatch_overhead",
+                        {{"operation", operation}, {"sync", sync}, {"threads", threads}}, seconds,
+                        Unit::kSeconds);
+}
+
+MeasuredCurves curves_of(std::vector<Point> points, const Machine& machine) {
+  Results results;
+  results.machine = machine;
+  results.points = std::move(points);
+  return MeasuredCurves(results);
+}
+MeasuredCurves curves_of(std::vector<Point> points) {
+  return curves_of(std::move(points), synthetic::machine(Laws{}));
+}
+
+CurvePoint deviations_of(const Point& point) {
+  return curves_of({point}).dispatch.at("barrier/spin").points().at(0);
+}
+
+TEST(MeasuredCurves, DeviationsComeFromTheIntervalAndTheMad) {
+  Point point = barrier_point(100, 2);
+  point.summary = {100, 1, 98, 102, 98, 9};
+  const double error = std::log(102.0 / 98) / (2 * 1.96);
+  EXPECT_DOUBLE_EQ(deviations_of(point).error, error);
+  EXPECT_DOUBLE_EQ(deviations_of(point).spread, 0.014826);
+  point.summary.mad = 0.1;
+  EXPECT_DOUBLE_EQ(deviations_of(point).spread, error) << "at least the error";
+  point.verdict.worsen(Validity::kNoisy, "spread", "3 %");
+  EXPECT_DOUBLE_EQ(deviations_of(point).error, 2 * error);
+  EXPECT_DOUBLE_EQ(deviations_of(point).spread, 2 * error);
+}
+
+TEST(MeasuredCurves, DeviationsHaveAFloorAndAGuessOfOneSample) {
+  Point point = barrier_point(100, 2);
+  EXPECT_DOUBLE_EQ(deviations_of(point).error, 0.005);
+  EXPECT_DOUBLE_EQ(deviations_of(point).spread, 0.005);
+  point.summary.count = 1;
+  EXPECT_DOUBLE_EQ(deviations_of(point).error, 0.05);
+  EXPECT_DOUBLE_EQ(deviations_of(point).spread, 0.05);
+  point.modes = Modes{80, 120};
+  EXPECT_DOUBLE_EQ(deviations_of(point).error, 0.05);
+  EXPECT_DOUBLE_EQ(deviations_of(point).spread, std::log(1.5) / 2);
+}
+
+TEST(MeasuredCurves, WithoutBarriersTypicalFiguresStandIn) {
+  const MeasuredCurves none = curves_of({});
+  // 50 ns for each thread beyond the first, 150 through OpenMP, 11 us asleep.
+  EXPECT_DOUBLE_EQ(none.dispatch_seconds("barrier", "spin", 2).value, 5e-8);
+  EXPECT_DOUBLE_EQ(none.dispatch_seconds("barrier", "spin", 9).value, 4e-7);
+  EXPECT_DOUBLE_EQ(none.dispatch_seconds("region", "openmp", 3).value, 3e-7);
+  EXPECT_DOUBLE_EQ(none.dispatch_seconds("region", "futex", 3).value, 2.2e-5);
+  EXPECT_EQ(none.dispatch_seconds("barrier", "spin", 1).value, 0);
+  EXPECT_DOUBLE_EQ(none.dispatch_seconds("barrier", "spin", 2).spread, 0.7);
+}
+
+TEST(MeasuredCurves, TheOtherOperationStandsInAndMoreThreadsCostInProportion) {
+  const MeasuredCurves curves = curves_of(
+      {barrier_point(0, 1), barrier_point(2e-6, 4), barrier_point(5e-6, 2, "openmp", "region")});
+  EXPECT_DOUBLE_EQ(curves.dispatch_seconds("region", "spin", 4).value, 2e-6);
+  EXPECT_DOUBLE_EQ(curves.dispatch_seconds("barrier", "spin", 6).value, 3e-6);
+  EXPECT_DOUBLE_EQ(curves.dispatch_seconds("barrier", "openmp", 2).value, 5e-6);
+  // One thread waits for nobody and so tells nothing of two.
+  const MeasuredCurves alone = curves_of({barrier_point(3e-9, 1)});
+  EXPECT_DOUBLE_EQ(alone.dispatch_seconds("barrier", "spin", 2).value, 5e-8);
+  EXPECT_DOUBLE_EQ(alone.dispatch_seconds("barrier", "spin", 1).value, 3e-9);
+}
+
+TEST(MeasuredCurves, TakeNoBarrierAboveTheBudgetAndNoGrain) {
+  const MeasuredCurves curves = curves_of(
+      {barrier_point(1e-6, 8), barrier_point(9e-6, 9), barrier_point(7e-6, 4, "spin", "grain")});
+  ASSERT_EQ(curves.dispatch.size(), 1u);
+  EXPECT_EQ(curves.dispatch.at("barrier/spin").points().back().x, 8);
+}
+
+TEST(MeasuredCurves, TakeReadsOfNoSpecialPlaceAlone) {
+  const auto read = [](double value) {
+    return measured_point(
+        "stream_bandwidth",
+        {{"operation", "read"}, {"level", "dram"}, {"page", "thp"}, {"threads", std::int64_t{1}}},
+        value);
+  };
+  for (const char* axis : {"placement", "cpu_node", "sustain_seconds"}) {
+    Point special = read(1e9);
+    special.parameters.set(axis, 1);
+    EXPECT_TRUE(curves_of({special}).dram.empty()) << axis;
+  }
+  Point copy = read(1e9);
+  copy.parameters.set("operation", "copy");
+  EXPECT_TRUE(curves_of({copy, read(0), read(-1)}).dram.empty());
+  EXPECT_EQ(curves_of({read(5e9)}).dram.at("thp", 0, 1).value, 5e9);
+}
+
+TEST(MeasuredCurves, MatrixVectorRatesAreThoseOfOneThreadAtAnySize) {
+  const auto matvec = [](int threads, double value) {
+    return measured_point("matmul_throughput",
+                          {{"operation", "matvec"}, {"type", "q4_0"}, {"threads", threads}}, value);
+  };
+  Point cached = matvec(1, 9e9);
+  cached.parameters.set("working_set_bytes", 4096);
+  const MeasuredCurves curves = curves_of({matvec(1, 3e9), matvec(2, 5e9), cached});
+  ASSERT_EQ(curves.matvec.size(), 1u);
+  EXPECT_EQ(curves.matvec.at("q4_0").y, 3e9);
+  EXPECT_TRUE(curves.matmul.empty());
+}
+
+TEST(MeasuredCurves, ALoadThatTookNoTimeIsNoRate) {
+  const auto load = [](std::int64_t bytes, double seconds, const char* page = "thp") {
+    return measured_point("cache_latency", {{"page", page}, {"working_set_bytes", bytes}}, seconds,
+                          Unit::kSeconds);
+  };
+  const MeasuredCurves curves = curves_of({load(4096, 0), load(8192, 2e-9), load(99, 1e-9, "4k")});
+  ASSERT_EQ(curves.load_rate.points().size(), 1u);
+  EXPECT_EQ(curves.load_rate.points()[0].x, 8192);
+  EXPECT_DOUBLE_EQ(curves.load_rate.points()[0].y, 5e8);
+}
+
+Point compute_on_cores(int threads_per_core, double rate) {
+  return measured_point("smt_interference",
+                        {{"operation", "compute"}, {"threads_per_core", threads_per_core}}, rate);
+}
+
+TEST(MeasuredCurves, ThreadsThatShareCoresAddWhatWasMeasured) {
+  Laws laws;  // eight cores
+  laws.smt = 2;
+  const Machine machine = synthetic::machine(laws);
+  const MeasuredCurves gain =
+      curves_of({compute_on_cores(1, 100e9), compute_on_cores(2, 130e9)}, machine);
+  EXPECT_DOUBLE_EQ(gain.smt_gain.value(), 1.3);
+  EXPECT_DOUBLE_EQ(gain.threads_effective(8, true), 8);
+  EXPECT_DOUBLE_EQ(gain.threads_effective(12, true), 8 + 4 * 0.3);
+  EXPECT_DOUBLE_EQ(gain.threads_effective(12, false), 12 * 1.3 / 2);  // all wait for a pair
+  const MeasuredCurves unknown = curves_of({}, machine);
+  EXPECT_DOUBLE_EQ(unknown.threads_effective(12, true), 8);
+  EXPECT_DOUBLE_EQ(unknown.threads_effective(12, false), 6);
+  const MeasuredCurves reversed =
+      curves_of({compute_on_cores(2, 130e9), compute_on_cores(1, 100e9)}, machine);
+  EXPECT_DOUBLE_EQ(reversed.smt_gain.value(), 1.3);
+}
+
+// Memory at 10 GB/s, an L3 of 32 MiB at 40; without a sweep over sizes its reported size stands.
+MeasuredCurves with_a_cache(double level_rate = 40e9) {
+  return curves_of(
+      {measured_point("stream_bandwidth",
+                      {{"operation", "read"}, {"level", "dram"}, {"page", "thp"}, {"threads", 1}},
+                      10e9),
+       measured_point("stream_bandwidth",
+                      {{"operation", "read"}, {"level", "L3"}, {"page", "thp"}, {"threads", 1}},
+                      level_rate)});
+}
+
+TEST(Bandwidth, FallsFromTheCachesToMemorysBetweenItsSizeAndTwice) {
+  const MeasuredCurves curves = with_a_cache();
+  const double size = 32 << 20;
+  EXPECT_DOUBLE_EQ(curves.bandwidth("thp", 1, size / 2).value, 40e9);
+  EXPECT_DOUBLE_EQ(curves.bandwidth("thp", 1, size).value, 40e9);
+  EXPECT_NEAR(curves.bandwidth("thp", 1, size * std::sqrt(2)).value, 1 / (0.5 / 40e9 + 0.5 / 10e9),
+              1);
+  EXPECT_DOUBLE_EQ(curves.bandwidth("thp", 1, 2 * size).value, 10e9);
+  EXPECT_DOUBLE_EQ(curves.bandwidth("thp", 1, 1e12).value, 10e9);
+  EXPECT_DOUBLE_EQ(with_a_cache(8e9).bandwidth("thp", 1, size).value, 10e9)
+      << "a level slower than memory serves nobody";
+}
+
+TEST(Bandwidth, IsServedByTheLevelThatHoldsHalf) {
+  const MeasuredCurves curves = with_a_cache();
+  const double size = 32 << 20;
+  EXPECT_EQ(curves.serving_level("thp", 1, size * 1.41), "L3");
+  EXPECT_EQ(curves.serving_level("thp", 1, size * 1.42), "dram");
+  EXPECT_EQ(with_a_cache(8e9).serving_level("thp", 1, size), "dram");
+}
+
+TEST(CacheLevels, AreAsManyAsTheThreadsReach) {
+  Laws laws;
+  laws.cores = 8;
+  laws.l3_domains = 2;
+  const std::vector<CacheLevel> caches = curves_of({}, synthetic::machine(laws)).caches;
+  ASSERT_EQ(caches.size(), 2u);
+  EXPECT_EQ(caches[0].name, "L2");
+  EXPECT_EQ(caches[0].instances, 8);
+  EXPECT_EQ(caches[0].usable_bytes, 1 << 20);
+  EXPECT_EQ(caches[1].instances, 2);
+  EXPECT_FALSE(caches[1].measured);
+  EXPECT_FALSE(caches[1].usable_bytes_by_latency);
+}
+
+TEST(StandIns, AreNearestFirstAndOfTheirKind) {
+  const auto curves = [](std::vector<std::string> types) {
+    std::vector<Point> points;
+    for (const std::string& type : types) {
+      points.push_back(measured_point(
+          "matmul_throughput", {{"operation", "matvec"}, {"type", type}, {"threads", 1}}, 1e9));
+    }
+    return curves_of(points);
+  };
+  EXPECT_EQ(curves({"q4_0", "q4_k"}).matvec_type(WeightType::kQ2_K), "q4_k");
+  EXPECT_EQ(curves({"q4_0", "q6_k"}).matvec_type(WeightType::kQ4_K), "q4_0");
+  EXPECT_EQ(curves({"q4_0", "q8_0"}).matvec_type(WeightType::kQ5_K), "q8_0");
+  EXPECT_EQ(curves({"q4_0", "q6_k"}).matvec_type(WeightType::kQ8_0), "q6_k");
+  EXPECT_EQ(curves({"f32", "f16"}).matvec_type(WeightType::kBF16), "f16");
+  EXPECT_EQ(curves({"q8_0"}).matvec_type(WeightType::kBF16), std::nullopt);
+  EXPECT_EQ(curves({"bf16"}).matvec_type(WeightType::kQ4_0), std::nullopt);
+}
+
+TEST(Page, OfAnonymousMemoryIsTheSystemsChoice) {
+  const auto page = [](const char* mode, const char* wanted, std::vector<const char*> kinds) {
+    Machine machine = synthetic::machine(Laws{});
+    machine.thp_mode = mode;
+    std::vector<Point> points;
+    for (const char* kind : kinds) {
+      points.push_back(measured_point(
+          "stream_bandwidth",
+          {{"operation", "read"}, {"level", "dram"}, {"page", kind}, {"threads", 1}}, 1e9));
+    }
+    return curves_of(points, machine).page(wanted);
+  };
+  EXPECT_EQ(page("always", "anonymous", {"thp", "4k"}), "thp");
+  EXPECT_EQ(page("madvise", "anonymous", {"thp", "4k"}), "4k");
+  EXPECT_EQ(page("always", "hugetlb_1g", {"4k", "hugetlb_2m"}), "4k");
+  EXPECT_EQ(page("always", "thp", {"hugetlb_2m"}), "hugetlb_2m");
+  EXPECT_THROW(page("always", "thp", {"other"}), Error);
+  EXPECT_THROW(page("always", "thp", {}), Error);
+}
+
+// Steps of a small and of a large dense model, the small one's twice as long as its parts tell.
+TEST(Residuals, AModelBorrowsTheEfficiencyOfItsNearestInSize) {
+  Laws laws;
+  laws.models = {"qwen3-0.6b:q4_0", "llama-3.1-8b:q4_0"};
+  Results slow_small = synthetic::results(laws);
+  for (Point& point : slow_small.points) {
+    if (point.parameters.text_or("model", "") != "qwen3-0.6b:q4_0") continue;
+    for (double& sample : point.samples) sample *= 2;
+    point.summary = summarise(point.samples, point.unit);
+  }
+  const MachineModel before(synthetic::results(laws)), after(slow_small);
+  const auto slower = [&](const char* spec) {
+    const auto rate = [&](const MachineModel& model) {
+      return model
+          .predict(find_model(spec), find_engine_profile("generic"), {.phase = "prefill"}, 4)
+          .tokens_per_second;
+    };
+    return rate(before) / rate(after);
+  };
+  EXPECT_NEAR(slower("gemma-3-1b:q4_0"), 2, 1e-6);
+  EXPECT_NEAR(slower("qwen3-8b:q4_0"), 1, 1e-6);
+  EXPECT_NEAR(slower("qwen3-0.6b:q4_0"), 2, 1e-6);
+}
+
+TEST(Prediction, SaysWhatItWasAskedAndTheIntervalOfItsEvidence) {
+  Laws laws;
+  laws.spread = 0;
+  const MachineModel model(synthetic::results(laws));
+  const Query query{"prefill", 100, 300, "q8_0", 3, 2, 1};
+  const EngineProfile engine = find_engine_profile("generic");
+  const Prediction seen = model.predict(find_model("qwen3-4b"), engine, query, 2);
+  EXPECT_EQ(seen.phase, "prefill");
+  EXPECT_EQ(seen.threads, 2);
+  EXPECT_EQ(seen.prompt_tokens, 100);
+  EXPECT_EQ(seen.context_tokens, 300);
+  EXPECT_EQ(seen.batch, 3);
+  EXPECT_EQ(seen.kv_type, "q8_0");
+  EXPECT_NEAR(seen.tokens_per_second, 100 * 3 * 2 / *seen.seconds, 1e-9);
+  EXPECT_NEAR(seen.low * seen.high, std::pow(seen.tokens_per_second, 2), 1e-6);
+  // Where steps do not vary the error of form is nearly all: 3 % of the measured model, 10 % where
+  // its efficiency is borrowed, 20 % without any; 1.645 deviations hold nine in ten.
+  const auto deviation = [&](const MachineModel& of, const char* spec) {
+    const Prediction each = of.predict(find_model(spec), engine, {.phase = "prefill"}, 2);
+    return std::log(each.high / each.tokens_per_second) / 1.645;
+  };
+  EXPECT_NEAR(deviation(model, "qwen3-4b:q4_0"), std::hypot(0.03, 0.005), 2e-4);
+  EXPECT_NEAR(deviation(model, "qwen3-8b:q4_0"), std::hypot(0.10, 0.005), 2e-4);
+  laws.models = {};
+  EXPECT_NEAR(deviation(MachineModel(synthetic::results(laws)), "qwen3-8b:q4_0"), 0.20, 1e-3);
+}
+
+}  // namespace
+}  // namespace mb
