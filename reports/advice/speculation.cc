@@ -13,7 +13,7 @@ namespace mb {
 namespace {
 
 double tokens_a_cycle(double acceptance, int drafts) {
-  if (acceptance >= 1) return drafts + 1;
+  if (acceptance == 1) return drafts + 1;  // the sum that the closed form is
   return (1 - std::pow(acceptance, drafts + 1)) / (1 - acceptance);
 }
 
