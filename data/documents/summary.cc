@@ -32,18 +32,17 @@ std::vector<double> sorted_copy(const std::vector<double>& samples) {
   return sorted;
 }
 
-// Zero-based rank from either end; 0 where the range itself must do.
+// Zero-based rank from either end; 0 where the range itself must do. Ends before the middle, where
+// the sum is a half.
 std::size_t interval_rank(std::size_t count) {
   const double n = static_cast<double>(count);
   double below = 0;  // P(Binomial(n, 1/2) <= rank)
-  std::size_t rank = 0;
-  for (; rank < count / 2; ++rank) {
+  for (std::size_t rank = 0;; ++rank) {
     const double i = static_cast<double>(rank);
     below += std::exp(std::lgamma(n + 1) - std::lgamma(i + 1) - std::lgamma(n - i + 1) -
                       n * std::log(2.0));
-    if (below > 0.025) break;
+    if (below > 0.025) return rank > 0 ? rank - 1 : 0;
   }
-  return rank > 0 ? rank - 1 : 0;
 }
 
 struct Group {

@@ -56,7 +56,8 @@ std::vector<RooflineOperation> operations_of(const Point& point) {
   for (const auto& [fact, seconds] : point.facts) {
     if (!fact.ends_with(kSeconds) || !(seconds > 0)) continue;
     const std::string name = fact.substr(0, fact.size() - kSeconds.size());
-    const bool of_one_layer = name.starts_with("layer") && name.size() > 5 && std::isdigit(name[5]);
+    const bool of_one_layer =
+        name.starts_with("layer") && std::isdigit(static_cast<unsigned char>(name[5]));
     const auto flops = point.facts.find(name + "_flops"), bytes = point.facts.find(name + "_bytes");
     if (of_one_layer || flops == point.facts.end() || bytes == point.facts.end()) continue;
     all += seconds;

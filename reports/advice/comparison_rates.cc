@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "data/error.h"
@@ -25,13 +24,9 @@ std::string lower_case(std::string_view text) {
 }
 
 // What sources write for a type, beside llama.cpp's labels.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kOtherWords{
-    {{"q4", "q4_0"},
-     {"int8", "q8_0"},
-     {"bfloat16", "bf16"},
-     {"float32", "f32"},
-     {"fp32", "f32"},
-     {"float16", "f16"}}};
+constexpr std::pair<std::string_view, std::string_view> kOtherWords[] = {
+    {"q4", "q4_0"},     {"int8", "q8_0"}, {"bfloat16", "bf16"},
+    {"float32", "f32"}, {"fp32", "f32"},  {"float16", "f16"}};
 
 std::string label_of(const std::string& quantisation) {
   const std::string said = lower_case(quantisation);

@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
+#include <fstream>
 
+#include "data/system/files.h"
 #include "reports/advice/advise.h"
 #include "reports/advice/parts.h"
 #include "tests/reports/model/synthetic.h"
@@ -188,6 +190,31 @@ TEST(Rules, OnOneCpuAskForOneThreadEach) {
     if (rule.rule.find("cache lines of output") != std::string::npos) continue;
     EXPECT_EQ(rule.note, "") << rule.rule;
   }
+}
+
+// 64 numbers of four bytes are four lines: less than a thread's share by either rule.
+TEST(Rules, OfAModelWithShortRowsAskForOneThreadAtLeast) {
+  const TemporaryFolder folder;
+  const std::string config = (folder.path() / "config.json").string();
+  std::ofstream(config) << R"({"model_type": "llama", "hidden_size": 64,
+    "num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 128,
+    "num_hidden_layers": 2, "vocab_size": 256, "tie_word_embeddings": false,
+    "torch_dtype": "bfloat16"})";
+  AdviceRequest request;
+  request.models = {config};
+  Laws laws;
+  laws.cores = 6;
+  const Recommendation made = advise(synthetic::results(laws), request);
+  int rules = 0;
+  for (const RuleJudgement& rule : made.models.at(0).rules) {
+    const bool lines_each = rule.rule.find("cache lines of output") != std::string::npos;
+    if (!lines_each && rule.rule != "min(physical cores, work / cache line)") continue;
+    ++rules;
+    EXPECT_EQ(rule.prefill_threads, lines_each ? 1 : 4) << rule.rule;
+    EXPECT_EQ(rule.decode_threads, lines_each ? 1 : 4) << rule.rule;
+    EXPECT_EQ(rule.note, "") << rule.rule;
+  }
+  EXPECT_EQ(rules, 3);
 }
 
 // Six cores of which two are slow, two hardware threads each.

@@ -213,6 +213,21 @@ TEST(Comparison, ARateIsThatOfTheAdviceWithItsInterval) {
   }
 }
 
+TEST(Comparison, ADocumentThatTellsTooLittleIsAbsentWithTheReason) {
+  ComparisonInput empty = machine("empty", {});
+  empty.results->points.clear();
+  const Comparison made = compare_documents({machine("here", {}), empty}, one_model());
+  EXPECT_EQ(made.documents.at(1).verdict.validity, Validity::kInvalid);
+  EXPECT_THAT(made.warnings, Contains("empty is not trustworthy."));
+  EXPECT_THAT(made.models.at(0).absent,
+              testing::ElementsAre(HasSubstr("empty: no usable DRAM read bandwidth")));
+  for (const ComparedPhase& phase : made.models[0].phases) EXPECT_EQ(phase.rates.size(), 1u);
+  EXPECT_THAT(made.models[0].answer, HasSubstr("only here has a figure"));
+  ComparisonRequest nonsense = one_model();
+  nonsense.tolerance = 2;  // another error is not taken for that
+  EXPECT_THROW(compare_documents({machine("here", {}), machine("b", {})}, nonsense), Error);
+}
+
 TEST(SpecOfSweep, TakesTheWordsOfSources) {
   const auto spec = [](const std::string& name, const std::string& quantisation) {
     Sweep sweep;

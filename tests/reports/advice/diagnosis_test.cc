@@ -100,6 +100,29 @@ TEST(Diagnosis, SpeaksFromItsLimitsOn) {
   EXPECT_FALSE(shared(1.501));
 }
 
+// Less than a fifth of the memory's rate is idle, more than seven tenths busy.
+TEST(Diagnosis, MemoryIsIdleBelowAFifthAndBusyAboveSevenTenths) {
+  Laws laws;
+  laws.bandwidth_one = laws.bandwidth_all = 15e9;
+  laws.matvec_one = laws.attention_one = 900e9;
+  bool idle_seen = false, between_seen = false, busy_seen = false;
+  for (const double efficiency :
+       {0.2, 0.22, 0.2235, 0.2245, 0.23, 0.5, 0.78, 0.784, 0.785, 0.79, 0.795, 0.9}) {
+    laws.efficiency = efficiency;
+    const Recommendation made = diagnose_on(synthetic::results(laws), "llama-3.1-8b:q8_0");
+    const ModelAdvice& model = made.models.at(0);
+    const double use = model.decode.expected.tokens_per_second *
+                       static_cast<double>(model.weight_bytes_per_token) / 15e9;
+    const bool idle = use<0.2, busy = use> 0.7;
+    EXPECT_EQ(find(made, "Decode leaves the memory idle") != nullptr, idle) << use;
+    EXPECT_EQ(find(made, "The memory is busy and decode still slow") != nullptr, busy) << use;
+    idle_seen = idle_seen || (0.19 < use && use < 0.2);
+    between_seen = between_seen || (0.2 < use && use < 0.21) || (0.69 < use && use < 0.7);
+    busy_seen = busy_seen || (0.7 < use && use < 0.71);
+  }
+  EXPECT_TRUE(idle_seen && between_seen && busy_seen) << "the limits are tried on both sides";
+}
+
 TEST(Diagnosis, TwoModesApartAreAVariationWithACause) {
   Results results = synthetic::results(Laws{});
   for (Point& point : results.points) {
