@@ -239,6 +239,17 @@ TEST(Offload, RunsFromNothingToEverything) {
   EXPECT_EQ(whole.tokens_per_second_at_most, whole.tokens_per_second);
 }
 
+// One thread draws all the memory gives, and nothing else takes time.
+TEST(Offload, OfEquallyFastCountsTakesTheFewestThreads) {
+  Laws laws;
+  laws.bandwidth_one = laws.bandwidth_all = 10e9;
+  laws.matvec_one = laws.matmul_one = laws.attention_one = 1e30;
+  laws.barrier_two = 0;
+  AdviceRequest request;
+  request.gpu = GpuOffer{1LL << 30, 0, 300e9};
+  EXPECT_EQ(advise_one(synthetic::results(laws), request).offload->cpu_threads, 1);
+}
+
 TEST(Offload, TheRestFitsUpToTheLastByteOfTheBudget) {
   Laws laws;
   Machine machine = synthetic::machine(laws);
