@@ -198,6 +198,11 @@ class Builder {
     return point;
   }
 
+  static bool come_and_go(const SweepUsage& usage) {
+    return usage.threads_seen && usage.threads_spawned &&
+           *usage.threads_seen >= kComeAndGo * std::max(*usage.threads_spawned, 1);
+  }
+
   void add_notes(const Place& place, const Gathered& gathered,
                  std::vector<std::string>& notes) const {
     const auto add = [&](std::string note) {
@@ -214,18 +219,19 @@ class Builder {
       if (usage.cpu_seconds.value_or(0) < kTellingCpuSeconds || !usage.threads_busy) continue;
       ++telling;
       most_busy = std::max(most_busy, *usage.threads_busy);
-      seen = std::max(seen, usage.threads_seen.value_or(0));
-      at_once = std::max(at_once, usage.threads_spawned.value_or(0));
       one_busy = one_busy && *usage.threads_busy == 1;
+      if (come_and_go(usage) && *usage.threads_seen > seen) {
+        seen = *usage.threads_seen;
+        at_once = *usage.threads_spawned;
+      }
     }
-    if (one_busy && telling > 0) add("only one thread was busy: the count may not have arrived");
-    if (most_busy > facts_.cpu_budget && place.threads <= facts_.cpu_budget) {
+    if (seen > 0) {  // each has but a sliver of CPU time then, so who is busy tells nothing
+      add(fmt::format("{} threads came and went, {} at once: started anew at each step, perhaps",
+                      seen, at_once));
+    } else if (one_busy && telling > 0) {
+      add("only one thread was busy: the count may not have arrived");
+    } else if (most_busy > facts_.cpu_budget && place.threads <= facts_.cpu_budget) {
       add(fmt::format("{} busy threads on {} CPUs", most_busy, facts_.cpu_budget));
-    }
-    if (seen >= kComeAndGo * std::max(at_once, 1)) {
-      add(fmt::format(
-          "{} threads came and went, {} at once: the engine starts them anew, step by step", seen,
-          at_once));
     }
     for (const SweepReading* reading : gathered.readings) {
       if (place.threads > 0 && reading->threads && *reading->threads != place.threads) {

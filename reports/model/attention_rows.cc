@@ -15,7 +15,7 @@ double row_cost(const AttentionRow& row, double head_elements) {
 }
 
 double row_exposure(double row_bytes, double kv_heads) {
-  // Bytes: heads of 64 wait a fifth of a load, those of 128 all of it, none measured less.
+  // Bytes: rows of 128 wait a fifth of a load, those of 256 all of it.
   constexpr double kHidden = 96, kExposed = 256;
   constexpr double kNeighbours = 3;  // key heads between: nothing with none, all of it from 3 on
   const double wide = std::clamp((row_bytes - kHidden) / (kExposed - kHidden), 0.0, 1.0);

@@ -10,7 +10,7 @@
 //                query heads that share it wherever one head's keys and values fit
 //
 // Measured with models of one width and many heads (docs/likeness-zen4.md): 8 layers, heads of 64
-// to 256 elements, 1 to 32 key heads, 1 to 8 query heads on each, 256 to 8,192 positions.
+// to 256 elements, 1 to 32 key heads, 1 to 8 query heads on each, 512 to 8,192 positions.
 #pragma once
 #include <string_view>
 

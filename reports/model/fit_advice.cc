@@ -16,7 +16,7 @@ namespace mb {
 namespace {
 
 constexpr double kSameRate = 0.01;   // predictions nearer than this do not differ
-constexpr double kCollapse = 0.5;    // of the best measured rate
+constexpr double kCollapse = 0.5;    // of the best measured rate: lower than any dip, DECISIONS 72
 constexpr double kLeastLoss = 0.02;  // DESIGN section 5: the tolerance that stability is judged by
 
 struct Option {
@@ -24,6 +24,7 @@ struct Option {
   double rate;  // measured, else predicted
   bool measured;
   bool allowed;
+  bool collapsing;  // lies on the way to a collapse
 };
 
 // Whether the next measured count above has lost most of what the best one gives.
@@ -43,12 +44,13 @@ std::vector<Option> options_of(const ThreadSeries& series,
     const auto known = std::ranges::find(series.points, count.threads, &ThreadPoint::threads);
     const bool measured = known != series.points.end();
     const double rate = measured ? known->tokens_per_second : std::exp(count.log_rate);
+    const bool collapsing = !measured && before_collapse(series, count.threads, bar);
+    const bool reaches = measured ? rate >= (1 - tolerance) * bar : std::exp(count.log_low) > bar;
     options.push_back({.count = &count,
                        .rate = rate,
                        .measured = measured,
-                       .allowed = measured ? rate >= (1 - tolerance) * bar
-                                           : std::exp(count.log_low) > bar &&
-                                                 !before_collapse(series, count.threads, bar)});
+                       .allowed = reaches && !collapsing,
+                       .collapsing = collapsing});
   }
   return options;
 }
@@ -82,12 +84,14 @@ void weigh(SeriesFit& out, const std::vector<Option>& options, double tolerance)
   const std::size_t draws = options.front().count->log_draws.size();
   std::vector<double> best(draws, -INFINITY);
   for (const Option& option : options) {
+    if (option.collapsing) continue;
     for (std::size_t d = 0; d < draws; ++d) {
       best[d] = std::max(best[d], option.count->log_draws[d]);
     }
   }
   constexpr double kWorthAThought = 0.05;
   for (const Option& option : options) {
+    if (option.collapsing) continue;
     double loss = 0;
     std::size_t stable = 0;
     for (std::size_t d = 0; d < draws; ++d) {

@@ -211,6 +211,7 @@ MeasuredCurves MeasuredCurves::resampled(Random& random) const {
   std::normal_distribution<double> normal;
   for (auto& [type, point] : drawn.matvec) point.y *= std::exp(point.error * normal(random));
   for (ChainPoint& chain : drawn.chains) chain.seconds *= std::exp(chain.error * normal(random));
+  drawn.load_rate.perturb(random);
   return drawn;
 }
 
@@ -293,10 +294,17 @@ Estimate MeasuredCurves::bandwidth(std::string_view page_kind, double threads, d
   return result;
 }
 
-double MeasuredCurves::core_cache_bytes() const {
-  constexpr double kUsual = 1 << 20;
+double MeasuredCurves::near_cache_bytes(double threads) const {
+  constexpr double kUsual = 1 << 20;  // of a core: Zen 4, Neoverse N1 and V1, Skylake's servers
   const auto found = std::ranges::find(caches, "L2", &CacheLevel::name);
-  return found == caches.end() ? kUsual : found->usable_bytes;
+  if (found == caches.end()) return kUsual * threads;
+  return found->usable_bytes * std::min(threads, static_cast<double>(found->instances));
+}
+
+bool MeasuredCurves::loads_known(double bytes) const {
+  if (load_rate.empty()) return false;
+  const auto caches_end = 2 * static_cast<double>(machine.last_level_cache_total_bytes());
+  return load_rate.points().back().x >= std::min(bytes, caches_end);
 }
 
 std::string_view MeasuredCurves::serving_level(std::string_view page_kind, double threads,

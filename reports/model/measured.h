@@ -67,8 +67,11 @@ struct MeasuredCurves {
                             double threads) const;
   // Bytes/s that `threads` read from a working set of `bytes`, all threads together.
   Estimate bandwidth(std::string_view page, double threads, double bytes) const;
-  // What one core keeps to itself: its L2 as reads see it, or a usual one where none was seen.
-  double core_cache_bytes() const;
+  // The L2 caches within reach of so many threads, as reads see them; usual ones where none was
+  // seen.
+  double near_cache_bytes(double threads) const;
+  // Whether single loads were timed in sets of so many bytes, or in sets that no cache holds.
+  bool loads_known(double bytes) const;
   // The level that serves most of such a working set: "L2", "L3" or "dram". The name lives as long
   // as these curves.
   std::string_view serving_level(std::string_view page, double threads, double bytes) const;

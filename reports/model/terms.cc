@@ -13,8 +13,9 @@
 // What serves a byte: in decode all that a token touches goes by between two uses of the same byte,
 // so weights and KV together decide; in prefill the weights decide for weights, and one layer's KV
 // for attention, which is how the isolated attention curve is indexed. In decode attention takes
-// the longer of that curve and of streaming its KV bytes; of engines that go by query head and
-// position attention_rows.h says what comes on top.
+// the longer of that curve and of streaming its KV bytes. Of engines that go by query head and
+// position the curve gives the arithmetic alone, read where the caches hold the KV, and
+// attention_rows.h what waiting for rows adds.
 #include "reports/model/terms.h"
 
 #include <algorithm>
@@ -221,29 +222,43 @@ class Stepper {
       return Estimate{flops * instances_ / rate.value, rate.spread};
     };
     const Estimate ours = seconds_at(layer_kv);
-    double engine = ours.value / engine_.attention_block_efficiency;
+    double engine = ours.value / engine_.attention_block_efficiency, spread = ours.spread;
     if (!step_.prefill) {
-      engine = by_rows(group, flops, layer_kv, workers, seconds_at);
+      const bool counted = rows_counted(one);
+      const double bytes =
+          counted ? std::min(layer_kv, curves_.near_cache_bytes(workers)) : layer_kv;
+      const Estimate cached = seconds_at(bytes);
+      engine = cached.value / engine_.attention_efficiency *
+               row_cost(engine_.attention_row, head_elements(one));
+      if (counted) {
+        engine = rows_waited_for(one, engine, flops, layer_kv, workers);
+        spread = std::max({spread, cached.spread, curves_.load_rate.at(step_bytes()).spread});
+      }
     } else if (!engine_.attention_in_blocks(rows_)) {
       engine = ours.value / engine_.attention_efficiency *
-               row_cost(engine_.attention_row, static_cast<double>(one.head_size));
+               row_cost(engine_.attention_row, head_elements(one));
     }
-    return {ours.value, engine, ours.spread};
+    return {ours.value, engine, spread};
   }
 
-  // A decode step's rows one by one. What memory adds is counted by rows where the engine's loads
-  // are known; its arithmetic then goes at the rate that ours has in the cores' caches.
-  template <typename SecondsAt>
-  double by_rows(const AttentionGroup& group, double flops, double layer_kv, double workers,
-                 const SecondsAt& seconds_at) const {
-    const ModelShape& one = group.one;
-    const AttentionRow& row = engine_.attention_row;
-    const double cost = row_cost(row, static_cast<double>(one.head_size));
-    const bool counted = row.loads > 0 && !curves_.load_rate.empty() && !one.latent;
-    const double bytes =
-        counted ? std::min(layer_kv, curves_.core_cache_bytes() * workers) : layer_kv;
-    const double arithmetic = seconds_at(bytes).value / engine_.attention_efficiency * cost;
-    if (!counted) return arithmetic;
+  // Half of what a head multiplies at a position, once with the key and once with the value.
+  static double head_elements(const ModelShape& one) {
+    return one.latent ? static_cast<double>(2 * one.latent->kv_rank + one.latent->rope_size) / 2
+                      : static_cast<double>(one.head_size);
+  }
+
+  // All that a token's step goes by, of all engines side by side.
+  double step_bytes() const { return (kv_bytes_ + work_.weight_bytes_per_token()) * instances_; }
+
+  // Whether memory is counted by rows: the engine's loads and the machine's latencies are known.
+  bool rows_counted(const ModelShape& one) const {
+    return engine_.attention_row.loads > 0 && one.kv_heads > 0 && !one.latent &&
+           curves_.loads_known(step_bytes());
+  }
+
+  // Seconds of a decode step's rows that take `arithmetic` without waiting for any.
+  double rows_waited_for(const ModelShape& one, double arithmetic, double flops, double layer_kv,
+                         double workers) const {
     const auto kv_heads = static_cast<double>(one.kv_heads), heads = static_cast<double>(one.heads);
     const double visits = flops / (4 * static_cast<double>(one.head_size));  // heads x positions
     const double pair = static_cast<double>(one.kv_bytes(1, step_.kv_type)) / kv_heads;
@@ -251,11 +266,11 @@ class Stepper {
     const double turns = heads * static_cast<double>(step_.rows) * batch_ / workers;
     const RowPasses passes{.seconds = arithmetic * workers / visits,
                            .passes = std::clamp(turns, 1.0, std::max(share, 1.0)),
-                           .step_bytes = kv_bytes_ + work_.weight_bytes_per_token(),
+                           .step_bytes = step_bytes(),
                            .key_head_bytes = layer_kv / batch_ / kv_heads,
                            .row_bytes = pair / 2,
                            .kv_heads = kv_heads};
-    return with_waiting(row, curves_, passes) * visits / workers;
+    return with_waiting(engine_.attention_row, curves_, passes) * visits / workers;
   }
 
   void add_attention() {

@@ -71,8 +71,7 @@ TEST(Series, SaysThatThreadsAreStartedAnew) {
   const auto series = make_series({anew, kept}, {16, ""});
   EXPECT_THAT(
       notes_of(series.at(0)),
-      ElementsAre("30 threads came and went, 10 at once: the engine starts them anew, step by step",
-                  ""));
+      ElementsAre("30 threads came and went, 10 at once: started anew at each step, perhaps", ""));
 }
 
 TEST(Series, TotalAndPaddingStayApart) {

@@ -111,6 +111,22 @@ double attention_seconds(const MachineModel& model, const EngineProfile& engine,
       .seconds_by_term.at("attention");
 }
 
+// A run that was cut short: what a load from memory takes is not known.
+TEST(AttentionRows, AreNotCountedFromLatenciesOfCachesAlone) {
+  Results results = with_latencies();
+  std::erase_if(results.points, [](const Point& point) {
+    return point.probe == "cache_latency" &&
+           point.parameters.number_or("working_set_bytes", 0) > (4 << 20);
+  });
+  const MachineModel model(results), whole(with_latencies());
+  const ModelShape shape = find_model("qwen3-4b");
+  EngineProfile engine = find_engine_profile("generic");
+  const double before = attention_seconds(model, engine, shape, 2);
+  engine.attention_row = {.loads = 1};
+  EXPECT_EQ(attention_seconds(model, engine, shape, 2), before);
+  EXPECT_GT(attention_seconds(whole, engine, shape, 2), before);
+}
+
 TEST(AttentionRows, ShareTheWaitAmongTheQueryHeadsOfAKey) {
   Laws laws;
   laws.bandwidth_one = laws.bandwidth_all = 1e12;  // so that the cache's bytes bind nowhere
