@@ -86,7 +86,9 @@ void read_journal_file(std::string_view bytes) {
   write_file_atomically(path, bytes);
   const auto journal = read_campaign_journal(path);
   if (!journal) return;
-  for (const auto& [index, document] : journal->finished) journal->steps.at(index);
+  for (const auto& [index, document] : journal->finished) {
+    static_cast<void>(journal->steps.at(index));
+  }
 }
 
 // ---- model files ----
