@@ -2,10 +2,11 @@
 # Types the README's two commands in a bare root made by debootstrap, as a newcomer would: nothing is
 # there but the base system and the committed sources. Needs root. The log goes to stdout.
 #   scripts/try_fresh_root.sh bookworm [FOLDER]     Debian 12
+#   scripts/try_fresh_root.sh trixie [FOLDER]       Debian 13
 #   scripts/try_fresh_root.sh noble [FOLDER]        Ubuntu 24.04 LTS
 # FOLDER (default: a new one under TMPDIR) holds the root and is removed at the end.
 set -euo pipefail
-suite="${1:?suite: bookworm or noble}"
+suite="${1:?suite: bookworm, trixie or noble}"
 source_folder="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 root="${2:-$(mktemp -d)/root}"
 
