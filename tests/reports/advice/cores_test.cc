@@ -28,32 +28,21 @@ const Finding* finding_named(const Recommendation& made, const std::string& word
   return nullptr;
 }
 
-Point& add(Results& results, const std::string& probe, Parameters parameters, double value,
-           Unit unit) {
-  Point point;
-  point.probe = probe;
-  point.name = parameters.name(probe);
-  point.parameters = std::move(parameters);
-  point.unit = unit;
-  for (int i = -4; i <= 4; ++i) point.samples.push_back(value * (1 + 0.002 * i));
-  point.summary = summarise(point.samples, unit);
-  results.points.push_back(std::move(point));
-  return results.points.back();
-}
-
 // Pairs of CPUs where CPU 2k and 2k + 1 share a core.
 void add_pairs_of_siblings(Results& results, int cpus) {
   for (int a = 0; a < cpus; ++a) {
-    add(results, "core_to_core", {{"operation", "contention"}, {"from_pu", a}, {"threads", 1}},
-        100e9, Unit::kFlopsPerSecond);
+    synthetic::add_point(results, "core_to_core",
+                         {{"operation", "contention"}, {"from_pu", a}, {"threads", 1}}, 100e9,
+                         Unit::kFlopsPerSecond, 0.002);
     for (int b = a + 1; b < cpus; ++b) {
       const bool together = a / 2 == b / 2;
-      add(results, "core_to_core",
+      synthetic::add_point(
+          results, "core_to_core",
           {{"operation", "contention"}, {"from_pu", a}, {"to_pu", b}, {"threads", 2}},
-          together ? 104e9 : 196e9, Unit::kFlopsPerSecond);
-      add(results, "core_to_core",
-          {{"operation", "handoff"}, {"from_pu", a}, {"to_pu", b}, {"threads", 2}},
-          together ? 8e-9 : 50e-9, Unit::kSeconds);
+          together ? 104e9 : 196e9, Unit::kFlopsPerSecond, 0.002);
+      synthetic::add_point(results, "core_to_core",
+                           {{"operation", "handoff"}, {"from_pu", a}, {"to_pu", b}, {"threads", 2}},
+                           together ? 8e-9 : 50e-9, Unit::kSeconds, 0.002);
     }
   }
 }
@@ -100,7 +89,8 @@ void add_smt(Results& results, const Parameters& work, double one, double two, U
   for (const int per_core : {1, 2}) {
     Parameters parameters = work;
     parameters.set("cores", 8).set("threads_per_core", per_core).set("threads", 8 * per_core);
-    add(results, "smt_interference", parameters, per_core == 1 ? one : two, unit);
+    synthetic::add_point(results, "smt_interference", parameters, per_core == 1 ? one : two, unit,
+                         0.002);
   }
 }
 
@@ -192,15 +182,15 @@ TEST(KvPressure, RisesWhenTwoThreadsShareAnL2) {
 
 Results held(double rate_change, double clock_change) {
   Results results = synthetic::results(Laws());
-  Point& point = add(results, "prefill_scaling",
-                     {{"operation", "step"},
-                      {"model", "qwen3-4b:q4_0"},
-                      {"prompt_tokens", 128},
-                      {"context_tokens", 0},
-                      {"sync", "spin"},
-                      {"sustain_seconds", 120},
-                      {"threads", 8}},
-                     0.1, Unit::kSeconds);
+  Point& point = synthetic::add_point(results, "prefill_scaling",
+                                      {{"operation", "step"},
+                                       {"model", "qwen3-4b:q4_0"},
+                                       {"prompt_tokens", 128},
+                                       {"context_tokens", 0},
+                                       {"sync", "spin"},
+                                       {"sustain_seconds", 120},
+                                       {"threads", 8}},
+                                      0.1, Unit::kSeconds, 0.002);
   point.facts["rate_change"] = rate_change;
   point.noise.clock_drift = clock_change;
   return results;

@@ -21,19 +21,6 @@ namespace {
 
 using synthetic::Laws;
 
-Point& add_known(Results& results, const std::string& probe, Parameters parameters, double value,
-                 Unit unit) {
-  Point point;
-  point.probe = probe;
-  point.name = parameters.name(probe);
-  point.parameters = std::move(parameters);
-  point.unit = unit;
-  for (int i = -4; i <= 4; ++i) point.samples.push_back(value * (1 + 0.003 * i));
-  point.summary = summarise(point.samples, unit);
-  results.points.push_back(std::move(point));
-  return results.points.back();
-}
-
 Laws known_laws() {
   Laws laws;
   laws.cores = 4;
@@ -78,12 +65,12 @@ void compare_hardware_threads(Results& results, int cores) {
         std::tuple("compute", 400e9, 401e9, Unit::kFlopsPerSecond),
         std::tuple("stream_read", 30e9, 31e9, Unit::kBytesPerSecond)}) {
     for (const int each : {1, 2}) {
-      add_known(results, "smt_interference",
-                {{"operation", work},
-                 {"cores", cores},
-                 {"threads_per_core", each},
-                 {"threads", cores * each}},
-                each == 1 ? one : two, unit);
+      synthetic::add_point(results, "smt_interference",
+                           {{"operation", work},
+                            {"cores", cores},
+                            {"threads_per_core", each},
+                            {"threads", cores * each}},
+                           each == 1 ? one : two, unit, 0.003);
     }
   }
 }
@@ -96,15 +83,15 @@ Results well_known() {
   results.machine.governor = "powersave";
   profile_steps(results);
   compare_hardware_threads(results, laws.cores);
-  Point& held = add_known(results, "prefill_scaling",
-                          {{"operation", "step"},
-                           {"model", "qwen3-4b:q4_0"},
-                           {"prompt_tokens", 128},
-                           {"context_tokens", 0},
-                           {"sync", "spin"},
-                           {"sustain_seconds", 120},
-                           {"threads", 8}},
-                          0.1, Unit::kSeconds);
+  Point& held = synthetic::add_point(results, "prefill_scaling",
+                                     {{"operation", "step"},
+                                      {"model", "qwen3-4b:q4_0"},
+                                      {"prompt_tokens", 128},
+                                      {"context_tokens", 0},
+                                      {"sync", "spin"},
+                                      {"sustain_seconds", 120},
+                                      {"threads", 8}},
+                                     0.1, Unit::kSeconds, 0.003);
   held.facts["rate_change"] = -0.07;
   held.noise.clock_drift = -0.06;
   return results;

@@ -25,14 +25,10 @@ Results with_latencies(const Laws& laws = {}) {
                                                               {16 << 20, 134e-9},
                                                               {64 << 20, 154e-9},
                                                               {128 << 20, 161e-9}}) {
-    Point point = results.points.front();
-    point.probe = "cache_latency";
-    point.parameters = Parameters{
-        {"operation", "load"}, {"page", "thp"}, {"threads", 1}, {"working_set_bytes", bytes}};
-    point.name = point.parameters.name("cache_latency");
-    point.samples.assign(12, seconds);
-    point.summary = summarise(point.samples, Unit::kSeconds);
-    results.points.push_back(point);
+    synthetic::add_point(
+        results, "cache_latency",
+        {{"operation", "load"}, {"page", "thp"}, {"threads", 1}, {"working_set_bytes", bytes}},
+        seconds, Unit::kSeconds, 0);
   }
   return results;
 }

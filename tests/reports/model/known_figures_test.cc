@@ -20,26 +20,15 @@ namespace {
 
 using synthetic::Laws;
 
-void add(Results& results, const std::string& probe, Parameters parameters, double value,
-         Unit unit) {
-  Point point;
-  point.probe = probe;
-  point.name = parameters.name(probe);
-  point.parameters = std::move(parameters);
-  point.unit = unit;
-  for (int i = -4; i <= 4; ++i) point.samples.push_back(value * (1 + 0.004 * i));
-  point.summary = summarise(point.samples, unit);
-  results.points.push_back(std::move(point));
-}
-
 // Dependent loads of one thread: 2 ns in the L2, 12 in the L3, 90 in memory.
 void add_latencies(Results& results, double l3_bytes) {
   for (std::int64_t bytes = 64 << 10; bytes <= 1 << 30; bytes *= 2) {
     const auto size = static_cast<double>(bytes);
     const double seconds = size <= (1 << 20) ? 2e-9 : size <= l3_bytes / 2 ? 12e-9 : 90e-9;
     for (const char* page : {"thp", "4k"}) {
-      add(results, "cache_latency", {{"page", page}, {"working_set_bytes", bytes}, {"threads", 1}},
-          seconds, Unit::kSeconds);
+      synthetic::add_point(results, "cache_latency",
+                           {{"page", page}, {"working_set_bytes", bytes}, {"threads", 1}}, seconds,
+                           Unit::kSeconds, 0.004);
     }
   }
 }
@@ -87,9 +76,10 @@ Results cut_short() {
             (threads > 4 || point.parameters.text_or("sync", "") == "openmp"));
   });
   for (const int each : {1, 2}) {
-    add(results, "smt_interference",
+    synthetic::add_point(
+        results, "smt_interference",
         {{"operation", "compute"}, {"cores", 6}, {"threads_per_core", each}, {"threads", 6 * each}},
-        each == 1 ? 100e9 : 130e9, Unit::kFlopsPerSecond);
+        each == 1 ? 100e9 : 130e9, Unit::kFlopsPerSecond, 0.004);
   }
   return results;
 }

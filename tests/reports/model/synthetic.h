@@ -109,6 +109,20 @@ class Writer {
   Results results_;
 };
 
+// One more point, of nine samples that lie `step` apart relative to the value.
+inline Point& add_point(Results& results, const std::string& probe, Parameters parameters,
+                        double value, Unit unit, double step) {
+  Point point;
+  point.probe = probe;
+  point.name = parameters.name(probe);
+  point.parameters = std::move(parameters);
+  point.unit = unit;
+  for (int i = -4; i <= 4; ++i) point.samples.push_back(value * (1 + step * i));
+  point.summary = summarise(point.samples, unit);
+  results.points.push_back(std::move(point));
+  return results.points.back();
+}
+
 // Regions of the measured chain, as the step probes report them.
 inline double chain_regions(const ModelShape& shape, std::int64_t layers) {
   return static_cast<double>(layers) * (shape.is_moe() ? 16 : 12) + 2;
