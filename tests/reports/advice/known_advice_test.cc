@@ -117,6 +117,11 @@ Results disturbed() {
       point.verdict.worsen(Validity::kInvalid, "pressure", "9 %");
     }
     if (point.probe == "stream_bandwidth") point.noise.throttled_share = 0.013;
+    // All steps spread alike; without one that is the widest, rounding would say which is named.
+    if (point.name.starts_with("prefill_scaling/step/model:qwen3-30b") &&
+        point.parameters.number_or("threads", 1) == 2) {
+      point.summary.mad *= 1.01;
+    }
   }
   return results;
 }
