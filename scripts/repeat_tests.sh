@@ -1,22 +1,57 @@
 #!/usr/bin/env bash
 # Is a test flaky? Runs the tests of the preset `test` again and again beside a busy loop on every CPU
-# but one, and appends a line a round to a log, which is where a stopped run goes on.
-#   scripts/repeat_tests.sh [ROUNDS] [LABEL] [LOG]     default: 200 unit build/repeat-unit.log
-# Exit code 1 at the first red round; its output stays beside the log.
+# but one. `unit`: every test program whole, in a drawn order of its tests, two programs at a time.
+# Any other label, or `-unit` for all that are not unit: by ctest.
+#   scripts/repeat_tests.sh [ROUNDS] [LABEL]     default: 200 unit
+# docs/repeats.log has a line a day, commit and label with its count of green rounds: a stopped run goes on
+# there, on whatever machine. Exit code 1 at the first red round; build/repeat has its output.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-rounds="${1:-200}" label="${2:-unit}" log="${3:-build/repeat-${2:-unit}.log}"
+rounds="${1:-200}" label="${2:-unit}" log="${REPEAT_LOG:-docs/repeats.log}"
+commit=$(git rev-parse --short HEAD)
+git diff --quiet HEAD -- . ":!$log" || commit+="+"
+mkdir -p build/repeat
 touch "$log"
-done_before=$(grep -c ' green$' "$log")
+
+count() { awk -v label="$1:" '$3 == label && $6 == "green" { n += $4 } END { print n + 0 }' "$log"; }
+
+note() {  # the line of today, this commit and label, one round on; or a red line
+  local head
+  head="$(date -u +%Y-%m-%d) $commit $label:"
+  if [ "$1" = green ] && grep -q "^$head [0-9]* rounds green$" "$log"; then
+    awk -v head="$head" 'index($0, head) == 1 && $6 == "green" { $4 += 1 } { print }' "$log" >"$log.new"
+    mv "$log.new" "$log"
+  elif [ "$1" = green ]; then
+    echo "$head 1 rounds green" >>"$log"
+  else
+    echo "$head round $round RED: $2" >>"$log"
+  fi
+}
+
+one_round() {
+  if [ "$label" != unit ]; then
+    local which=(-L "$label")
+    [ "$label" = -unit ] && which=(-LE '^unit$')
+    ctest --test-dir build/test "${which[@]}" -j 2 --output-on-failure >build/repeat/ctest.log 2>&1
+    return
+  fi
+  find build/test/bin -name '*_test' ! -name e2e_test -printf '%f\n' | sort |
+    xargs -P 2 -I{} sh -c "cd build/test && bin/{} --gtest_brief=1 --gtest_shuffle \
+      --gtest_random_seed=$round >../repeat/{}.log 2>&1 || { echo {} >>../repeat/red; exit 1; }"
+}
+
 hogs=()
 trap 'kill "${hogs[@]}" 2>/dev/null' EXIT
 for _ in $(seq 2 "$(nproc)"); do (while :; do :; done) & hogs+=($!); done
-for ((round = done_before + 1; round <= rounds; ++round)); do
-  if ctest --test-dir build/test -L "$label" -j 2 --output-on-failure >"$log.last" 2>&1; then
-    echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) round $round green" >>"$log"
+for ((round = $(count "$label") + 1; round <= rounds; ++round)); do
+  rm -f build/repeat/red
+  if one_round; then
+    note green
   else
-    echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) round $round RED" >>"$log"
-    tail -n 40 "$log.last"
+    what=$(cat build/repeat/red 2>/dev/null || grep -E '^\s*[0-9]+ - ' build/repeat/ctest.log)
+    note RED "$(echo "$what" | tr -s ' \n' ' ')"
+    for name in $what; do tail -n 20 "build/repeat/$name.log" 2>/dev/null; done
+    echo "round $round is red: $what" >&2
     exit 1
   fi
 done
