@@ -73,7 +73,7 @@ def scenarios(bin_folder, golden):
                  lambda f: [bin_folder / "shm_bandwidth", "--budget", "0.2", "--out",
                             f / "out" / "s"],
                  MEASURING + ["fallocate", "memfd_create", "statvfs"], "s", short=False),
-        Scenario("shm_log", "shm_bandwidth",
+        Scenario("shm_log", "memory_benchmark",
                  lambda f: [bin_folder / "memory_benchmark", "shm", "1M", f / "out" / "log"],
                  ["open", "read", "write", "fallocate", "statvfs", "rename", "pthread_create"],
                  "log", short=False),
@@ -160,9 +160,11 @@ def one_run(scenario, shim, fault):
         return ended, fired, found
 
 
-def next_n(n, everything):
+def next_n(n, everything, call):
+    """Every n; of allocations, whose thousands are the same few places again and again, every n to 200
+    and then steps of a fiftieth."""
     if everything:
-        return n + 1
+        return n + 1 if n < 200 or call not in ("new", "malloc") else n + n // 50
     return n + 1 if n < 3 else n * 2 + 1
 
 
@@ -180,7 +182,7 @@ def drive(scenario, shim, call, everything):
                     break
                 codes[ended.code] += 1
                 reached = max(reached, n)
-                n = next_n(n, everything)
+                n = next_n(n, everything, call)
     return reached, codes, bad
 
 
@@ -201,6 +203,7 @@ def main():
             continue
         ended, _, found = one_run(scenario, arguments.shim, None)
         failures += [f"{scenario.name} without a fault: {problem}: {ended.err}" for problem in found]
+        runs_before = runs
         for call in scenario.calls:
             if arguments.call not in (None, call):
                 continue
@@ -211,6 +214,8 @@ def main():
                 codes.items(), key=lambda item: str(item[0])))
             print(f"{scenario.name:10} {call:16} n to {reached:6}  exit {ends or '-'}"
                   f"{f'  BAD {len(bad)}' if bad else ''}", flush=True)
+        if runs == runs_before:
+            failures.append(f"{scenario.name}: no fault reached it")
     print(f"{runs} runs with a fault, {len(failures)} problems")
     for failure in failures:
         print(failure)
