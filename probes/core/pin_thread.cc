@@ -67,6 +67,11 @@ void pin_this_thread(int pu) {
   pin.pu = pu;
 }
 
+void pin_this_thread_anew(int pu) {
+  this_thread().pu = -1;
+  pin_this_thread(pu);
+}
+
 CallerMask::CallerMask() {
   ThreadPin& pin = this_thread();
   if (pin.teams == 0) pin.original = PuMask::of_this_thread();

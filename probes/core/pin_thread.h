@@ -28,6 +28,8 @@ class PuMask {
 // Binds the calling thread to `pu` unless this function has done so already. Throws
 // Error(kNotAvailable) naming the PU when the kernel refuses.
 void pin_this_thread(int pu);
+// Binds it in any case: what a new team starts with, as OpenMP's threads outlive the team before.
+void pin_this_thread_anew(int pu);
 
 // False when the mask is no longer that PU alone: somebody else (taskset, a cpuset) changed it.
 bool this_thread_may_use_only(int pu);

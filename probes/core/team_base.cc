@@ -85,7 +85,7 @@ void TeamBase::finish_region() {
 void TeamBase::settle() {
   run([this](int rank) {
     const auto index = static_cast<std::size_t>(rank);
-    pin_this_thread(pus_[index]);
+    pin_this_thread_anew(pus_[index]);
     slots_[index].at_start = usage_of_this_thread(0);
   });
 }

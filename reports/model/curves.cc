@@ -124,8 +124,14 @@ double Family::smallest_x(std::string_view group) const {
 }
 
 double Family::scaling(double threads) const {
-  const Curve& base = reference().over_threads;
-  return base.at(threads).value / base.at(1).value;
+  std::vector<double> ratios;
+  ratios.reserve(members_.size());
+  for (const Member& member : members_) {
+    ratios.push_back(value(member, threads).value / value(member, 1).value);
+  }
+  const auto middle = ratios.begin() + static_cast<std::ptrdiff_t>((ratios.size() - 1) / 2);
+  std::nth_element(ratios.begin(), middle, ratios.end());
+  return *middle;
 }
 
 std::vector<double> Family::threads() const {

@@ -65,7 +65,8 @@ class Family {
   // Logarithmic in x, ends held. `group` must be there.
   Estimate at(std::string_view group, double x, double threads) const;
   double smallest_x(std::string_view group) const;
-  // Rate of the reference at `threads`, relative to its rate at one thread.
+  // Rate at `threads` relative to the rate at one thread: the (lower) median of all members, since
+  // a neighbour's visit to one of them must not decide for all.
   double scaling(double threads) const;
   // Thread counts of the reference.
   std::vector<double> threads() const;

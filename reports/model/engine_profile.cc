@@ -27,7 +27,9 @@ void read_attention_row(const nlohmann::json& profile, AttentionRow& row) {
 }
 
 EngineProfile on_isa(EngineProfile profile, const nlohmann::json& json) {
-  json.at("matmul_efficiency_of").get_to(profile.matmul_efficiency_of);
+  using ByType = std::map<std::string, double, std::less<>>;
+  profile.matmul_efficiency_of = json.value("matmul_efficiency_of", ByType{});
+  profile.matvec_efficiency_of = json.value("matvec_efficiency_of", ByType{});
   read_attention_row(json, profile.attention_row);
   for (const auto& [field, source] : json.at("sources").items()) {
     source.get_to(profile.sources[field]);

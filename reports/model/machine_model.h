@@ -46,10 +46,15 @@ struct EngineProfile {
   std::vector<std::string> repacked_types;
   std::string compiled_profile;  // the profile that fuses this one's operations; empty: none
   double matmul_efficiency = 1, matvec_efficiency = 1, attention_efficiency = 1;
-  std::map<std::string, double> matmul_efficiency_of;  // of types that differ from the others
-  double matmul_efficiency_for(const std::string& type) const {
+  // Of types that differ from the others.
+  std::map<std::string, double, std::less<>> matmul_efficiency_of, matvec_efficiency_of;
+  double matmul_efficiency_for(std::string_view type) const {
     const auto own = matmul_efficiency_of.find(type);
     return own == matmul_efficiency_of.end() ? matmul_efficiency : own->second;
+  }
+  double matvec_efficiency_for(std::string_view type) const {
+    const auto own = matvec_efficiency_of.find(type);
+    return own == matvec_efficiency_of.end() ? matvec_efficiency : own->second;
   }
   // Prefill rows from which attention takes rows in blocks, and its efficiency then; 0: no such
   // difference.

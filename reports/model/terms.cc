@@ -98,7 +98,7 @@ class Stepper {
                   "predictions need it; measure again");
     }
     const CurvePoint& rate = curves_.matvec.find(*type)->second;
-    return {bytes / (rate.y * effective_ * engine_.matvec_efficiency), rate.spread};
+    return {bytes / (rate.y * effective_ * matvec_efficiency(work)), rate.spread};
   }
 
   // Seconds for `rows` rows in each product of `flops` in all.
@@ -120,7 +120,7 @@ class Stepper {
     if (rows < least_rows && one) {
       const double bytes_per_flop = work.bytes / work.flops_per_row;  // one row, each weight once
       const double at_one = curves_.matvec.find(*one)->second.y * effective_ *
-                            engine_.matvec_efficiency / bytes_per_flop;
+                            matvec_efficiency(work) / bytes_per_flop;
       rate = at_one * std::pow(rate / at_one, std::log(std::max(rows, 1.0)) / std::log(least_rows));
     }
     return {flops / rate, measured.spread};
@@ -133,12 +133,14 @@ class Stepper {
     const Source source = one_row ? Source::kMatvec : Source::kMatmul;
     const Estimate part = one_row ? matvec_seconds(work, bytes * rows)
                                   : matmul_seconds(work, work.flops_per_row * rows, rows_each);
-    compute_.push_back(
-        {source, part, one_row ? engine_.matvec_efficiency : matmul_efficiency(work)});
+    compute_.push_back({source, part, one_row ? matvec_efficiency(work) : matmul_efficiency(work)});
   }
 
   double matmul_efficiency(const TypedWork& work) const {
-    return engine_.matmul_efficiency_for(std::string(to_string(work.type)));
+    return engine_.matmul_efficiency_for(to_string(work.type));
+  }
+  double matvec_efficiency(const TypedWork& work) const {
+    return engine_.matvec_efficiency_for(to_string(work.type));
   }
 
   // Bytes a second of weights of this type: repacked ones lie elsewhere than the mapped file's.
@@ -183,8 +185,8 @@ class Stepper {
       add_compute(expert, expert.bytes, all_rows_, std::min(rows_, rows_per_expert));
     }
     if (head_rows_ <= 1) {
-      compute_.push_back(
-          {Source::kMatvec, matvec_seconds(work.head, work.head.bytes), engine_.matvec_efficiency});
+      compute_.push_back({Source::kMatvec, matvec_seconds(work.head, work.head.bytes),
+                          matvec_efficiency(work.head)});
     } else {
       add_compute(work.head, work.head.bytes, head_rows_, std::min(head_rows_, rows_));
     }

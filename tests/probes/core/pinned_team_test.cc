@@ -205,6 +205,22 @@ TEST_P(EveryTeam, SeesARankThatWasMovedToAnotherCpu) {
   EXPECT_EQ(ranks->usage().unpinned, 1) << "its mask is not what the team made it";
 }
 
+// libgomp's threads are the next team's too: moved ones stayed where they were, and every later
+// point would have been refused.
+TEST_P(EveryTeam, PinsThreadsThatWereMovedInTheTeamBefore) {
+  const std::vector<int> pus = allowed_pus();
+  if (pus.size() < 2) GTEST_SKIP() << "needs two CPUs";
+  team(2)->run([&](int rank) {
+    if (rank != 1) return;
+    const PuMask elsewhere = PuMask::of_one(pus[0]);
+    sched_setaffinity(0, elsewhere.bytes(), elsewhere.data());
+  });
+  const auto ranks = team(2);
+  ranks->run([](int) {});
+  EXPECT_EQ(ranks->usage().migrations, 0);
+  EXPECT_EQ(ranks->usage().unpinned, 0);
+}
+
 TEST_P(EveryTeam, RefusesACpuThatMayNotBeUsed) {
   try {
     make_team({allowed_pus().front(), 8191}, GetParam());

@@ -104,10 +104,21 @@ TEST_F(FamilyTest, InterpolatesBetweenRowCounts) {
   EXPECT_DOUBLE_EQ(family.at("q4_0", 4096, 1).value, 20);
 }
 
-TEST_F(FamilyTest, ScalingIsThatOfTheReference) {
+TEST_F(FamilyTest, ScalingIsTheMediansOfAllMembers) {
   EXPECT_DOUBLE_EQ(family.scaling(12), 12);
   EXPECT_DOUBLE_EQ(family.scaling(13), 8);
   EXPECT_EQ(family.threads().size(), 5u);
+}
+
+TEST(Family, OneMemberThatADisturbanceHeldBackDoesNotSayHowTheOthersScale) {
+  Family family;
+  family.add("bf16", 16, 1, 176, 0.01, 0.01);  // the first of those with the most counts
+  family.add("bf16", 16, 2, 200, 0.01, 0.01);
+  for (const double rows : {16.0, 128.0, 512.0}) {
+    family.add("q4_0", rows, 1, 300, 0.01, 0.01);
+    family.add("q4_0", rows, 2, 590, 0.01, 0.01);
+  }
+  EXPECT_DOUBLE_EQ(family.scaling(2), 590.0 / 300);
 }
 
 }  // namespace

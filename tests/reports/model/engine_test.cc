@@ -79,6 +79,9 @@ TEST(EngineProfiles, HaveFiguresOfTheirOwnWhereTheyWereMeasuredOnAnInstructionSe
   EXPECT_EQ(plain.matmul_efficiency_for("q8_0"), plain.matmul_efficiency);
   EXPECT_EQ(wide.matmul_efficiency_for("f16"), plain.matmul_efficiency);
   EXPECT_LT(wide.matmul_efficiency_for("q8_0"), wide.matmul_efficiency_for("q4_0"));
+  EXPECT_LT(wide.matvec_efficiency_for("q4_0"), plain.matvec_efficiency_for("q4_0"));
+  EXPECT_LT(plain.matvec_efficiency_for("q4_0"), plain.matvec_efficiency);
+  EXPECT_EQ(wide.matvec_efficiency_for("q5_0"), plain.matvec_efficiency);
   EXPECT_THAT(wide.sources, ::testing::Contains(::testing::Key("matmul_efficiency_of")));
   EXPECT_EQ(find_engine_profile("generic", "AVX512_VNNI").matmul_efficiency_for("q8_0"), 1);
 }
@@ -110,6 +113,26 @@ TEST(Engine, ATypeOfItsOwnEfficiencySlowsItsProductsAlone) {
   EXPECT_NEAR(compute(), before, before * 1e-9);
   engine.matmul_efficiency_of[std::string(to_string(shape.type))] = 0.5;
   EXPECT_NEAR(compute(), 2 * before, before * 0.1);  // the head has a type of its own
+}
+
+// A tenth of our rate is slower than memory, so that it shows.
+TEST(Engine, ATypeOfItsOwnMatvecEfficiencySlowsItsDecodeAlone) {
+  const MachineModel model(synthetic::results(Laws{}));
+  const ModelShape shape = find_model("qwen3-4b");
+  EngineProfile engine = find_engine_profile("generic");
+  const auto decode = [&](int threads) {
+    return model.predict(shape, engine, Query{"decode", 0, 0, "f16"}, threads);
+  };
+  const Prediction before = decode(1);
+  engine.matvec_efficiency_of["f32"] = 0.1;
+  EXPECT_NEAR(*decode(1).seconds, *before.seconds, *before.seconds * 1e-9);
+  engine.matvec_efficiency_of[std::string(to_string(shape.type))] = 0.1;
+  const Prediction slow = decode(1);
+  EXPECT_GT(*slow.seconds, 2 * *before.seconds);
+  EXPECT_EQ(slow.limited_by, "compute");
+  ASSERT_TRUE(slow.roofline_seconds && before.roofline_seconds);
+  EXPECT_NEAR(*slow.roofline_seconds, *before.roofline_seconds, *before.roofline_seconds * 1e-9)
+      << "the roofline is our kernels'";
 }
 
 TEST(Engine, TakesAttentionInBlocksFromItsRowsOn) {

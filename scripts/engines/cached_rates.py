@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+"""Bytes of weights a second that llama.cpp's matrix-vector products take from the caches, by type,
+beside ours: what data/engines says as matvec_efficiency_of.
+
+  scripts/engines/cached_rates.py BUILD_BIN WORK LLAMA_BENCH [--types q4_0,q8_0] [--rounds 3]
+
+Models of one layer that fit the caches, the same but for the width of their feed-forward part: what
+a wider one takes longer is its weights' alone, so the rate is the slope of the time of a token over
+the model's bytes, whatever a token costs besides. LLAMA_BENCH is the engine's own program
+(Debian's llama.cpp-tools has it), or a script that starts it; WORK must lie where it can be read.
+One thread; each round is the engine's models of a type, then our kernel.
+"""
+import argparse
+import json
+import pathlib
+import statistics
+import subprocess
+
+HIDDEN = 1024
+WIDTHS = (256, 512, 768, 1024)
+TOKENS = 256  # of one run: a token takes 0.2 ms
+
+
+def make_model(options, width, label):
+    config = options.work / f"cached-{width}.json"
+    config.write_text(json.dumps({
+        "model_type": "llama", "num_hidden_layers": 1, "hidden_size": HIDDEN,
+        "num_attention_heads": 8, "num_key_value_heads": 8, "head_dim": 64,
+        "intermediate_size": width, "vocab_size": 512, "tie_word_embeddings": True,
+        "max_position_embeddings": 4096}))
+    file = options.work / f"cached-{width}-{label}.gguf"
+    if not file.exists():
+        subprocess.run([options.bin / "memory_benchmark", "synthesize", f"{config}:{label}",
+                        "--out", file], check=True, stdout=subprocess.DEVNULL)
+    return file
+
+
+def engine_seconds(options, files):
+    """Bytes of each model -> seconds of its tokens, run by run."""
+    command = [options.bench, "-p", "0", "-n", str(TOKENS), "-t", "1", "-r", "8", "-o", "jsonl"]
+    for file in files:
+        command += ["-m", file]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    return {line["model_size"]: [1 / rate for rate in line["samples_ts"]] for line in lines}
+
+
+def our_rates(options, label):
+    file = options.work / "ours.json"
+    subprocess.run([options.bin / "matmul_throughput", "--budget", "2", "--out", file,
+                    f"--benchmark_filter=matvec/type:{label}/threads:1/"], check=False,
+                   capture_output=True)
+    points = json.loads(file.read_text())["points"] if file.exists() else []
+    file.unlink(missing_ok=True)
+    return points[0]["samples"] if points else []
+
+
+def measure(options, label):
+    """(engine's bytes a second, seconds of a token besides, ours): each the quickest of all rounds,
+    since nothing waits for memory and neighbours only add."""
+    files = [make_model(options, width, label) for width in WIDTHS]
+    least, ours = {}, []
+    for _ in range(options.rounds):
+        for size, seconds in engine_seconds(options, files).items():
+            least[size] = min([*seconds, least.get(size, 1)])
+        ours += our_rates(options, label)
+    slope, base = statistics.linear_regression(list(least), list(least.values()))
+    return 1 / slope, base, max(ours, default=None)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("bin", "work", "bench"):
+        parser.add_argument(name, type=lambda text: pathlib.Path(text).resolve())
+    parser.add_argument("--types", default="q4_0,q8_0,q6_k,bf16,f16")
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    print("| type | engine, GB/s | ours, GB/s | engine / ours | µs a token besides |")
+    print("|---|--:|--:|--:|--:|")
+    for label in options.types.split(","):
+        engine, base, ours = measure(options, label)
+        ours_text = f"{ours / 1e9:.1f} | {engine / ours:.2f}" if ours else "- | -"
+        print(f"| {label} | {engine / 1e9:.1f} | {ours_text} | {base * 1e6:.0f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
