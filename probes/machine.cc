@@ -20,6 +20,7 @@
 #include "data/system/streams.h"
 #include "probes/core/build_facts.h"
 #include "probes/core/describe_machine.h"
+#include "probes/core/instance_metadata.h"
 #include "probes/core/probe_options.h"
 
 namespace mb {
@@ -29,17 +30,27 @@ constexpr std::string_view kSummary =
     "machine: topology, caches, memory, limits and software of this machine; no timing";
 
 constexpr std::string_view kHelp = R"(
-Usage: machine [--out FILE] [--describe]
+Usage: machine [--out FILE] [--cloud-label] [--describe]
 
-  --out FILE    results document to write, whole or not at all (default: printed)
-  --describe    print what this probe tells and end
-  --help        print this and end
+  --out FILE     results document to write, whole or not at all (default: printed)
+  --cloud-label  ask the metadata service of EC2 (169.254.169.254, within 1 s) for instance type,
+                 purchasing option and zone; without it no network is used
+  --describe     print what this probe tells and end
+  --help         print this and end
 
 Exit codes: 0 good, 1 failure, 2 usage, 4 no CPU of this machine may be used.
 )";
 
-ProbeOptions parse(int argc, char** argv) {
-  ProbeOptions options = parse_probe_options(argc, argv);
+struct Options : ProbeOptions {
+  bool cloud_label = false;  // this probe's alone
+};
+
+Options parse(int argc, char** argv) {
+  std::vector<const char*> words(argv, argv + argc);
+  const bool cloud_label =
+      std::erase_if(words, [](std::string_view word) { return word == "--cloud-label"; }) > 0;
+  const Options options{parse_probe_options(static_cast<int>(words.size()), words.data()),
+                        cloud_label};
   if (options.machine || options.plan) {
     throw Error(ErrorCode::kUsage,
                 fmt::format("--{} has no effect here: this probe describes the machine it runs on",
@@ -48,17 +59,18 @@ ProbeOptions parse(int argc, char** argv) {
   return options;
 }
 
-Results describe(std::vector<std::string> command) {
+Results describe(std::vector<std::string> command, bool cloud_label) {
   Results results;
   results.created_utc = utc_now();
   results.command = std::move(command);
   results.machine = describe_machine();
+  if (cloud_label) ask_instance_metadata(results.machine);
   results.build = build_facts();
   return results;
 }
 
 int run(int argc, char** argv) {
-  const ProbeOptions options = parse(argc, argv);
+  const Options options = parse(argc, argv);
   if (options.help || options.describe) {
     fmt::print("{}\n{}", kSummary, options.help ? kHelp : "");
     return 0;
@@ -67,7 +79,7 @@ int run(int argc, char** argv) {
     return argument == "--benchmark_list_tests" || argument == "--benchmark_list_tests=true";
   });
   if (lists) return 0;
-  const std::string document = to_json_text(describe({argv, argv + argc}));
+  const std::string document = to_json_text(describe({argv, argv + argc}, options.cloud_label));
   if (options.out) {
     write_file_atomically(*options.out, document);
   } else {

@@ -22,7 +22,7 @@ ROOMS = {
     "probes/core": (["data/documents", "data/system", "data/plan", "workloads/team.h",
                      "build_info.h"],
                     ["hwloc.h", "papi.h", "benchmark/", "boost/program_options", "omp.h",
-                     "immintrin.h"]),
+                     "immintrin.h", "netinet/", "arpa/"]),
     "probes/campaign": (["data/documents", "data/system", "data/plan"], ["nlohmann/"]),
     "probes/sweep": (["data/documents", "data/system", "data/plan", "probes/core"], ["nlohmann/"]),
     "probes": (["data/documents", "data/system", "data/plan", "probes/core", "workloads",
@@ -46,6 +46,9 @@ ROOMS = {
 }
 # Headers that stand in one file of the product only: the rest of the house must not know them.
 SINGLE = {"hwloc.h", "papi.h", "dnnl.hpp", "oneapi/dnnl/dnnl.hpp"}
+# What sockets need, and the one file that may use them (SECURITY.md promises it).
+NETWORK = re.compile(r"^(sys/(socket|un)\.h|net/|netinet/|arpa/|netdb\.h|ifaddrs\.h)")
+NETWORK_FILE = "probes/core/http.cc"
 SYSTEM = re.compile(r"^(sys/|linux/|[a-z_0-9]+$|(asm|cpuid|dirent|errno|fcntl|poll|pthread|sched|signal"
                     r"|spawn|strings|unistd|x86intrin)\.h$)")
 INCLUDE = re.compile(r'^\s*#\s*include\s+[<"]([^>"]+)[>"]')
@@ -83,7 +86,9 @@ def check(root):
                 header = match.group(1)
                 if header in SINGLE:
                     single.setdefault(header, set()).add(name)
-                if not allowed(room, header):
+                if NETWORK.match(header) and name != NETWORK_FILE:
+                    problems.append(f"{name}:{number}: {header} stands in {NETWORK_FILE} only")
+                elif not allowed(room, header):
                     problems.append(f"{name}:{number}: {room} may not include {header}")
     for header, files in single.items():
         if len(files) > 1:

@@ -92,7 +92,12 @@ struct Machine {
   std::string kernel;
   std::optional<std::string> hypervisor;  // "KVM", nullopt on bare metal or unknown
   std::optional<std::string> microcode;
-  std::optional<std::string> cloud_label;  // "m7a.2xlarge" from DMI where the vendor says so
+  // "m7a.2xlarge": by the metadata service when it was asked, else from DMI where the vendor says
+  // so
+  std::optional<std::string> cloud_label;
+  // By the metadata service alone; absent when it was not asked or did not say.
+  std::optional<std::string> cloud_life_cycle;  // on-demand | spot ...
+  std::optional<std::string> cloud_zone;        // "eu-central-1a"
   std::optional<std::string> governor;
   std::string thp_mode;  // always | madvise | never | unknown
   std::string shmem_thp_mode;

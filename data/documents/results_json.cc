@@ -50,8 +50,11 @@ struct Fields<Machine> {
       field("core_kinds", &Machine::core_kinds), field("limits", &Machine::limits),
       field("os", &Machine::os), field("kernel", &Machine::kernel),
       field("hypervisor", &Machine::hypervisor), field("microcode", &Machine::microcode),
-      field("cloud_label", &Machine::cloud_label), field("governor", &Machine::governor),
-      field("thp_mode", &Machine::thp_mode), field("shmem_thp_mode", &Machine::shmem_thp_mode),
+      field("cloud_label", &Machine::cloud_label),
+      field("cloud_life_cycle", &Machine::cloud_life_cycle, Rule::kSparse),
+      field("cloud_zone", &Machine::cloud_zone, Rule::kSparse),
+      field("governor", &Machine::governor), field("thp_mode", &Machine::thp_mode),
+      field("shmem_thp_mode", &Machine::shmem_thp_mode),
       field("hugetlb_free_pages", &Machine::hugetlb_free_pages),
       field("pmu_counts", &Machine::pmu_counts), field("missing", &Machine::missing),
       field("counter_truth", &Machine::counter_truth, Rule::kSparse));

@@ -85,7 +85,8 @@ class Campaign {
 
   // The machine, the plan, and what an earlier run has finished.
   void prepare() {
-    Results start = run_machine_probe(request_.probe_folder / "machine", work_.path());
+    Results start =
+        run_machine_probe(request_.probe_folder / "machine", work_.path(), request_.cloud_label);
     if (request_.resume) {
       if (auto earlier = read_campaign_journal(journal_path_)) {
         require_same_request(earlier->request, request_.plan);
@@ -294,9 +295,9 @@ class Campaign {
 
 Results run_campaign(const CampaignRequest& request) { return Campaign(request).run(); }
 
-Machine describe_this_machine(const std::filesystem::path& probe_folder) {
+Machine describe_this_machine(const std::filesystem::path& probe_folder, bool cloud_label) {
   const TemporaryFolder work;
-  return run_machine_probe(probe_folder / "machine", work.path()).machine;
+  return run_machine_probe(probe_folder / "machine", work.path(), cloud_label).machine;
 }
 
 std::optional<PlanRequest> unfinished_request(const std::filesystem::path& folder) {

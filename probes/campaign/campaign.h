@@ -23,9 +23,11 @@ struct CampaignProgress {
 
 struct CampaignRequest {
   PlanRequest plan;
-  std::filesystem::path output_folder;             // exists; journal and results.json go here
-  std::filesystem::path probe_folder;              // where the probe programs are
-  bool resume = false;                             // go on from the journal in output_folder
+  std::filesystem::path output_folder;  // exists; journal and results.json go here
+  std::filesystem::path probe_folder;   // where the probe programs are
+  bool resume = false;                  // go on from the journal in output_folder
+  bool cloud_label =
+      false;  // the machine probe asks the metadata service; the one use of a network
   std::vector<std::string> command;                // recorded in the document
   std::function<void(const Machine&)> on_machine;  // once, before the first step; may be empty
   std::function<void(const CampaignProgress&)> on_progress;  // may be empty
@@ -40,8 +42,8 @@ struct CampaignRequest {
 // verdict. Throws Error when the machine probe itself cannot run or resume does not fit.
 Results run_campaign(const CampaignRequest& request);
 
-// What the machine probe says, without a run. Throws Error as run_campaign.
-Machine describe_this_machine(const std::filesystem::path& probe_folder);
+// What the machine probe says, without a run; `cloud_label` as above. Throws Error as run_campaign.
+Machine describe_this_machine(const std::filesystem::path& probe_folder, bool cloud_label);
 
 // What the unfinished run in `folder` was asked for; nullopt when there is none to resume.
 std::optional<PlanRequest> unfinished_request(const std::filesystem::path& folder);

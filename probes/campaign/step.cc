@@ -142,10 +142,11 @@ StepOutcome run_step(const StepRequest& request) {
 }
 
 Results run_machine_probe(const std::filesystem::path& program,
-                          const std::filesystem::path& work_folder) {
+                          const std::filesystem::path& work_folder, bool cloud_label) {
   const std::filesystem::path answer_file = work_folder / "machine_results.json";
   ChildRequest child_request;
   child_request.argv = {program.string(), "--out", answer_file.string()};
+  if (cloud_label) child_request.argv.emplace_back("--cloud-label");
   child_request.timeout_seconds = kMachineProbeSeconds;
   child_request.max_output_bytes = kKeptOutputBytes;
   const ChildResult child = run_child(child_request);

@@ -32,9 +32,10 @@ struct StepOutcome {
 
 StepOutcome run_step(const StepRequest& request);
 
-// The machine probe's document. Throws Error(kFailure) when it cannot be had, Error(kInterrupted).
+// The machine probe's document; with `cloud_label` it asks the metadata service too. Throws
+// Error(kFailure) when it cannot be had, Error(kInterrupted).
 Results run_machine_probe(const std::filesystem::path& program,
-                          const std::filesystem::path& work_folder);
+                          const std::filesystem::path& work_folder, bool cloud_label);
 
 // The last line that says something, for messages; at most 200 characters.
 std::string last_line(const std::string& text);

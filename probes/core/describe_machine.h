@@ -9,7 +9,8 @@
 
 namespace mb {
 
-Machine describe_machine();  // this machine, for this process's limits
+// This machine, for this process's limits. Never uses a network (instance_metadata.h does).
+Machine describe_machine();
 
 Machine describe_machine(const HostFiles& files, const SystemFacts& facts,
                          const TopologySource& source);

@@ -39,6 +39,7 @@ Flags run_flags() {
               "  memory_benchmark run --budget 2m --model llama-3.1-8b:q4_0 --out server-7\n"
               "  memory_benchmark run --quick --threads 1,2,4-16:4\n"
               "  memory_benchmark run --sustain 120s\n"
+              "  memory_benchmark run --cloud-label       on EC2: which instance this is\n"
               "  memory_benchmark run --resume server-7\n");
   flags.value("out", "DIR", "the folder to create (default: memory_benchmark-DATE-TIME)")
       .value("budget", "TIME", "time to measure, such as 60s or 2m (default 60s)")
@@ -50,6 +51,9 @@ Flags run_flags() {
       .value("sustain", "TIME",
              "beside the budget: repeat a step on all threads for so long, such as 120s, to see "
              "what heat or CPU credits leave of its rate")
+      .flag("cloud-label",
+            "ask the metadata service of EC2 (169.254.169.254, within 1 s) for instance type, "
+            "purchasing option and zone; without it no network is used")
       .flag("quiet", "no progress and no summary: the files hold the answer, only errors are said")
       .flag("json", "print the recommendation as JSON instead of the summary");
   return flags;
@@ -86,6 +90,7 @@ Results measure(const Flags& flags, const PlanRequest& plan, const OutputFolder&
   request.output_folder = folder.path();
   request.probe_folder = find_probe_folder();
   request.resume = flags.has("resume");
+  request.cloud_label = flags.has("cloud-label");
   request.command = {"memory_benchmark", "run"};
   request.command.insert(request.command.end(), arguments.begin(), arguments.end());
   request.on_results = on_results;
@@ -123,6 +128,11 @@ int run_run(const Arguments& arguments) {
   if (!flags.parse(arguments)) return 0;
   if (flags.has("resume") && flags.has("out")) {
     throw Error(ErrorCode::kUsage, "run: --resume DIR names the folder; leave --out away");
+  }
+  if (flags.has("resume") && flags.has("cloud-label")) {
+    throw Error(
+        ErrorCode::kUsage,
+        "run: --resume DIR keeps the machine as it was described; leave --cloud-label away");
   }
   install_interrupt_handler();  // before the folder, which would stay
   PlanRequest base;

@@ -65,6 +65,9 @@ void print_topology(const Machine& machine) {
   print_limits(machine.limits);
   row("system", fmt::format("{}, Linux {}", machine.os, machine.kernel));
   row("hypervisor", machine.hypervisor.value_or("none seen"));
+  if (const std::string instance = format_instance(machine); !instance.empty()) {
+    row("instance", instance);
+  }
   row("huge pages",
       fmt::format("transparent {}, shared memory {}", machine.thp_mode, machine.shmem_thp_mode));
   row("counters", machine.pmu_counts ? "hardware counters count" : "no hardware counter counts");
@@ -142,10 +145,17 @@ int run_topology(const Arguments& arguments) {
               "  memory_benchmark topology --results results.json --json\n");
   flags.flag("check", "time pairs of CPUs and hold what they show against what the system claims")
       .value("results", "FILE", "the same from the pairs in a results document, nothing is timed")
+      .flag("cloud-label",
+            "ask the metadata service of EC2 (169.254.169.254, within 1 s) for instance type, "
+            "purchasing option and zone; without it no network is used")
       .flag("json", "print the machine document, or the check");
   if (!flags.parse(arguments)) return 0;
   if (flags.has("check") && flags.has("results")) {
     throw Error(ErrorCode::kUsage, "topology: --check measures here, --results reads; give one");
+  }
+  if (flags.has("cloud-label") && (flags.has("check") || flags.has("results"))) {
+    throw Error(ErrorCode::kUsage,
+                "topology: --cloud-label has no effect beside --check and --results");
   }
   install_interrupt_handler();
   if (flags.has("check") || flags.has("results")) {
@@ -158,7 +168,7 @@ int run_topology(const Arguments& arguments) {
     }
     return 0;
   }
-  const Machine machine = describe_this_machine(find_probe_folder());
+  const Machine machine = describe_this_machine(find_probe_folder(), flags.has("cloud-label"));
   if (flags.has("json")) {
     fmt::print("{}", machine_to_json_text(machine));
   } else {

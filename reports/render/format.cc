@@ -123,6 +123,14 @@ std::string format_cpu_budget(const Limits& limits) {
                      format_count(limits.installed_cpus, "CPU", "CPUs"), why);
 }
 
+std::string format_instance(const Machine& machine) {
+  std::string text;
+  for (const auto& fact : {machine.cloud_label, machine.cloud_life_cycle, machine.cloud_zone}) {
+    if (fact && !fact->empty()) text += (text.empty() ? "" : ", ") + *fact;
+  }
+  return text;
+}
+
 std::string words_of(std::string_view term) {
   constexpr std::array<std::pair<std::string_view, std::string_view>, 17> kWords{{
       {"4k", "4 KiB pages"},

@@ -39,6 +39,9 @@ std::string format_count(std::int64_t count, std::string_view one, std::string_v
 // "2 of 2 CPUs usable (affinity)": the effective CPU budget and what sets it.
 std::string format_cpu_budget(const Limits& limits);
 
+// "m7a.2xlarge, spot, eu-central-1a": what is known of it; empty outside of clouds.
+std::string format_instance(const Machine& machine);
+
 // The words people read for the documents' fixed words; an unknown word stands as it is.
 // The terms of a step, as predictions name them, in the order that charts and tables keep.
 inline constexpr std::array<std::string_view, 5> kTermNames{"weights", "compute", "attention",

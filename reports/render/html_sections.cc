@@ -146,7 +146,7 @@ std::string machine(const Documents& documents) {
   markup +=
       fact("System", machine.os + (machine.kernel.empty() ? "" : ", Linux " + machine.kernel));
   markup += fact("Runs under", machine.hypervisor.value_or("no hypervisor seen"));
-  markup += fact("Instance", machine.cloud_label.value_or(""));
+  markup += fact("Instance", format_instance(machine));
   markup += fact("Huge pages",
                  "transparent: " + machine.thp_mode + "; shared memory: " + machine.shmem_thp_mode);
   markup += fact("Governor", machine.governor.value_or("not visible"));

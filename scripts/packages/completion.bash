@@ -18,7 +18,7 @@ _memory_benchmark() {
     return
   fi
   case "$command" in
-    run) flags="--budget --help --json --model --out --png-dir --quick --quiet --resume --sustain --threads" ;;
+    run) flags="--budget --cloud-label --help --json --model --out --png-dir --quick --quiet --resume --sustain --threads" ;;
     shm) flags="--help --repeat" ;;
     probe) flags="--help --list" ;;
     inspect) flags="--context --help --json --list --tensors" ;;
@@ -33,8 +33,8 @@ _memory_benchmark() {
     validate) flags="--engine --help --json --model --tolerance" ;;
     calibrate) flags="--engine --help --json --model --out" ;;
     fit) flags="--help --json --points --priors --resamples --tolerance" ;;
-    topology) flags="--check --help --json --results" ;;
-    "") flags="--budget --help --json --model --out --png-dir --quick --quiet --resume --sustain --threads --version" ;;
+    topology) flags="--check --cloud-label --help --json --results" ;;
+    "") flags="--budget --cloud-label --help --json --model --out --png-dir --quick --quiet --resume --sustain --threads --version" ;;
     *) flags="" ;;
   esac
   if [[ "$current" == -* ]]; then

@@ -21,6 +21,8 @@
 #include "data/system/duration.h"
 #include "data/system/files.h"
 #include "probes/campaign/journal.h"
+#include "probes/core/http.h"
+#include "probes/core/instance_metadata.h"
 #include "probes/core/limits.h"
 #include "probes/core/noise.h"
 #include "probes/core/smaps.h"
@@ -176,6 +178,27 @@ void read_lists(std::string_view bytes) {
   read_mapped_pages(smaps, 0x7f0, 0x7f8);
 }
 
+// ---- what the metadata service answers ----
+
+std::vector<std::string> http_seeds() {
+  return {
+      "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 13\r\nServer: EC2ws\r\n\r\n"
+      "eu-central-1a",
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: "
+      "chunked\r\n\r\n4\r\nm7a.\r\n5;x=y\r\nlarge\r\n0\r\n\r\n",
+      "HTTP/1.0 401 Unauthorized\r\nConnection: close\r\n\r\non-demand"};
+}
+void read_http(std::string_view bytes) {
+  const auto early = parse_http_answer(bytes, false);
+  const auto late = parse_http_answer(bytes, true);
+  if (!late || (early && *early != *late) || late->body.size() > bytes.size()) std::abort();
+  for (const MetadataFact fact : {MetadataFact::kToken, MetadataFact::kInstanceType,
+                                  MetadataFact::kLifeCycle, MetadataFact::kZone}) {
+    const std::string value = checked_metadata(fact, late->body).value_or("");
+    if (value.size() > 256 || value.find_first_of("\r\n:<>\"' ") != std::string::npos) std::abort();
+  }
+}
+
 // ---- the command line and what engines print ----
 
 std::vector<std::string> word_seeds() { return {"1,2,4-16:4", "60s", "8GiB", "300GB/s", "2%"}; }
@@ -291,6 +314,7 @@ constexpr std::array kTargets = {
     FuzzTarget{"config_json", config_seeds, read_config},
     FuzzTarget{"host_files", host_seeds, read_host},
     FuzzTarget{"lists", list_seeds, read_lists},
+    FuzzTarget{"http", http_seeds, read_http},
     FuzzTarget{"words", word_seeds, read_words},
     FuzzTarget{"output", output_seeds, read_output},
     FuzzTarget{"import", import_seeds, read_import},

@@ -47,6 +47,12 @@ class CheckLayers(unittest.TestCase):
         self.assertEqual(len(found), 1)
         self.assertIn("one file only", found[0])
 
+    def test_a_socket_stands_in_its_file_only(self):
+        text = "#include <netinet/in.h>\n#include <sys/socket.h>\n"
+        self.assertEqual(self.problems_of({"probes/core/http.cc": text}), [])
+        for file in ("probes/core/limits.cc", "reports/cli/run.cc", "data/system/child.cc"):
+            self.assertEqual(len(self.problems_of({file: text})), 2, file)
+
     def test_a_foreign_library_is_refused(self):
         self.assertTrue(self.problems_of({"data/plan/a.cc": "#include <Eigen/Dense>\n"}))
 

@@ -41,6 +41,9 @@ inline Machine sample_machine() {
   machine.os = "Debian GNU/Linux 12 (bookworm)";
   machine.kernel = "6.1.0";
   machine.hypervisor = "KVM";
+  machine.cloud_label = "m7a.large";
+  machine.cloud_life_cycle = "spot";
+  machine.cloud_zone = "eu-central-1a";
   machine.thp_mode = "madvise";
   machine.shmem_thp_mode = "never";
   machine.hugetlb_free_pages = {{"2048kB", 0}};

@@ -154,6 +154,14 @@ TEST_F(CampaignTest, TheMachineIsToldBeforeTheFirstStep) {
   EXPECT_THAT(seen, ElementsAre("Test CPU"));
 }
 
+TEST_F(CampaignTest, TheMetadataServiceIsAskedOnlyWhereThatWasWanted) {
+  EXPECT_EQ(run_campaign(request).machine.cloud_label, std::nullopt);
+  request.cloud_label = true;
+  EXPECT_EQ(run_campaign(request).machine.cloud_label, "asked");
+  EXPECT_EQ(describe_this_machine(probes(), false).cloud_label, std::nullopt);
+  EXPECT_EQ(describe_this_machine(probes(), true).cloud_label, "asked");
+}
+
 TEST_F(CampaignTest, ProgressGrowsToTheWhole) {
   std::vector<double> shares;
   std::vector<std::string> messages;

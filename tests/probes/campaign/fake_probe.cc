@@ -82,6 +82,7 @@ int act(const std::string& probe, std::map<std::string, std::string>& flags) {
     mb::Results results;
     const std::string cpus = environment("FAKE_CPUS");
     results.machine = mb::make_machine(1, 1, cpus.empty() ? 2 : std::atoi(cpus.c_str()), 1);
+    if (flags.contains("--cloud-label")) results.machine.cloud_label = "asked";
     mb::write_file_atomically(flags["--out"], to_json_text(results));
     return 0;
   }
@@ -133,7 +134,7 @@ int act(const std::string& probe, std::map<std::string, std::string>& flags) {
 
 int main(int argc, char** argv) {
   std::map<std::string, std::string> flags;
-  for (int i = 1; i + 1 < argc; i += 2) flags[argv[i]] = argv[i + 1];
+  for (int i = 1; i < argc; i += 2) flags[argv[i]] = i + 1 < argc ? argv[i + 1] : "";
   const std::string path = argv[0];
   return act(path.substr(path.rfind('/') + 1), flags);
 }

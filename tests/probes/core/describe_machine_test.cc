@@ -184,6 +184,25 @@ TEST_F(MadeUpHost, MetalInstancesHaveALabelButNoHypervisor) {
   EXPECT_EQ(describe().hypervisor, "Nitro");
 }
 
+TEST_F(MadeUpHost, VendorsAreNamedFromDmiAlone) {
+  const auto label = [&](const char* vendor, const char* product, const char* asset_tag) {
+    write("sys/class/dmi/id/sys_vendor", vendor);
+    write("sys/class/dmi/id/product_name", product);
+    write("sys/class/dmi/id/chassis_asset_tag", asset_tag);
+    const Machine machine = describe();
+    EXPECT_EQ(machine.cloud_zone, std::nullopt);
+    return machine.cloud_label.value_or("");
+  };
+  EXPECT_EQ(label("Google", "Google Compute Engine", ""), "Google Compute Engine");
+  EXPECT_EQ(label("Alibaba Cloud", "Alibaba Cloud ECS", ""), "Alibaba Cloud ECS");
+  EXPECT_EQ(label("Hetzner", "vServer", ""), "Hetzner vServer");
+  EXPECT_EQ(label("DigitalOcean", "Droplet", ""), "DigitalOcean Droplet");
+  EXPECT_EQ(label("Microsoft Corporation", "Virtual Machine", "7783-7084-3265-9085-8269-3286-77"),
+            "Microsoft Azure");
+  EXPECT_EQ(label("Microsoft Corporation", "Virtual Machine", ""), "");  // Hyper-V at home
+  EXPECT_EQ(label("QEMU", "Standard PC", "OracleCloud.com"), "Oracle Cloud");
+}
+
 TEST_F(MadeUpHost, HypervisorsAreNamedByCpuidThenByFlag) {
   facts_.hypervisor_vendor = "Microsoft Hv";
   EXPECT_EQ(describe().hypervisor, "Hyper-V");

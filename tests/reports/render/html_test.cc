@@ -71,6 +71,17 @@ TEST(Html, AllowsOnlyItsOwnStyleAndScripts) {
   }
 }
 
+TEST(Html, TheInstanceIsNamedWithWhatIsKnownOfIt) {
+  fixture::Documents d = fixture::small_guest();
+  EXPECT_THAT(markup_of(render_html(d.results, d.recommendation)), Not(HasSubstr(">Instance<")));
+  d.results.machine.cloud_label = "m7a.large";
+  EXPECT_THAT(markup_of(render_html(d.results, d.recommendation)), HasSubstr("m7a.large<"));
+  d.results.machine.cloud_life_cycle = "<spot>";
+  d.results.machine.cloud_zone = "eu-central-1a";
+  EXPECT_THAT(markup_of(render_html(d.results, d.recommendation)),
+              HasSubstr("m7a.large, &lt;spot&gt;, eu-central-1a<"));
+}
+
 TEST(Html, PartsComeInReadingOrder) {
   const fixture::Documents d = fixture::smt_machine();
   const std::string page = render_html(d.results, d.recommendation);
