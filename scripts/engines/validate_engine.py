@@ -3,19 +3,20 @@
 minutes: in each round the main job, then the engine on every model, then the next round. The error
 of a case is taken in each round.
 
-  scripts/engines/validate_engine.py prepare BUILD_BIN MODULES WORK MODEL...
+  scripts/engines/validate_engine.py prepare BUILD_BIN ENGINE WORK MODEL...
       makes the GGUF files and the caches; slow, needs no quiet machine
-  scripts/engines/validate_engine.py round BUILD_BIN MODULES WORK MODEL... [--budget 45s]
+  scripts/engines/validate_engine.py round BUILD_BIN ENGINE WORK MODEL... [--budget 45s]
       one round, into WORK/round-N: results.json, and one sweep document a model
-  scripts/engines/validate_engine.py table BUILD_BIN WORK
+  scripts/engines/validate_engine.py table BUILD_BIN WORK [--profile llama.cpp-openmp]
       Markdown: every case, the errors by phase, and the same after calibration with each model's own
       run on as many threads as there are, judged on the other counts
-  scripts/engines/validate_engine.py predict BUILD_BIN WORK
+  scripts/engines/validate_engine.py predict BUILD_BIN WORK [--profile …]
       the errors alone, as they would be with the model of this build: documents are read again
 
-MODEL is a catalogue name with its quantisation (qwen3-0.6b:q4_0). BUILD_BIN is a build's bin folder,
-MODULES holds node_modules with npm's node-llama-cpp; engine_steps.mjs says how it is timed. Exit 1
-when a side fails.
+MODEL is a catalogue name with its quantisation (qwen3-0.6b:q4_0). BUILD_BIN is a build's bin folder.
+ENGINE is llama-bench (Debian's llama.cpp-tools, built with OpenMP; or a script that starts it, which
+sees WORK under the same path), or a folder with node_modules that hold npm's node-llama-cpp, built
+with a thread pool of its own; engine_steps.mjs says how that is timed. Exit 1 when a side fails.
 """
 import argparse
 import json
@@ -27,7 +28,7 @@ import sys
 from compare_steps import Side, HERE, load_engine, make_cache, make_model, numbers, parse_model
 
 TOKENS = 8  # of one decode measurement
-ENGINE = "llama.cpp-threadpool"  # what the npm package is built with
+PROFILE = "llama.cpp-threadpool"  # what the npm package is built with
 
 
 def cases(options):
@@ -39,6 +40,8 @@ def prepare(options):
     for text in options.models:
         name, label, _ = parse_model(text)
         model = make_model(options, name, label, None)
+        if options.modules.is_file():
+            continue
         engine = load_engine(options, model, max(options.threads))
         for context in filter(None, options.contexts):
             make_cache(options, engine, model, context)
@@ -67,6 +70,23 @@ def measure(options, model, engine):
                    "n_gen": n_gen, "n_depth": context, "avg_ts": rate, "samples_ts": [rate]}
 
 
+def measure_by_bench(options, model):
+    """The same cases by llama-bench, which warms up before each."""
+    command = [options.modules, "-m", model["file"], "-n", TOKENS, "-r", 1, "-o", "jsonl"]
+    for flag, numbers_ in (("-p", options.prompts), ("-d", options.contexts), ("-t", options.threads)):
+        command += [flag, ",".join(map(str, numbers_))]
+    done = subprocess.run([str(word) for word in command], check=True, capture_output=True, text=True)
+    for line in done.stdout.splitlines():
+        if line.startswith("{"):
+            yield json.loads(line)
+
+
+def measure_by_node(options, model):
+    engine = load_engine(options, model, max(options.threads))
+    yield from measure(options, model, engine)
+    engine.end()
+
+
 def round_(options):
     done = len(list(options.work.glob("round-*")))
     folder = options.work / f"round-{done}"
@@ -78,10 +98,9 @@ def round_(options):
     for text in options.models:
         name, label, _ = parse_model(text)
         model = make_model(options, name, label, None)
-        engine = load_engine(options, model, max(options.threads))
         bench = folder / f"{name}-{label}.jsonl"
-        bench.write_text("".join(json.dumps(line) + "\n" for line in measure(options, model, engine)))
-        engine.end()
+        by = measure_by_bench if options.modules.is_file() else measure_by_node
+        bench.write_text("".join(json.dumps(line) + "\n" for line in by(options, model)))
         subprocess.run([options.bin / "memory_benchmark", "import", bench, "--model", text, "--out",
                         bench.with_suffix(".json")], check=True, stdout=subprocess.DEVNULL)
         print(f"{folder.name}: {text}", flush=True)
@@ -125,13 +144,13 @@ def gather(options):
                     into.setdefault(key, []).append(
                         (p["measured_tokens_per_second"], p["error"]))
 
-            points = validated(options, results, sweep, ENGINE)
+            points = validated(options, results, sweep, options.profile)
             note(forward, points)
             most = max(p["threads"] for p in points)
             fitted = folder / f"{sweep.stem}.calibrated"
             fitted.unlink(missing_ok=True)  # of an earlier build
             subprocess.run([options.bin / "memory_benchmark", "calibrate", results,
-                            part_of(sweep, most, folder), "--engine", ENGINE, "--out", fitted],
+                            part_of(sweep, most, folder), "--engine", options.profile, "--out", fitted],
                            check=True, capture_output=True)
             name = json.loads(fitted.read_text())["calibrated_profiles"][-1]["name"]
             note(calibrated, validated(options, fitted, sweep, name), but=most)
@@ -176,8 +195,8 @@ def main():
     verbs = parser.add_subparsers(dest="verb", required=True)
     for verb in ("prepare", "round"):
         own = verbs.add_parser(verb)
-        for name in ("bin", "modules", "work"):
-            own.add_argument(name, type=pathlib.Path)
+        for name, shown in (("bin", "BUILD_BIN"), ("modules", "ENGINE"), ("work", "WORK")):
+            own.add_argument(name, metavar=shown, type=pathlib.Path)
         own.add_argument("models", nargs="+")
         for name, fallback in (("threads", "1,2"), ("prompts", "32,128"), ("contexts", "0,1024")):
             own.add_argument(f"--{name}", type=numbers, default=numbers(fallback))
@@ -187,6 +206,7 @@ def main():
         own = verbs.add_parser(verb)
         for name in ("bin", "work"):
             own.add_argument(name, type=pathlib.Path)
+        own.add_argument("--profile", default=PROFILE)
     options = parser.parse_args()
     {"prepare": prepare, "round": round_, "table": table, "predict": table}[options.verb](options)
     return 0
