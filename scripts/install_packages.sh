@@ -3,6 +3,7 @@
 #   scripts/install_packages.sh          what building and running needs
 #   scripts/install_packages.sh --tests  what the tests need besides; where npm is, also axe-core (3 MB),
 #                                        and with Node 20 the engine that one test sweeps (85 MB)
+#   scripts/install_packages.sh --gate   the same, and the compiler that fuzzing needs
 set -euo pipefail
 
 packages=(
@@ -11,12 +12,15 @@ packages=(
   nlohmann-json3-dev libhwy-dev libdnnl-dev libeigen3-dev
   gnuplot-nox fonts-dejavu-core libjs-chart.js
 )
-if [[ "${1:-}" == --tests ]]; then
+tests=false
+[[ "${1:-}" == --tests || "${1:-}" == --gate ]] && tests=true
+if $tests; then
   packages+=(libgtest-dev libgmock-dev python3 python3-jsonschema clang-format git tidy)
   # The page's tests run in it. Ubuntu's package only points to a snap, which no bare root can have;
   # there they say that they are skipped.
   if [[ "$(. /etc/os-release && echo "$ID")" == debian ]]; then packages+=(chromium); fi
 fi
+if [[ "${1:-}" == --gate ]]; then packages+=(clang libclang-rt-dev); fi
 
 # npm's node-llama-cpp is a prebuilt llama.cpp. It goes outside the repository, with the one binary
 # that this machine needs; without Node or a registry the test that wants it says that it is skipped.
@@ -54,7 +58,7 @@ install_axe() {
     echo "install_packages: axe-core cannot be had; its test will be skipped" >&2
   }
 }
-if [[ "${1:-}" == --tests ]]; then
+if $tests; then
   install_engine
   install_axe
 fi
