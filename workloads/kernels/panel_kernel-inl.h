@@ -138,6 +138,9 @@ struct PanelKernel {
         __builtin_prefetch(at + kPrefetchBytes + line, 0, 2);
       }
     }
+    constexpr int kHalves = type == PanelType::kQ6_K ? 2 : 1;  // with scales of their own
+    Ints dots[kHalves][rows];
+    dot_block<type, rows>(at + first_row * 4, x, block, dots);
     const Floats low = load_scale<type>(scales, block, 0, first_row);
     Floats high = low;  // the second scale of q6_k, the minimum of q4_k
     if constexpr (type == PanelType::kQ6_K) {
@@ -145,9 +148,6 @@ struct PanelKernel {
     } else if constexpr (type == PanelType::kQ4_K) {
       high = load_packed(scales, block, true, first_row);
     }
-    constexpr int kHalves = type == PanelType::kQ6_K ? 2 : 1;  // with scales of their own
-    Ints dots[kHalves][rows];
-    dot_block<type, rows>(at + first_row * 4, x, block, dots);
 #pragma GCC unroll 8
     for (int m = 0; m < rows; ++m) {
       const std::int32_t* sums = x.sums + m * blocks * 2 + block * 2;
