@@ -143,7 +143,9 @@ TEST(MatmulPanels, HoldsForTheLargestMagnitudes) {
                   static_cast<std::size_t>(panel_value_bytes(type)));
     }
     c.values.assign(kColumns, 127);
-    c.sums.assign(kColumns / 16, 127 * 16);
+    for (std::size_t i = 0; i < c.sums.size(); ++i) {
+      c.sums[i] = kSumFactor * 127 * (i % 2 == 0 ? 32 : 16);
+    }
     c.scales.assign(kColumns / 32, 1.0F);
     const float expected = product(c, 1, true)[5];
     on_every_isa([&] {
@@ -205,7 +207,8 @@ TEST(Panels, UnpackTheSixBitScalesOfQ4K) {
   std::memcpy(scales + kPackedScales * kPanelRows + (kPanelRows + kRow) * 2, &half, 2);
   // Column 1 and 17 of a block are the nibbles of byte 1 of the row's first group.
   for (long block = 0; block < 8; ++block) {
-    panel[static_cast<std::size_t>(block * 256 + kRow * 4 + 1)] = std::byte{0x52};
+    panel[static_cast<std::size_t>(values_at(PanelType::kQ4_K, block) + kRow * 4 + 1)] =
+        std::byte{0x52};
   }
   const PanelMatrix matrix{PanelType::kQ4_K, panel.data(), 16, 256};
   for (int j = 0; j < 8; ++j) {
