@@ -242,10 +242,13 @@ struct PanelKernel {
   }
   template <PanelType type>
   static void run_pair(const std::byte* panel, const QuantisedRows& x, float* out, long stride) {
+    // Results lie far apart, and stores would wait for their lines.
+    for (int m = 0; m < kRows; ++m) {
+      for (int p = 0; p < 2; ++p) __builtin_prefetch(out + m * stride + p * kPanelRows, 1);
+    }
     const std::byte* next = panel + panel_bytes(type, x.columns);
-    asm(""
-        : "+r"(
-            next));  // else GCC adds the distance to every address, of which it then has too many
+    // Else GCC adds the distance to every address, and has more of them than registers.
+    asm("" : "+r"(next));
     const std::byte* const both[] = {panel, next};
     multiply<type, 2, kRows>(both, x, out, stride);
   }
