@@ -12,6 +12,12 @@ struct PanelKernel {
   using Ints = typename Ops::Ints;
   using Floats = typename Ops::Floats;
 
+  // A product of one activation row goes at memory's speed. Every other line is fetched into L2
+  // this far ahead: asking for all of them blinds the hardware's prefetcher (Zen 4, DECISIONS.md
+  // 68). Nothing is gained while 32 GB/s are all that DRAM gives, up to a fifth while it gives 60.
+  static constexpr long kPrefetchBytes = 2048;
+  static constexpr long kPrefetchStep = 128;
+
   // What the integers that meet activations are above those meant; 128 where it can be had for
   // nothing, since sums of activations are stored so (quantise.h).
   template <PanelType type>
@@ -134,10 +140,9 @@ struct PanelKernel {
     }
   }
 
-  // Adds one block, or half of it, of each panel for every activation row. A product of one row
-  // goes at memory's speed if the hardware's prefetcher sees lines in their order, so scales that
-  // lie behind the block's values are loaded last (DECISIONS.md 68); prefetching by hand then adds
-  // nothing.
+  // Adds one block, or half of it, of each panel for every activation row. Scales that lie behind
+  // the block's values are loaded last: lines out of order cost the hardware's prefetcher the
+  // stream (DECISIONS.md 68).
   template <PanelType type, int halves, int half, int panels, int rows>
   static inline void add_products(const std::byte* const (&panel)[panels], long block,
                                   long first_row, const QuantisedRows& x,
@@ -179,8 +184,15 @@ struct PanelKernel {
                                                        long first_row, const QuantisedRows& x,
                                                        Floats (&totals)[parts][panels][rows]) {
     constexpr int kHalves = type == PanelType::kQ6_K ? 2 : 1;  // with scales of their own
+    constexpr long kBytes = panel_value_bytes(type);
     Decoded decoded[parts][panels];
     for (long block = 0; block < x.columns / kBlockColumns; ++block) {
+      if constexpr (rows == 1) {
+#pragma GCC unroll 4
+        for (long line = 0; line < kBytes; line += kPrefetchStep) {
+          __builtin_prefetch(panel[0] + values_at(type, block) + kPrefetchBytes + line, 0, 2);
+        }
+      }
       if (has_super_blocks(type) && block % kSuperBlocks == 0) {
         for (int part = 0; part < parts; ++part) {
           for (int p = 0; p < panels; ++p) {
