@@ -38,12 +38,12 @@ def all_cases(threads_list):
                           0.85 if kind == "q8_0" else None,
                           ("matmul_throughput", {"operation": "matmul", "type": kind, "rows": ROWS,
                                                  "threads": threads}), peak))
-        fma = ("smt_interference", {"operation": "compute", "cores": threads, "threads_per_core": 1,
-                                    "threads": threads})
-        for kind in ("f32", "bf16"):
-            cases.append((f"matmul {kind}, {ROWS} rows, {threads} threads, of f32 on registers", None,
+        for kind, bar in (("f32", None), ("bf16", 0.85)):
+            cases.append((f"matmul {kind}, {ROWS} rows, {threads} threads, of {kind} on registers", bar,
                           ("matmul_throughput", {"operation": "matmul", "type": kind, "rows": ROWS,
-                                                 "threads": threads}), fma))
+                                                 "threads": threads}),
+                          ("peak_compute", {"operation": "registers", "type": kind,
+                                            "threads": threads})))
     return cases
 
 

@@ -133,6 +133,7 @@ HWY_INLINE VF load_packed(const std::byte* scales, long block, bool minimum, lon
 
 struct Kernel {
   static constexpr int kRows = 4;
+  static constexpr int kPanels = 1;
 
   // q6_k has two weight scales a block (of 16 columns each), the others one.
   template <PanelType type, int rows>
@@ -160,7 +161,7 @@ struct Kernel {
 #pragma GCC unroll 4
         for (int m = 0; m < rows; ++m) {
           const long at = m * (x.columns / kBlockColumns) + block;
-          const float sum = static_cast<float>(x.sums[2 * at] + x.sums[2 * at + 1]);
+          const float sum = static_cast<float>(x.sums[2 * at] / kSumFactor);
           totals[m] = hn::NegMulAdd(minimum, hn::Set(DF(), x.scales[at] * sum), totals[m]);
         }
       } else {

@@ -66,8 +66,9 @@ struct Ops : Operations256 {
     return nibbles;
   }
 
-  // 32-bit sums of groups [first, last) for each activation row, `pitch` bytes apart: each group
-  // is unpacked once and meets all rows, so that sums and not groups stay in the sixteen registers.
+  // Adds 32-bit sums of groups [first, last) for each activation row, `pitch` bytes apart: each
+  // group is unpacked once and meets all rows, so that sums and not groups stay in the sixteen
+  // registers.
   template <PanelType type, int first, int last, int rows>
   static inline void dot_rows(const std::byte* at, const std::int8_t* x, long pitch,
                               Ints (&totals)[rows]) {
@@ -89,7 +90,7 @@ struct Ops : Operations256 {
       }
 #pragma GCC unroll 4
       for (int m = 0; m < rows; ++m) {
-        totals[m] = g == first ? widen(sums[m]) : add(totals[m], widen(sums[m]));
+        totals[m] = add(totals[m], widen(sums[m]));
       }
     }
   }

@@ -19,13 +19,11 @@ namespace {
 struct Ops : Operations256 {
   static constexpr bool kSignedWeights = false;
 
-  static inline Ints dot(Ints sum, Ints weights, const std::int8_t* four) {
-    int bits;
-    std::memcpy(&bits, four, 4);
-    return _mm256_dpbusd_avx_epi32(sum, weights, _mm256_set1_epi32(bits));
+  static inline Ints dot(Ints sum, Ints weights, Ints values) {
+    return _mm256_dpbusd_avx_epi32(sum, weights, values);
   }
   static inline Ints peak_step(Ints sum, Ints weights, Ints values) {
-    return _mm256_dpbusd_avx_epi32(sum, weights, values);
+    return dot(sum, weights, values);
   }
 };
 

@@ -24,6 +24,7 @@ struct Ops {
   using Floats = float32x4_t;
   static constexpr long kLanes = 4;
   static constexpr int kRowBlock = 8;
+  static constexpr int kPanelBlock = 1;
   static constexpr bool kSignedWeights = true;
 
   static inline Ints add(Ints a, Ints b) { return vaddq_s32(a, b); }
@@ -59,6 +60,7 @@ struct Ops {
   static inline Floats add_product(Ints a, Floats b, Floats c) {
     return vfmaq_f32(c, vcvtq_f32_s32(a), b);
   }
+  static inline Floats add_product(Floats a, Floats b, Floats c) { return vfmaq_f32(c, a, b); }
   static inline void store(float* at, Floats v) { vst1q_f32(at, v); }
 
   static inline Ints peak_step(Ints sum, Ints weights, Ints values) {
@@ -100,12 +102,10 @@ struct Ops {
     }
   }
 
-  // Sums of groups [first, last), which are whole halves of a block, for each activation row.
+  // Adds sums of groups [first, last), which are whole halves of a block, for each activation row.
   template <PanelType type, int first, int last, int rows>
   static inline void dot_rows(const std::byte* at, const std::int8_t* x, long pitch,
                               Ints (&totals)[rows]) {
-#pragma GCC unroll 8
-    for (int m = 0; m < rows; ++m) totals[m] = vdupq_n_s32(0);
     if constexpr (first == 0) add_quad<type, 0, rows>(at, x, pitch, totals);
     if constexpr (last == 8) add_quad<type, 1, rows>(at, x, pitch, totals);
   }

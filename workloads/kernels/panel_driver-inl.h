@@ -1,6 +1,7 @@
 // The loops around a panel kernel, shared by Highway's targets and the VNNI files. A kernel's
 // `template <PanelType, int rows> run(panel, x, out, stride)` multiplies one panel by up to kRows
-// activation rows and writes 16 results a row.
+// activation rows and writes 16 results a row; where its kPanels is two, `run_pair` multiplies two
+// that follow each other by kRows.
 //
 // Order: chunks of activation rows that stay in L2, then panels, then row blocks; so a panel (10 to
 // 70 KiB) is unpacked from L1/L2 for each row block and comes from memory once a chunk.
@@ -22,6 +23,19 @@ void drive_rows(const std::byte* panel, const QuantisedRows& x, long first, long
   }
 }
 
+// Two whole panels: full blocks of rows at once, what remains one after the other.
+template <class Kernel, PanelType type>
+void drive_pair(const std::byte* panel, const QuantisedRows& x, long first, long last, float* out,
+                long stride) {
+  long s = first;
+  for (; s + Kernel::kRows <= last; s += Kernel::kRows) {
+    Kernel::template run_pair<type>(panel, x.row(s), out + s * stride, stride);
+  }
+  drive_rows<Kernel, type, Kernel::kRows / 2>(panel, x, s, last, out, stride);
+  drive_rows<Kernel, type, Kernel::kRows / 2>(panel + panel_bytes(type, x.columns), x, s, last,
+                                              out + kPanelRows, stride);
+}
+
 template <class Kernel, PanelType type>
 void drive(const PanelMatrix& matrix, long first_panel, long last_panel, const QuantisedRows& x,
            long rows, float* out, long stride) {
@@ -31,6 +45,13 @@ void drive(const PanelMatrix& matrix, long first_panel, long last_panel, const Q
     const long last = first + chunk < rows ? first + chunk : rows;
     for (long p = first_panel; p < last_panel; ++p) {
       const long row = p * kPanelRows, kept = matrix.rows - row;
+      if constexpr (Kernel::kPanels == 2) {
+        if (p + 1 < last_panel && kept >= 2 * kPanelRows) {
+          drive_pair<Kernel, type>(matrix.panel(p), x, first, last, out + row, stride);
+          ++p;
+          continue;
+        }
+      }
       if (kept >= kPanelRows) {
         drive_rows<Kernel, type, Kernel::kRows>(matrix.panel(p), x, first, last, out + row, stride);
         continue;

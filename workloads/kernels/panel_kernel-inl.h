@@ -1,46 +1,56 @@
 // The panel kernel over byte products, for any vector width that `Ops` gives. Weights are unsigned
 // in the instruction: q4_0 and q6_k are stored so; q8_0 is flipped by its sign bit, unless
-// Ops::kSignedWeights says that Ops::dot_rows unpacks and deals with signs itself. The offset is
-// taken off each block's sum, offset * sum(activations).
+// Ops::kSignedWeights says that Ops::dot_rows unpacks and deals with signs itself. Each block's sum
+// starts from what the offset will make too much, offset * sum(activations).
 //
 // Included inside a file-local namespace: no include guard by intent.
 
 template <class Ops>
 struct PanelKernel {
   static constexpr int kRows = Ops::kRowBlock;
+  static constexpr int kPanels = Ops::kPanelBlock;  // at once, where there are rows enough
   using Ints = typename Ops::Ints;
   using Floats = typename Ops::Floats;
 
   // A product of one activation row goes at memory's speed. Every other line is fetched into L2
   // this far ahead: asking for all of them blinds the hardware's prefetcher (Zen 4, DECISIONS.md
-  // 68).
+  // 68). Nothing is gained while 32 GB/s are all that DRAM gives, up to a fifth while it gives 60.
   static constexpr long kPrefetchBytes = 2048;
   static constexpr long kPrefetchStep = 128;
 
+  // What the integers that meet activations are above those meant; 128 where it can be had for
+  // nothing, since sums of activations are stored so (quantise.h).
   template <PanelType type>
-  static inline void load_groups(const std::byte* values, Ints (&groups)[8]) {
+  static constexpr int kOffset = type == PanelType::kQ8_0   ? (Ops::kSignedWeights ? 0 : 128)
+                                 : type == PanelType::kQ4_0 ? (Ops::kSignedWeights ? 8 : 128)
+                                 : type == PanelType::kQ6_K ? 32
+                                                            : 0;
+  // How many of them one integer of the format is.
+  template <PanelType type>
+  static constexpr int kUnit = type == PanelType::kQ4_0 && !Ops::kSignedWeights ? 16 : 1;
+
+  // Group g of a block as unsigned bytes; q4_0's nibbles are left in the upper half.
+  template <PanelType type>
+  static inline Ints group(const std::byte* at, int g) {
     if constexpr (type == PanelType::kQ8_0) {
-#pragma GCC unroll 8
-      for (int g = 0; g < 8; ++g) {
-        const Ints bytes = Ops::load(values + g * 64);
-        groups[g] = Ops::flip_signs(bytes);
-      }
+      return Ops::flip_signs(Ops::load(at + g * 64));
+    } else if constexpr (type == PanelType::kQ4_0) {
+      const Ints both = Ops::load(at + g % 4 * 64);
+      return g < 4 ? Ops::low_nibbles_raised(both) : Ops::high_nibbles_raised(both);
     } else {
-#pragma GCC unroll 4
-      for (int g = 0; g < 4; ++g) {
-        const Ints bytes = Ops::load(values + g * 64);
-        groups[g] = Ops::low_nibbles(bytes);
-        groups[g + 4] = Ops::high_nibbles(bytes);
-      }
-      if constexpr (type == PanelType::kQ6_K) {
-#pragma GCC unroll 2
-        for (int h = 0; h < 2; ++h) {
-          const Ints pairs = Ops::load(values + 256 + h * 64);
-          groups[4 * h] = Ops::join(groups[4 * h], Ops::template upper_bits<0>(pairs));
-          groups[4 * h + 1] = Ops::join(groups[4 * h + 1], Ops::template upper_bits<1>(pairs));
-          groups[4 * h + 2] = Ops::join(groups[4 * h + 2], Ops::template upper_bits<2>(pairs));
-          groups[4 * h + 3] = Ops::join(groups[4 * h + 3], Ops::template upper_bits<3>(pairs));
-        }
+      const Ints both = Ops::load(at + g % 4 * 64);
+      const Ints nibbles = g < 4 ? Ops::low_nibbles(both) : Ops::high_nibbles(both);
+      if constexpr (type == PanelType::kQ4_K) return nibbles;
+      const Ints pairs = Ops::load(at + 256 + g / 4 * 64);
+      switch (g % 4) {
+        case 0:
+          return Ops::join(nibbles, Ops::template upper_bits<0>(pairs));
+        case 1:
+          return Ops::join(nibbles, Ops::template upper_bits<1>(pairs));
+        case 2:
+          return Ops::join(nibbles, Ops::template upper_bits<2>(pairs));
+        default:
+          return Ops::join(nibbles, Ops::template upper_bits<3>(pairs));
       }
     }
   }
@@ -55,117 +65,148 @@ struct PanelKernel {
     return Ops::to_floats(Ops::join(low, high));
   }
 
-  // q4_k: scale, or minimum, of a block for eight or sixteen rows.
-  static inline Floats load_packed(const std::byte* scales, long block, bool minimum,
-                                   long first_row) {
-    const std::byte* halves =
-        scales + kPackedScales * kPanelRows + (minimum ? kHalvesBytes : 0) + first_row * 2;
-    return Ops::multiply(six_bits(scales + first_row, block % kSuperBlocks, minimum),
-                         Ops::load_halves(halves));
-  }
-
+  // The scales of eight blocks: q6_k's two of each block side by side; of q4_k all scales, then all
+  // minima.
+  using Decoded = Floats[2 * kSuperBlocks];
   template <PanelType type>
-  static inline Floats load_scale(const std::byte* scales, long block, long half, long first_row) {
+  static inline void decode_scales(const std::byte* scales, long first_row, Decoded& decoded) {
+    const long bytes = super_scale_bytes(type);
+    const Floats unit = Ops::load_halves(scales + bytes - kHalvesBytes + first_row * 2);
     if constexpr (type == PanelType::kQ6_K) {
-      const std::byte* own = scales + (block % kSuperBlocks * 2 + half) * kPanelRows;
-      return Ops::multiply(
-          Ops::load_small(own + first_row),
-          Ops::load_halves(scales + 2 * kSuperBlocks * kPanelRows + first_row * 2));
-    } else if constexpr (type == PanelType::kQ4_K) {
-      return load_packed(scales, block, false, first_row);
+#pragma GCC unroll 16
+      for (long i = 0; i < 2 * kSuperBlocks; ++i) {
+        decoded[i] = Ops::multiply(Ops::load_small(scales + i * kPanelRows + first_row), unit);
+      }
     } else {
-      return Ops::load_halves(scales + first_row * 2);
+      const Floats first = Ops::load_halves(scales + bytes - 2 * kHalvesBytes + first_row * 2);
+#pragma GCC unroll 8
+      for (long j = 0; j < kSuperBlocks; ++j) {
+        decoded[j] = Ops::multiply(six_bits(scales + first_row, j, false), first);
+        decoded[kSuperBlocks + j] = Ops::multiply(six_bits(scales + first_row, j, true), unit);
+      }
     }
   }
 
-  // With one activation row there is nothing else to overlap, so four chains hide the latency.
-  template <PanelType type, int first, int last, int chains>
-  static inline Ints dot(const Ints (&groups)[8], const std::int8_t* x) {
-    Ints sums[chains];
-#pragma GCC unroll 4
-    for (int c = 0; c < chains; ++c) sums[c] = Ops::broadcast(0);
+  static inline Ints four(const std::int8_t* x) {
+    int bits;
+    std::memcpy(&bits, x, 4);
+    return Ops::broadcast(bits);
+  }
+
+  // Adds the products of groups [first, last). Group by group, so that sums and not groups stay in
+  // registers. A single sum goes in four chains, since there is nothing else to overlap.
+  template <PanelType type, int first, int last, int panels, int rows>
+  static inline void dot_groups(const std::byte* const (&at)[panels], const std::int8_t* x,
+                                long columns, Ints (&sums)[panels][rows]) {
+    Ints chains[4] = {sums[0][0], Ops::broadcast(0), Ops::broadcast(0), Ops::broadcast(0)};
 #pragma GCC unroll 8
     for (int g = first; g < last; ++g) {
-      sums[g % chains] = Ops::dot(sums[g % chains], groups[g], x + g * 4);
-    }
-    if constexpr (chains == 4) {
-      return Ops::add(Ops::add(sums[0], sums[1]), Ops::add(sums[2], sums[3]));
-    }
-    return sums[0];
-  }
-
-  // The integer sums of one block for every activation row; q6_k's halves apart.
-  template <PanelType type, int rows, int halves>
-  static inline void dot_block(const std::byte* at, const QuantisedRows& x, long block,
-                               Ints (&dots)[halves][rows]) {
-    constexpr int kChains = rows == 1 ? 4 : 1;
-    constexpr int kGroups = 8 / halves;
-    const std::int8_t* values = x.values + block * kBlockColumns;
-    if constexpr (Ops::kSignedWeights) {
-      Ops::template dot_rows<type, 0, kGroups>(at, values, x.columns, dots[0]);
-      if constexpr (halves == 2) {
-        Ops::template dot_rows<type, kGroups, 8>(at, values, x.columns, dots[1]);
-      }
-    } else {
-      Ints groups[8];
-      load_groups<type>(at, groups);
+      Ints weights[panels];
+#pragma GCC unroll 2
+      for (int p = 0; p < panels; ++p) weights[p] = group<type>(at[p], g);
 #pragma GCC unroll 8
       for (int m = 0; m < rows; ++m) {
-        dots[0][m] = dot<type, 0, kGroups, kChains>(groups, values + m * x.columns);
-        if constexpr (halves == 2) {
-          dots[1][m] = dot<type, kGroups, 8, kChains>(groups, values + m * x.columns);
+        const Ints values = four(x + m * columns + g * 4);
+#pragma GCC unroll 2
+        for (int p = 0; p < panels; ++p) {
+          Ints& sum = panels * rows == 1 ? chains[g % 4] : sums[p][m];
+          sum = Ops::dot(sum, weights[p], values);
+        }
+      }
+    }
+    if constexpr (panels * rows == 1) {
+      sums[0][0] = Ops::add(Ops::add(chains[0], chains[1]), Ops::add(chains[2], chains[3]));
+    }
+  }
+
+  // The integer sums of one block, or of half of it, for every panel and activation row.
+  template <PanelType type, int halves, int half, int panels, int rows>
+  static inline void dot_block(const std::byte* const (&at)[panels], const QuantisedRows& x,
+                               long block, Ints (&dots)[panels][rows]) {
+    constexpr int kFirst = half * 4, kLast = halves == 1 ? 8 : kFirst + 4;
+#pragma GCC unroll 8
+    for (int m = 0; m < rows; ++m) {
+      const std::int32_t* sums = x.sums + (m * (x.columns / kBlockColumns) + block) * 2;
+      std::int32_t start = halves == 1 ? sums[0] : half == 1 ? sums[1] : sums[0] - sums[1];
+      if constexpr (kOffset<type> != -kSumFactor) start = (start * kOffset<type>) >> kSumShift;
+#pragma GCC unroll 2
+      for (int p = 0; p < panels; ++p) dots[p][m] = Ops::broadcast(start);
+    }
+    const std::int8_t* values = x.values + block * kBlockColumns;
+    if constexpr (Ops::kSignedWeights) {
+      Ops::template dot_rows<type, kFirst, kLast>(at[0], values, x.columns, dots[0]);
+    } else {
+      dot_groups<type, kFirst, kLast>(at, values, x.columns, dots);
+    }
+  }
+
+  // Adds one block, or half of it, of each panel for every activation row. Scales that lie behind
+  // the block's values are loaded last: lines out of order cost the hardware's prefetcher the
+  // stream (DECISIONS.md 68).
+  template <PanelType type, int halves, int half, int panels, int rows>
+  static inline void add_products(const std::byte* const (&panel)[panels], long block,
+                                  long first_row, const QuantisedRows& x,
+                                  const Decoded (&decoded)[panels],
+                                  Floats (&totals)[panels][rows]) {
+    const long blocks = x.columns / kBlockColumns, j = block % kSuperBlocks;
+    const std::byte* at[panels];
+#pragma GCC unroll 2
+    for (int p = 0; p < panels; ++p) at[p] = panel[p] + values_at(type, block) + first_row * 4;
+    Ints dots[panels][rows];
+    dot_block<type, halves, half>(at, x, block, dots);
+#pragma GCC unroll 2
+    for (int p = 0; p < panels; ++p) {
+      Floats scales;
+      if constexpr (has_super_blocks(type)) {
+        scales = decoded[p][j * halves + half];
+      } else {
+        scales = Ops::load_halves(panel[p] + scales_at(type, block) + first_row * 2);
+      }
+#pragma GCC unroll 8
+      for (int m = 0; m < rows; ++m) {
+        const float scale = x.scales[m * blocks + block];
+        totals[p][m] = Ops::add_product(dots[p][m], Ops::multiply(scales, Ops::broadcast(scale)),
+                                        totals[p][m]);
+        if constexpr (type == PanelType::kQ4_K) {
+          const auto sum = static_cast<float>(x.sums[(m * blocks + block) * 2]);
+          totals[p][m] =
+              Ops::add_product(decoded[p][kSuperBlocks + j],
+                               Ops::broadcast(scale * (sum * (1.0F / -kSumFactor))), totals[p][m]);
         }
       }
     }
   }
 
-  // One block of one panel, for every activation row.
-  template <PanelType type, int rows>
-  static inline void add_block(const std::byte* panel, long block, long first_row,
-                               const QuantisedRows& x, Floats (&totals)[rows]) {
-    constexpr long kBytes = panel_value_bytes(type);
-    constexpr int kSignBit = Ops::kSignedWeights ? 0 : 128;
-    constexpr int kOffset = type == PanelType::kQ8_0   ? kSignBit
-                            : type == PanelType::kQ4_0 ? 8
-                            : type == PanelType::kQ6_K ? 32
-                                                       : 0;
-    const long blocks = x.columns / kBlockColumns;
-    const std::byte* at = panel + values_at(type, block);
-    const std::byte* scales = panel + scales_at(type, block);
-    if (rows == 1 && first_row == 0) {
-#pragma GCC unroll 4
-      for (long line = 0; line < kBytes; line += kPrefetchStep) {
-        __builtin_prefetch(at + kPrefetchBytes + line, 0, 2);
-      }
-    }
-    const Floats low = load_scale<type>(scales, block, 0, first_row);
-    Floats high = low;  // the second scale of q6_k, the minimum of q4_k
-    if constexpr (type == PanelType::kQ6_K) {
-      high = load_scale<type>(scales, block, 1, first_row);
-    } else if constexpr (type == PanelType::kQ4_K) {
-      high = load_packed(scales, block, true, first_row);
-    }
+  // All blocks of rows [first_row, first_row + parts * Ops::kLanes) of each panel. Inlined by
+  // force: else the totals would go through memory.
+  template <PanelType type, int parts, int panels, int rows>
+  [[gnu::always_inline]] static inline void add_blocks(const std::byte* const (&panel)[panels],
+                                                       long first_row, const QuantisedRows& x,
+                                                       Floats (&totals)[parts][panels][rows]) {
     constexpr int kHalves = type == PanelType::kQ6_K ? 2 : 1;  // with scales of their own
-    Ints dots[kHalves][rows];
-    dot_block<type, rows>(at + first_row * 4, x, block, dots);
-#pragma GCC unroll 8
-    for (int m = 0; m < rows; ++m) {
-      const std::int32_t* sums = x.sums + m * blocks * 2 + block * 2;
-      const Floats scale = Ops::broadcast(x.scales[m * blocks + block]);
-      if constexpr (type == PanelType::kQ6_K) {
-        const Ints first = Ops::add(dots[0][m], Ops::broadcast(-kOffset * sums[0]));
-        const Ints second = Ops::add(dots[1][m], Ops::broadcast(-kOffset * sums[1]));
-        totals[m] = Ops::add_product(first, Ops::multiply(low, scale), totals[m]);
-        totals[m] = Ops::add_product(second, Ops::multiply(high, scale), totals[m]);
-      } else {
-        Ints sum = dots[0][m];
-        if constexpr (kOffset != 0) {
-          sum = Ops::add(sum, Ops::broadcast(-kOffset * (sums[0] + sums[1])));
+    constexpr long kBytes = panel_value_bytes(type);
+    Decoded decoded[parts][panels];
+    for (long block = 0; block < x.columns / kBlockColumns; ++block) {
+      if constexpr (rows == 1) {
+#pragma GCC unroll 4
+        for (long line = 0; line < kBytes; line += kPrefetchStep) {
+          __builtin_prefetch(panel[0] + values_at(type, block) + kPrefetchBytes + line, 0, 2);
         }
-        totals[m] = Ops::add_product(sum, Ops::multiply(low, scale), totals[m]);
-        if constexpr (type == PanelType::kQ4_K) {
-          totals[m] = Ops::add_product(Ops::broadcast(-(sums[0] + sums[1])),
-                                       Ops::multiply(high, scale), totals[m]);
+      }
+      if (has_super_blocks(type) && block % kSuperBlocks == 0) {
+        for (int part = 0; part < parts; ++part) {
+          for (int p = 0; p < panels; ++p) {
+            decode_scales<type>(panel[p] + scales_at(type, block), first_row + part * Ops::kLanes,
+                                decoded[part][p]);
+          }
+        }
+      }
+#pragma GCC unroll 4
+      for (int part = 0; part < parts; ++part) {
+        const long row = first_row + part * Ops::kLanes;
+        add_products<type, kHalves, 0>(panel, block, row, x, decoded[part], totals[part]);
+        if constexpr (kHalves == 2) {
+          add_products<type, kHalves, 1>(panel, block, row, x, decoded[part], totals[part]);
         }
       }
     }
@@ -174,30 +215,54 @@ struct PanelKernel {
   // A vector is a part of the panel's rows. With one activation row all parts of a block are done
   // before the next, so that the panel is one stream; else it comes from a cache, and a part has
   // the registers for itself.
-  template <PanelType type, int rows>
-  static void run(const std::byte* panel, const QuantisedRows& x, float* out, long stride) {
-    constexpr long kParts = rows == 1 ? kPanelRows / Ops::kLanes : 1;
+  template <PanelType type, int panels, int rows>
+  static inline void multiply(const std::byte* const (&panel)[panels], const QuantisedRows& x,
+                              float* out, long stride) {
+    constexpr int kParts = rows == 1 ? kPanelRows / Ops::kLanes : 1;
     for (long first_row = 0; first_row < kPanelRows; first_row += kParts * Ops::kLanes) {
-      Floats totals[kParts][rows];
+      Floats totals[kParts][panels][rows];
 #pragma GCC unroll 4
-      for (long part = 0; part < kParts; ++part) {
+      for (auto& part : totals) {
+#pragma GCC unroll 2
+        for (auto& of_panel : part) {
 #pragma GCC unroll 8
-        for (int m = 0; m < rows; ++m) totals[part][m] = Ops::zero();
-      }
-      for (long block = 0; block < x.columns / kBlockColumns; ++block) {
-#pragma GCC unroll 4
-        for (long part = 0; part < kParts; ++part) {
-          add_block<type, rows>(panel, block, first_row + part * Ops::kLanes, x, totals[part]);
+          for (Floats& total : of_panel) total = Ops::zero();
         }
       }
+      add_blocks<type>(panel, first_row, x, totals);
 #pragma GCC unroll 4
-      for (long part = 0; part < kParts; ++part) {
+      for (int part = 0; part < kParts; ++part) {
+#pragma GCC unroll 2
+        for (int p = 0; p < panels; ++p) {
 #pragma GCC unroll 8
-        for (int m = 0; m < rows; ++m) {
-          Ops::store(out + m * stride + first_row + part * Ops::kLanes, totals[part][m]);
+          for (int m = 0; m < rows; ++m) {
+            Floats total = totals[part][p][m];
+            if constexpr (kUnit<type> != 1) {
+              total = Ops::multiply(total, Ops::broadcast(1.0F / kUnit<type>));
+            }
+            Ops::store(out + m * stride + p * kPanelRows + first_row + part * Ops::kLanes, total);
+          }
         }
       }
     }
+  }
+
+  template <PanelType type, int rows>
+  static void run(const std::byte* panel, const QuantisedRows& x, float* out, long stride) {
+    const std::byte* const only[] = {panel};
+    multiply<type, 1, rows>(only, x, out, stride);
+  }
+  template <PanelType type>
+  static void run_pair(const std::byte* panel, const QuantisedRows& x, float* out, long stride) {
+    // Results lie far apart, and stores would wait for their lines.
+    for (int m = 0; m < kRows; ++m) {
+      for (int p = 0; p < 2; ++p) __builtin_prefetch(out + m * stride + p * kPanelRows, 1);
+    }
+    const std::byte* next = panel + panel_bytes(type, x.columns);
+    // Else GCC adds the distance to every address, and has more of them than registers.
+    asm("" : "+r"(next));
+    const std::byte* const both[] = {panel, next};
+    multiply<type, 2, kRows>(both, x, out, stride);
   }
 };
 

@@ -10,6 +10,7 @@ struct Operations256 {
   using Floats = __m256;
   static constexpr long kLanes = 8;
   static constexpr int kRowBlock = 4;
+  static constexpr int kPanelBlock = 1;
 
   static inline Ints load(const std::byte* at) {
     return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at));
@@ -17,6 +18,13 @@ struct Operations256 {
   static inline Ints flip_signs(Ints v) { return _mm256_xor_si256(v, _mm256_set1_epi8(-128)); }
   static inline Ints low_nibbles(Ints v) { return _mm256_and_si256(v, _mm256_set1_epi8(15)); }
   static inline Ints high_nibbles(Ints v) { return low_nibbles(_mm256_srli_epi16(v, 4)); }
+  // The same in the upper half of a byte.
+  static inline Ints high_nibbles_raised(Ints v) {
+    return _mm256_and_si256(v, _mm256_set1_epi8(-16));
+  }
+  static inline Ints low_nibbles_raised(Ints v) {
+    return high_nibbles_raised(_mm256_slli_epi16(v, 4));
+  }
   // Bit pair `pair` of every byte, moved to bits 4 and 5.
   template <int pair>
   static inline Ints upper_bits(Ints v) {
@@ -51,6 +59,9 @@ struct Operations256 {
   static inline Floats multiply(Floats a, Floats b) { return _mm256_mul_ps(a, b); }
   static inline Floats add_product(Ints a, Floats b, Floats c) {
     return _mm256_fmadd_ps(_mm256_cvtepi32_ps(a), b, c);
+  }
+  static inline Floats add_product(Floats a, Floats b, Floats c) {
+    return _mm256_fmadd_ps(a, b, c);
   }
   static inline void store(float* at, Floats v) { _mm256_storeu_ps(at, v); }
 };

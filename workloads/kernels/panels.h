@@ -3,11 +3,12 @@
 // (vpdpbusd, vpmaddwd, sdot) gives one 32-bit sum a row, with no sum across lanes. Engines repack
 // GGUF blocks the same way; bytes a weight are those of the published blocks, exactly.
 //
-// Scales stand beside their values, so that a product over many rows is one stream (DECISIONS.md
-// 68). One panel of K columns (r: row of the panel, f16 and int8 as in the GGUF blocks) is
+// Scales stand beside their values, where a kernel comes by that takes all lines in order, so that
+// a product over many rows is one stream (DECISIONS.md 68). One panel of K columns (r: row of the
+// panel, f16 and int8 as in the GGUF blocks) is
 //   q8_0, q4_0  of every two blocks: values of the first, [r] f16 its scales, [r] f16 scales of the
 //         second, values of the second; so values stand at whole lines
-//   q6_k, q4_k  of every eight blocks: their values, then their scales
+//   q6_k, q4_k  of every eight blocks: their scales, then their values
 // with a block's values and eight blocks' scales:
 //   q8_0  8 groups x [r][4] int8
 //   q4_0  4 x [r][4] bytes: low nibbles are columns 0-15, high nibbles 16-31; weight = nibble - 8
@@ -57,16 +58,15 @@ constexpr long panel_bytes(PanelType type, long columns) {
 constexpr long values_at(PanelType type, long block) {
   const long values = panel_value_bytes(type);
   if (has_super_blocks(type)) {
-    return block * values + block / kSuperBlocks * super_scale_bytes(type);
+    return block * values + (block / kSuperBlocks + 1) * super_scale_bytes(type);
   }
   return block * values + (block + 1) / 2 * 2 * kHalvesBytes;
 }
 constexpr long scales_at(PanelType type, long block) {
-  const long values = panel_value_bytes(type);
   if (has_super_blocks(type)) {
-    return values_at(type, block / kSuperBlocks * kSuperBlocks) + kSuperBlocks * values;
+    return values_at(type, block / kSuperBlocks * kSuperBlocks) - super_scale_bytes(type);
   }
-  return (block / 2 * 2 + 1) * values + block * kHalvesBytes;
+  return (block / 2 * 2 + 1) * panel_value_bytes(type) + block * kHalvesBytes;
 }
 constexpr long panel_count(long rows) { return (rows + kPanelRows - 1) / kPanelRows; }
 

@@ -30,6 +30,7 @@ void quantise_vector(const float* HWY_RESTRICT x, long first_block, long last_bl
     const float magnitude = hn::GetLane(hn::MaxOfLanes(d, largest));
     row.scales[block] = magnitude / 127;
     const auto inverse = hn::Set(d, magnitude > 0 ? 127 / magnitude : 0);
+    std::int32_t sums[2];
     for (long half = 0; half < 2; ++half) {
       auto sum = hn::Zero(d32);
       for (long i = half * 16; i < half * 16 + 16; i += lanes) {
@@ -37,8 +38,10 @@ void quantise_vector(const float* HWY_RESTRICT x, long first_block, long last_bl
         sum = hn::Add(sum, rounded);
         hn::StoreU(hn::DemoteTo(d8, rounded), d8, row.values + block * 32 + i);
       }
-      row.sums[block * 2 + half] = hn::GetLane(hn::SumOfLanes(d32, sum));
+      sums[half] = hn::GetLane(hn::SumOfLanes(d32, sum));
     }
+    row.sums[block * 2] = kSumFactor * (sums[0] + sums[1]);
+    row.sums[block * 2 + 1] = kSumFactor * sums[1];
   }
 }
 
@@ -61,15 +64,14 @@ void quantise_scalar(const float* x, long first_block, long last_block, const Qu
     for (long i = 0; i < 32; ++i) magnitude = std::max(magnitude, std::fabs(x[block * 32 + i]));
     row.scales[block] = magnitude / 127;
     const float inverse = magnitude > 0 ? 127 / magnitude : 0;
-    for (long half = 0; half < 2; ++half) {
-      std::int32_t sum = 0;
-      for (long i = block * 32 + half * 16; i < block * 32 + half * 16 + 16; ++i) {
-        const long rounded = std::lrintf(x[i] * inverse);
-        row.values[i] = static_cast<std::int8_t>(rounded);
-        sum += static_cast<std::int32_t>(rounded);
-      }
-      row.sums[block * 2 + half] = sum;
+    std::int32_t sums[2] = {};
+    for (long i = 0; i < 32; ++i) {
+      const long rounded = std::lrintf(x[block * 32 + i] * inverse);
+      row.values[block * 32 + i] = static_cast<std::int8_t>(rounded);
+      sums[i / 16] += static_cast<std::int32_t>(rounded);
     }
+    row.sums[block * 2] = kSumFactor * (sums[0] + sums[1]);
+    row.sums[block * 2 + 1] = kSumFactor * sums[1];
   }
 }
 

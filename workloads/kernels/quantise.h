@@ -1,12 +1,17 @@
 // Activations as int8 blocks of 32 with an f32 scale (Q8_0-like), and the block's sums: offsets of
 // unsigned weights (nibble - 8) are taken off once a block, sum(x) * 8, instead of once a weight.
+// Sums are stored times -128, the offset of a byte, so that a kernel starts its own sum from one.
 #pragma once
 #include <cstdint>
 
 namespace mb {
 
+inline constexpr int kSumShift = 7;
+inline constexpr std::int32_t kSumFactor = -(1 << kSumShift);
+
 // Borrowed, row-major: row s starts at values + s * columns, scales + s * columns / 32,
-// sums + s * columns / 16 (of 16 values each: q6_k scales its weights by sixteens).
+// sums + s * columns / 16: of each block that of its 32 values and that of its last 16 (q6_k scales
+// its weights by sixteens), times kSumFactor.
 struct QuantisedRows {
   std::int8_t* values = nullptr;
   float* scales = nullptr;

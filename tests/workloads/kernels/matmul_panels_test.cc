@@ -122,9 +122,9 @@ TEST(MatmulPanels, ThePeakOfEveryVariantAddsUpAllItsProducts) {
 }
 
 TEST(MatmulPanels, WritesOnlyTheAskedPanels) {
-  const Case c(PanelType::kQ8_0, 64, 64, 3);
-  std::vector<float> out(3 * 64, -77.0F);
-  matmul_panels(c.matrix, 1, 3, c.x, 3, out.data(), 64);
+  const Case c(PanelType::kQ8_0, 64, 64, 5);  // more than a block of rows
+  std::vector<float> out(5 * 64, -77.0F);
+  matmul_panels(c.matrix, 1, 3, c.x, 5, out.data(), 64);
   for (std::size_t i = 0; i < out.size(); ++i) {
     const bool asked = i % 64 >= 16 && i % 64 < 48;
     EXPECT_EQ(out[i] != -77.0F, asked) << i;
@@ -143,7 +143,9 @@ TEST(MatmulPanels, HoldsForTheLargestMagnitudes) {
                   static_cast<std::size_t>(panel_value_bytes(type)));
     }
     c.values.assign(kColumns, 127);
-    c.sums.assign(kColumns / 16, 127 * 16);
+    for (std::size_t i = 0; i < c.sums.size(); ++i) {
+      c.sums[i] = kSumFactor * 127 * (i % 2 == 0 ? 32 : 16);
+    }
     c.scales.assign(kColumns / 32, 1.0F);
     const float expected = product(c, 1, true)[5];
     on_every_isa([&] {
@@ -205,7 +207,8 @@ TEST(Panels, UnpackTheSixBitScalesOfQ4K) {
   std::memcpy(scales + kPackedScales * kPanelRows + (kPanelRows + kRow) * 2, &half, 2);
   // Column 1 and 17 of a block are the nibbles of byte 1 of the row's first group.
   for (long block = 0; block < 8; ++block) {
-    panel[static_cast<std::size_t>(block * 256 + kRow * 4 + 1)] = std::byte{0x52};
+    panel[static_cast<std::size_t>(values_at(PanelType::kQ4_K, block) + kRow * 4 + 1)] =
+        std::byte{0x52};
   }
   const PanelMatrix matrix{PanelType::kQ4_K, panel.data(), 16, 256};
   for (int j = 0; j < 8; ++j) {
