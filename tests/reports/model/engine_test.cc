@@ -17,7 +17,7 @@ using synthetic::Laws;
 
 TEST(EngineProfiles, NameTheSourceOfEveryField) {
   EXPECT_THAT(engine_profiles(),
-              ::testing::ElementsAre("generic", "llama.cpp-openmp", "llama.cpp-threadpool",
+              ::testing::ElementsAre("generic", "llama.cpp-debian", "llama.cpp-openmp", "llama.cpp-threadpool",
                                      "pytorch-compiled", "pytorch-eager", "rayon"));
   for (const std::string& name : engine_profiles()) {
     const EngineProfile profile = find_engine_profile(name);
