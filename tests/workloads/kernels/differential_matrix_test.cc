@@ -1,5 +1,5 @@
-// Drawn inputs of the kernels that multiply: rows, panels, attention and its cache. The twins add up
-// in f64, so the bound of a kernel is that of its own f32 sum.
+// Drawn inputs of the kernels that multiply: rows, panels, attention and its cache. The twins add
+// up in f64, so the bound of a kernel is that of its own f32 sum.
 #include <algorithm>
 #include <cstring>
 
@@ -29,7 +29,8 @@ double largest(const std::vector<float>& values) {
 Check draw_matmul_rows(Draw& draw) {
   const long rows = draw.between(1, 9), columns = draw.between(1, 160);
   const long activations = draw.between(1, 6), x_stride = columns + draw.between(0, 5);
-  const FloatType type = draw.among<FloatType>({FloatType::kF32, FloatType::kF16, FloatType::kBF16});
+  const FloatType type =
+      draw.among<FloatType>({FloatType::kF32, FloatType::kF16, FloatType::kBF16});
   const long row_bytes = columns * float_bytes(type);
   std::vector<std::byte> data(as_size(rows * row_bytes));
   for (long row = 0; row < rows; ++row) {
@@ -113,7 +114,8 @@ struct Panels {
       for (long r = 0; r < rows; ++r) {
         double sum = 0;
         for (long c = 0; c < columns; ++c) {
-          sum += sizes[as_size(r * columns + c)] * size_of(x.scales[c / 32]) * std::abs(x.values[c]);
+          sum +=
+              sizes[as_size(r * columns + c)] * size_of(x.scales[c / 32]) * std::abs(x.values[c]);
         }
         made.push_back((2 * static_cast<double>(columns / 32) + 8) * kRounding * sum + 1e-44);
       }
@@ -203,9 +205,10 @@ struct Cached {
     // is that of a weight. q8_0 is read with one rounding more.
     const double scores = largest(queries) * largest(k) * std::sqrt(static_cast<double>(size));
     const double of_scores = static_cast<double>(size + 6) * kRounding * 1.01 * scores;
-    bound = 1.01 * largest(v) *
-                (2 * std::expm1(of_scores) + (2 * static_cast<double>(positions) + 20) * kRounding) +
-            1e-44;
+    bound =
+        1.01 * largest(v) *
+            (2 * std::expm1(of_scores) + (2 * static_cast<double>(positions) + 20) * kRounding) +
+        1e-44;
   }
 
   KvHead head() const {  // attention reads it only

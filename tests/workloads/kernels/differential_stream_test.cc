@@ -110,9 +110,8 @@ Check draw_stream_add(Draw& draw) {
 Check draw_stream_triad(Draw& draw) {
   const Doubles s(draw);
   const double by = draw.numbers<double>(1, -3, 3)[0];
-  const std::vector<double> expected = s.after([&](auto* to, auto* a, auto* b) {
-    stream_triad_scalar(to, a, b, by, s.count, s.passes);
-  });
+  const std::vector<double> expected = s.after(
+      [&](auto* to, auto* a, auto* b) { stream_triad_scalar(to, a, b, by, s.count, s.passes); });
   std::vector<double> bounds(expected.size());  // guards: exactly what they were
   for (std::size_t i = 0; i < s.count; ++i) {
     const double a = std::fabs(s.a[s.from_at + i]), b = std::fabs(by * s.b[s.from_at + i]);
