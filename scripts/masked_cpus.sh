@@ -2,13 +2,15 @@
 # Runs the kernels' tests and a few probes on x86 CPUs that lack instructions this one has, as qemu-user
 # emulates them: none may end by SIGILL, every kernel must equal its scalar twin, and the instruction
 # sets that are offered must be those the CPU has.
-#   scripts/masked_cpus.sh [BIN]     BIN: the built programs (default: build/test/bin); two minutes
+#   scripts/masked_cpus.sh [BIN [CPU...]]     BIN: the built programs (default: build/test/bin); CPU: of the
+#                                             table below, as it stands there (default: all)
 # Timings mean nothing there. qemu 7.2 knows no AVX-512: AVX3 is tested on CPUs that have it.
 # Needs qemu-user-static (qemu-x86_64-static). x86-64 itself (qemu64) is the baseline of every build, so no
 # CPU that runs 64-bit programs is below it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bin="${1:-build/test/bin}"
+wanted=" ${*:2} "
 qemu="$(command -v qemu-x86_64-static || command -v qemu-x86_64)" || {
   echo "masked_cpus: needs qemu-x86_64-static (package qemu-user-static)" >&2
   exit 4
@@ -41,6 +43,7 @@ probe() {
 }
 
 while read -r cpu targets variants; do
+  [[ "$wanted" == "  " || "$wanted" == *" $cpu "* ]] || continue
   start=$SECONDS
   kernels "$cpu" "$targets" "$variants"
   probe "$cpu" stream_bandwidth "read/dram/page:thp/threads:1/"
