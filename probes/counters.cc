@@ -17,6 +17,7 @@
 #include "data/documents/results.h"
 #include "data/error.h"
 #include "data/system/streams.h"
+#include "probes/core/probe_options.h"
 
 namespace mb {
 namespace {
@@ -54,11 +55,10 @@ Options parse(int argc, char** argv) {
       options.describe = true;
     } else if (word == "--help") {
       options.help = true;
-    } else if (word.starts_with("--benchmark_")) {
-      options.lists = options.lists || word.starts_with("--benchmark_list_tests");
     } else {
-      throw Error(ErrorCode::kUsage,
-                  fmt::format("unknown flag or argument '{}'; --help lists what is known", word));
+      check_benchmark_argument(word);
+      options.lists = options.lists || word == "--benchmark_list_tests" ||
+                      word == "--benchmark_list_tests=true";
     }
   }
   return options;
@@ -118,13 +118,13 @@ int main(int argc, char** argv) {
     mb::prepare_process();
     return mb::run(argc, argv);
   } catch (const mb::Error& error) {
-    mb::tell("counters: {}\n", error.what());
+    mb::tell_error("counters", error.what());
     return error.exit_code();
   } catch (const std::bad_alloc&) {
     std::fputs("counters: out of memory; free memory or raise the limit\n", stderr);
     return static_cast<int>(mb::ErrorCode::kNoResource);
   } catch (const std::exception& error) {
-    mb::tell("counters: {}\n", error.what());
+    mb::tell_error("counters", error.what());
     return static_cast<int>(mb::ErrorCode::kFailure);
   }
 }

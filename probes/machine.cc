@@ -51,10 +51,14 @@ Options parse(int argc, char** argv) {
       std::erase_if(words, [](std::string_view word) { return word == "--cloud-label"; }) > 0;
   const Options options{parse_probe_options(static_cast<int>(words.size()), words.data()),
                         cloud_label};
-  if (options.machine || options.plan) {
-    throw Error(ErrorCode::kUsage,
-                fmt::format("--{} has no effect here: this probe describes the machine it runs on",
-                            options.machine ? "machine" : "plan"));
+  for (const auto& [given, flag] : {std::pair{options.machine.has_value(), "machine"},
+                                    {options.plan.has_value(), "plan"},
+                                    {options.budget_seconds.has_value(), "budget"},
+                                    {options.sustain_seconds.has_value(), "sustain"}}) {
+    if (!given) continue;
+    throw Error(
+        ErrorCode::kUsage,
+        fmt::format("--{} has no effect here: this probe describes the machine it runs on", flag));
   }
   return options;
 }
@@ -97,13 +101,13 @@ int main(int argc, char** argv) {
     mb::prepare_process();
     return mb::run(argc, argv);
   } catch (const mb::Error& error) {
-    mb::tell("machine: {}\n", error.what());
+    mb::tell_error("machine", error.what());
     return error.exit_code();
   } catch (const std::bad_alloc&) {
     std::fputs("machine: out of memory; free memory or raise the limit\n", stderr);
     return static_cast<int>(mb::ErrorCode::kNoResource);
   } catch (const std::exception& error) {
-    mb::tell("machine: {}\n", error.what());
+    mb::tell_error("machine", error.what());
     return static_cast<int>(mb::ErrorCode::kFailure);
   }
 }

@@ -1,12 +1,14 @@
 #!/bin/bash
 # Boots machines that we do not have under qemu's software emulation and runs our programs there: a
 # Neoverse N1 whose PMU counts, two sockets with a NUMA node each, two threads a core, a machine that hides
-# its threads, a control group with too little of everything. Timings inside mean nothing; structure,
-# counters, placement, plan and words do, and scripts/emulated_machines_check.py judges them.
+# its threads, a control group with too little of everything, a CPU that goes offline. Timings inside mean
+# nothing; structure, counters, placement, plan and words do, and scripts/emulated_machines_check.py judges
+# them.
 #
 #   scripts/emulated_machines.sh BUILD_DIR WORK_DIR [MACHINE...]
 #
-# MACHINE     arm-counters arm-team arm-sockets arm-smt x86 x86-hidden x86-cgroup (default: all, a quarter of an hour)
+# MACHINE     arm-counters arm-team arm-sockets arm-smt x86 x86-hidden x86-cgroup x86-offline (default:
+#             all, a quarter of an hour)
 # BUILD_DIR   x86-64 programs (a preset's build folder), for the machines x86*
 # WORK_DIR    kept between calls: kernels, busybox, images; NAME.log holds what each machine printed,
 #             NAME/ the files that it wrote
@@ -20,7 +22,7 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 build=$(realpath "$1") work=$(mkdir -p "$2" && realpath "$2")
 shift 2
 machines=("$@")
-(($#)) || machines=(arm-counters arm-team arm-sockets arm-smt x86 x86-hidden x86-cgroup)
+(($#)) || machines=(arm-counters arm-team arm-sockets arm-smt x86 x86-hidden x86-cgroup x86-offline)
 most_seconds=${MOST_SECONDS:-450}  # of one boot
 export ARM64_ROOT="${ARM64_ROOT:-${HOME:-/root}/.cache/memory_benchmark/arm64/root}"
 
@@ -267,6 +269,28 @@ within half $((peak / 2)) "max 100000"
 within quota $((peak / 10 * 9)) "50000 100000"
 give free half quota' x86-cgroup
   boot_x86 x86-cgroup -cpu Skylake-Server -smp 2 -m 4G && check x86-cgroup
+}
+
+# The second CPU of two goes offline while both threads of a team wait for each other.
+run_x86_offline() {
+  x86_tree
+  image amd64 "$AMD64_TREE" / 'online=/sys/devices/system/cpu/cpu1/online
+offline() {  # SYNC
+  point="{\"seconds\": 15, \"parameters\": {\"operation\": \"barrier\", \"sync\": \"$1\", \"threads\": 2}}"
+  echo "{\"probe\": \"dispatch_overhead\", \"environment\": {}, \"points\": [$point]}" > plan.json
+  timeout -k 5 90 dispatch_overhead --plan plan.json --out $1.json > /dev/null 2> errors &
+  probe=$!
+  sleep 8
+  echo 0 > $online
+  echo "OFFLINE $1 LEFT $(cat /sys/devices/system/cpu/online)"
+  wait $probe
+  echo "OFFLINE $1 EXIT $?"
+  cat errors
+  echo 1 > $online
+}
+for sync in spin futex openmp; do offline $sync; done
+give spin.json futex.json openmp.json' x86-offline
+  boot_x86 x86-offline -cpu Skylake-Server -smp 2 -m 2G && check x86-offline
 }
 }
 

@@ -339,8 +339,24 @@ def check_groups(verdict):
         check_group(verdict, name, None if limit == "max" else int(limit), int(exit_code), int(peak), int(kills))
 
 
+# ---- a CPU that goes away
+
+def check_offline(verdict):
+    """A team that lost a CPU ends in time, and what it measured is refused for that."""
+    for sync in ("spin", "futex", "openmp"):
+        verdict.says(f"OFFLINE {sync} LEFT 0\n", f"OFFLINE {sync} EXIT 0\n")
+        document = verdict.document(f"{sync}.json") or {"points": []}
+        verdict.must(len(document["points"]) == 1, f"{sync}: the point was measured")
+        for point in document["points"]:
+            judged = point["verdict"]
+            reasons = {reason["code"] for reason in judged["reasons"]}
+            verdict.must(judged["validity"] == "invalid" and "affinity" in reasons,
+                         f"{sync}: {judged['validity']}, {sorted(reasons)}")
+
+
 def main(arguments):
-    checks = {"arm-counters": check_counters, "arm-team": check_team, "x86-cgroup": check_groups, **{name: check_run for name in SHAPES}}
+    checks = {"arm-counters": check_counters, "arm-team": check_team, "x86-cgroup": check_groups, "x86-offline": check_offline,
+              **{name: check_run for name in SHAPES}}
     if len(arguments) != 3 or arguments[0] not in checks:
         print(__doc__.strip(), file=sys.stderr)
         return 2

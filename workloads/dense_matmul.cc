@@ -31,8 +31,21 @@ namespace {
 using Type = dnnl::memory::data_type;
 using Tag = dnnl::memory::format_tag;
 
+// The library takes a CPU with AVX2 to have multiply-adds too; one that lacks them (hidden by a
+// hypervisor, some of Zhaoxin's) would end by SIGILL. It must be told before its first primitive.
+void keep_to_this_cpu() {
+#ifdef __x86_64__
+  if (__builtin_cpu_supports("avx2") && !__builtin_cpu_supports("fma")) {
+    dnnl::set_max_cpu_isa(dnnl::cpu_isa::avx);
+  }
+#endif
+}
+
 const dnnl::engine& engine() {
-  static const dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
+  static const dnnl::engine cpu = [] {
+    keep_to_this_cpu();
+    return dnnl::engine(dnnl::engine::kind::cpu, 0);
+  }();
   return cpu;
 }
 

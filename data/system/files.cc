@@ -216,6 +216,17 @@ void write_file_atomically(const fs::path& wanted, std::string_view content) {
   sync_folder(folder_of(path));
 }
 
+void require_writable(const fs::path& wanted) {
+  std::error_code error;
+  const auto status = fs::status(wanted, error);
+  if (fs::is_directory(status)) fail(wanted, "write", EISDIR);
+  const bool is_file = !fs::exists(status) || fs::is_regular_file(status);
+  const fs::path asked = is_file ? folder_of(fs::exists(status) ? fs::canonical(wanted) : wanted)
+                                 : wanted;  // a pipe or a terminal is written in its place
+  if (::access(asked.c_str(), is_file ? W_OK | X_OK : W_OK) != 0) fail(wanted, "create", errno);
+  if (is_file && !fs::is_directory(asked)) fail(wanted, "create", ENOTDIR);
+}
+
 void append_journal(const fs::path& path, std::string_view line) {
   if (line.find('\n') != std::string_view::npos) {
     throw Error(ErrorCode::kFailure,

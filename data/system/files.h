@@ -30,6 +30,10 @@ std::string read_file(const std::filesystem::path& path, std::size_t max_bytes =
 // Temporary file in the same folder, fsync, rename, fsync folder: the old file or the new, whole.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
+// Throws what write_file_atomically would throw of a path that is a folder, or whose folder is
+// missing or closed to us: asked before minutes are spent on what is to be written. Writes nothing.
+void require_writable(const std::filesystem::path& path);
+
 // Removes what killed processes left of write_file_atomically in `folder`; those of living ones
 // stay.
 void remove_stale_temporaries(const std::filesystem::path& folder);

@@ -4,11 +4,13 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <new>
+#include <string>
 #include <string_view>
 
 #include "data/error.h"
@@ -50,6 +52,17 @@ void check_standard_output() {
   throw Error(ErrorCode::kFailure,
               fmt::format("standard output: cannot write ({}); see where it goes",
                           errno != 0 ? std::strerror(errno) : "an earlier error"));
+}
+
+void tell_error(std::string_view program, std::string_view what) {
+  try {
+    std::string shown(what);
+    std::ranges::replace_if(
+        shown, [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
+    tell("{}: {}\n", program, shown);
+  } catch (const std::bad_alloc&) {
+    std::fputs("a message was lost: out of memory\n", stderr);
+  }
 }
 
 }  // namespace mb

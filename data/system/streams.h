@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <string_view>
 #include <utility>
 
 namespace mb {
@@ -28,5 +29,9 @@ void tell(fmt::format_string<Values...> format, Values&&... values) {
     std::fputs("a message was lost: out of memory\n", stderr);
   }
 }
+
+// "program: what" as one line. What it names (an argument, a file) may hold line breaks and codes
+// for a terminal: each such character becomes '?'.
+void tell_error(std::string_view program, std::string_view what);
 
 }  // namespace mb

@@ -4,6 +4,7 @@
 #include "probes/core/describe_machine.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -235,9 +236,32 @@ void list_missing_memory(const HostFiles& files, Machine& machine) {
         {"hugetlb pages", "no pool has free pages",
          fmt::format("echo 512 | sudo tee {}hugepages-{}/nr_hugepages", kHugetlbFolder, pool)});
   }
-  if (machine.numa_nodes.size() < 2) {
-    missing.push_back({"NUMA comparison", "the machine shows one NUMA node",
-                       "none needed; a VM may hide its host's nodes"});
+}
+
+// Threads are placed on nodes that have CPUs, and what they touch first is memory of those.
+void list_missing_nodes(Machine& machine) {
+  std::set<std::size_t> with_cpus;
+  for (const Pu& pu : machine.pus) with_cpus.insert(static_cast<std::size_t>(pu.numa_node));
+  std::vector<std::string> without;
+  for (std::size_t index = 0; index < machine.numa_nodes.size(); ++index) {
+    if (with_cpus.contains(index)) continue;
+    const NumaNode& node = machine.numa_nodes[index];
+    const double gib = static_cast<double>(node.bytes.value_or(0)) / (1 << 30);
+    without.push_back(fmt::format("{} ({:.3g} GiB)", node.os_index, gib));
+  }
+  if (!without.empty()) {
+    machine.missing.push_back(
+        {"memory of nodes without CPUs",
+         fmt::format("NUMA node {} has no CPUs (CXL or high-bandwidth memory): no thread is placed "
+                     "there and no first touch lands there while nearer memory is free",
+                     fmt::join(without, ", ")),
+         "none needed; numactl --membind puts an engine's memory there"});
+  }
+  if (with_cpus.size() < 2) {
+    machine.missing.push_back({"NUMA comparison",
+                               without.empty() ? "the machine shows one NUMA node"
+                                               : "the machine shows one NUMA node with CPUs",
+                               "none needed; a VM may hide its host's nodes"});
   }
 }
 
@@ -321,6 +345,7 @@ Machine describe_machine(const HostFiles& files, const SystemFacts& facts,
   machine.hugetlb_free_pages = hugetlb_free_pages(files);
   list_missing_processor(machine);
   list_missing_memory(files, machine);
+  list_missing_nodes(machine);
   return machine;
 }
 

@@ -16,6 +16,7 @@
 
 #include "data/error.h"
 #include "data/system/child.h"
+#include "data/system/files.h"
 #include "data/system/streams.h"
 #include "probes/core/probe.h"
 #include "probes/core/session.h"
@@ -143,9 +144,11 @@ int run_probe(int argc, char** argv, const Probe& probe) {
     const std::string text =
         options.help ? probe_help(probe) : fmt::format("{}: {}\n", probe.name, probe.summary);
     std::fputs(text.c_str(), stdout);
+    check_standard_output();
     return 0;
   }
   initialize_benchmark(options.benchmark_arguments);
+  if (options.out) require_writable(*options.out);
   Session session(probe, options, {argv, argv + argc});
   install_interrupt_handler();
   bool any_ran = false;
@@ -168,13 +171,13 @@ int probe_main(int argc, char** argv, const Probe& probe) {
     prepare_process();
     return run_probe(argc, argv, probe);
   } catch (const Error& error) {
-    std::fputs(fmt::format("{}: {}\n", probe.name, error.what()).c_str(), stderr);
+    tell_error(probe.name, error.what());
     return error.exit_code();
   } catch (const std::bad_alloc&) {
     std::fputs("out of memory; free memory or raise the limit\n", stderr);
     return static_cast<int>(ErrorCode::kNoResource);
   } catch (const std::exception& error) {
-    std::fputs(fmt::format("{}: {}\n", probe.name, error.what()).c_str(), stderr);
+    tell_error(probe.name, error.what());
     return static_cast<int>(ErrorCode::kFailure);
   }
 }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <boost/program_options.hpp>
+#include <charconv>
 #include <sstream>
 
 #include "data/error.h"
@@ -35,27 +36,75 @@ po::options_description own_flags() {
   return flags;
 }
 
-void check_benchmark_argument(const std::string& argument) {
-  if (!argument.starts_with("--benchmark_") && !argument.starts_with("--v=")) {
-    throw Error(ErrorCode::kUsage,
-                fmt::format("unknown flag or argument '{}'; --help lists what is known", argument));
+// The flags with closed values. Google Benchmark prints its usage and ends with code 0 where a
+// format or a unit is wrong, and takes any word that is not "false" or "no" for a yes.
+constexpr std::string_view kFormats = "console, json or csv", kSwitches = "true or false";
+struct ClosedFlag {
+  std::string_view name, values;
+};
+constexpr ClosedFlag kClosedFlags[] = {
+    {"--benchmark_format", kFormats},
+    {"--benchmark_out_format", kFormats},
+    {"--benchmark_time_unit", "ns, us, ms or s"},
+    {"--benchmark_color", "auto, true or false"},
+    {"--benchmark_list_tests", kSwitches},
+    {"--benchmark_enable_random_interleaving", kSwitches},
+    {"--benchmark_report_aggregates_only", kSwitches},
+    {"--benchmark_display_aggregates_only", kSwitches},
+    {"--benchmark_counters_tabular", kSwitches},
+};
+
+// Whether `values`, as it is written for people, names `value`.
+bool names(std::string_view values, std::string_view value) {
+  while (!values.empty()) {
+    const std::size_t end = std::min(values.find_first_of(", "), values.size());
+    const std::string_view word = values.substr(0, end);
+    if (word == value && word != "or") return true;
+    values.remove_prefix(std::min(values.size(), end + 1));
   }
-  for (const std::string_view flag : {"--benchmark_format=", "--benchmark_out_format="}) {
-    if (!argument.starts_with(flag)) continue;
-    const std::string value = argument.substr(flag.size());
-    if (value != "console" && value != "json" && value != "csv") {
-      throw Error(ErrorCode::kUsage,
-                  fmt::format("{}{}: expected console, json or csv", flag, value));
-    }
+  return false;
+}
+
+// Google Benchmark measures nothing with 0 and runs out of memory with -1; nobody waits for more
+// than a thousand.
+constexpr int kMostRepetitions = 1000;
+
+void check_repetitions(std::string_view argument, std::string_view text) {
+  int count = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (error == std::errc() && end == text.data() + text.size() && count >= 1 &&
+      count <= kMostRepetitions) {
+    return;
   }
+  throw Error(ErrorCode::kUsage,
+              fmt::format("{}: expected a whole number from 1 to {}", argument, kMostRepetitions));
 }
 
 std::optional<std::filesystem::path> path_of(const po::variables_map& values, const char* name) {
   if (!values.contains(name)) return std::nullopt;
-  return values[name].as<std::string>();
+  const std::string text = values[name].as<std::string>();
+  if (text.empty()) throw Error(ErrorCode::kUsage, fmt::format("--{}: '' is no file name", name));
+  return text;
 }
 
 }  // namespace
+
+void check_benchmark_argument(std::string_view argument) {
+  if (!argument.starts_with("--benchmark_") && !argument.starts_with("--v=")) {
+    throw Error(ErrorCode::kUsage, fmt::format("unknown flag or argument '{}'; --help lists what "
+                                               "is known",
+                                               argument));
+  }
+  const std::size_t equals = argument.find('=');
+  if (equals == std::string_view::npos) return;  // a switch, or refused by Google Benchmark
+  const std::string_view name = argument.substr(0, equals), value = argument.substr(equals + 1);
+  if (name == "--benchmark_repetitions") check_repetitions(argument, value);
+  for (const ClosedFlag& flag : kClosedFlags) {
+    if (name == flag.name && !names(flag.values, value)) {
+      throw Error(ErrorCode::kUsage, fmt::format("{}: expected {}", argument, flag.values));
+    }
+  }
+}
 
 ProbeOptions parse_probe_options(int argc, const char* const* argv) {
   using po::command_line_style::allow_guessing;

@@ -77,10 +77,10 @@ Session::Session(const Probe& probe, const ProbeOptions& options, std::vector<st
     return;
   }
   PlanRequest request;
-  request.budget_seconds = options_.budget_seconds;
+  request.budget_seconds = options_.budget_seconds.value_or(kLoneProbeBudgetSeconds);
   request.probes = {std::string(probe.name)};
   const Plan plan = make_plan(kit_.machine(), request);
-  results_.budget_seconds = options_.budget_seconds;
+  results_.budget_seconds = request.budget_seconds;
   results_.missing = plan.missing;
   take_steps(plan.steps);
   if (options_.sustain_seconds && !points_.empty()) hold_one_point(*options_.sustain_seconds);
@@ -213,7 +213,7 @@ int Session::finish() {
   if (points.empty()) {
     const bool known = !results_.missing.empty();
     throw Error(ErrorCode::kNotAvailable,
-                fmt::format("{} has no result here: {}", probe_.name,
+                fmt::format("no result here: {}",
                             known ? results_.missing.back().cause : "no points in the plan"));
   }
   // Each point was asked for, so one that cannot be trusted is enough.

@@ -96,7 +96,7 @@ int code_of(const Arguments& arguments) {
     return dispatch(arguments);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kUntrustworthy) throw;
-    tell("memory_benchmark: {}\n", error.what());
+    tell_error("memory_benchmark", error.what());
     return error.exit_code();
   }
 }
@@ -111,13 +111,13 @@ int main(int argc, char** argv) {
     mb::check_standard_output();
     return code;
   } catch (const mb::Error& error) {
-    mb::tell("memory_benchmark: {}\n", error.what());
+    mb::tell_error("memory_benchmark", error.what());
     return error.exit_code();
   } catch (const std::bad_alloc&) {
     std::fputs("memory_benchmark: out of memory; free memory or raise the limit\n", stderr);
     return static_cast<int>(mb::ErrorCode::kNoResource);
   } catch (const std::exception& error) {
-    mb::tell("memory_benchmark: {}\n", error.what());
+    mb::tell_error("memory_benchmark", error.what());
     return static_cast<int>(mb::ErrorCode::kFailure);
   }
 }

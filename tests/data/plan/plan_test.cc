@@ -89,7 +89,26 @@ TEST(Plan, TheDefaultBudgetHoldsOnEveryFixtureMachine) {
     }
     ++machines;
   }
-  EXPECT_GE(machines, 7);
+  EXPECT_GE(machines, 8);
+}
+
+// Node 1 of 3 has memory alone: nothing runs there, and no thread of it could touch memory there.
+TEST(Plan, ANodeWithoutCpusIsNoPlaceForThreads) {
+  std::ifstream file(SOURCE_DIR "/data/topologies/cxl-server.machine.json");
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  const Machine machine = machine_from_json_text(text, "cxl-server");
+  EXPECT_THAT(place_on_node(machine, 1, 4), testing::IsEmpty());
+  EXPECT_THAT(place_on_node(machine, 2, 4), testing::SizeIs(4));
+  std::set<std::pair<std::int64_t, std::int64_t>> pairs;
+  for (const PlannedStep& step : make_plan(machine, {.budget_seconds = 300}).steps) {
+    for (const PlannedPoint& planned : step.points) {
+      const std::int64_t cpus = planned.parameters.number_or("cpu_node", -1);
+      const std::int64_t memory = planned.parameters.number_or("memory_node", -1);
+      if (cpus >= 0 || memory >= 0) pairs.emplace(cpus, memory);
+    }
+  }
+  EXPECT_THAT(pairs, testing::UnorderedElementsAre(testing::Pair(0, 0), testing::Pair(0, 2),
+                                                   testing::Pair(2, 0), testing::Pair(2, 2)));
 }
 
 // A guest of two CPUs may be shown the whole 260 MiB cache of its host; buffers of four times that

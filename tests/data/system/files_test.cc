@@ -40,6 +40,24 @@ std::string error_of(F f) {
   return "no error";
 }
 
+TEST(RequireWritable, AgreesWithTheWriteThatFollowsAndWritesNothing) {
+  const TemporaryFolder folder;
+  put(folder.path() / "old", "old");
+  fs::create_symlink(folder.path() / "old", folder.path() / "link");
+  const auto at = [&](const char* name) { return folder.path() / name; };
+  for (const fs::path& good : {at("new"), at("old"), at("link"), fs::path("/dev/null")}) {
+    EXPECT_EQ(error_of([&] { require_writable(good); }), "no error") << good;
+  }
+  EXPECT_EQ(read_file(at("old")), "old");
+  EXPECT_EQ(entries(folder.path()), 2u);
+  for (const fs::path& bad :
+       {folder.path(), at("none/new"), at("old/new"), fs::path("/dev/null/x")}) {
+    const std::string refused = error_of([&] { require_writable(bad); });
+    EXPECT_THAT(refused, HasSubstr(bad.string() + ": cannot "));
+    EXPECT_NE(error_of([&] { write_file_atomically(bad, "text"); }), "no error") << bad;
+  }
+}
+
 TEST(HostFiles, ReadsBelowItsRootOnly) {
   const TemporaryFolder folder;
   put(folder.path() / "root/sys/a", "5\n");

@@ -104,5 +104,11 @@ TEST(Streams, AMessageThatNobodyTakesEndsNothing) {
             0);
 }
 
+TEST(Streams, AnErrorIsOneLineWhateverItNames) {
+  testing::internal::CaptureStderr();
+  tell_error("probe", "'--a\nb\x1b[31m\x7f' is unknown");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "probe: '--a?b?[31m?' is unknown\n");
+}
+
 }  // namespace
 }  // namespace mb

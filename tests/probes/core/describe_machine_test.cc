@@ -73,6 +73,14 @@ TEST(DescribeMachine, BareMetalHasNoHypervisorAndNoLabel) {
   EXPECT_TRUE(machine.missing.empty());
 }
 
+TEST(DescribeMachine, SaysWhichMemoryNoThreadIsNearestTo) {
+  const Machine machine = fixture_named("cxl-server");
+  EXPECT_EQ(machine.usable_numa_nodes(), 2);
+  ASSERT_THAT(machine.missing, missing_what("memory of nodes without CPUs"));
+  EXPECT_THAT(machine.missing.back().cause, HasSubstr("NUMA node 2 (256 GiB) has no CPUs"));
+  EXPECT_THAT(machine.missing, Not(missing_what("NUMA comparison")));
+}
+
 TEST(DescribeMachine, SaysWhatASmallGuestCannotTell) {
   const Machine machine = fixture_named("vm-hidden-smt");
   EXPECT_EQ(machine.thp_mode, "never");

@@ -38,6 +38,7 @@ inline const std::vector<MachineFixture>& machine_fixtures() {
       {"hybrid-laptop", "x86_64", "6.1.0-21-amd64", "", 20, 16 * kGiB, true},
       {"ec2-192", "x86_64", "6.5.0-1018-aws", "KVMKVMKVM", 192, 384 * kGiB, false},
       {"vm-2", "x86_64", "6.1.0-21-cloud-amd64", "KVMKVMKVM", 2, 4 * kGiB, false},
+      {"cxl-server", "x86_64", "6.8.0-31-generic", "", 64, 256 * kGiB, true},
       {"vm-hidden-smt", "x86_64", "6.8.0-31-generic", "KVMKVMKVM", 8, 16 * kGiB, false},
   };
   return fixtures;

@@ -1,8 +1,11 @@
 // Topologies of machines we do not have, from data/topologies and synthetic descriptions.
 #include "probes/core/topology.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <set>
@@ -154,6 +157,64 @@ TEST(Topology, SubNumaClustersAreNodesInsideAPackage) {
 TEST(Topology, MoreThan1024PusAreRead) {
   const Topology topology = load_topology(synthetic("pack:4 l3:8 core:32 pu:2"));
   EXPECT_EQ(count(topology), (Counts{2048, 1024, 4, 1, 32}));
+  expect_partition(topology);
+}
+
+// hwloc puts a node without CPUs beside the one that it is nearest to, between two that have some.
+TEST(Topology, ANodeWithoutCpusIsListedAndIsNoPusNode) {
+  const Topology topology = load_topology(xml_source("cxl-server"));
+  EXPECT_EQ(count(topology), (Counts{64, 32, 2, 2, 2}));
+  ASSERT_EQ(topology.numa_nodes.size(), 3u);
+  EXPECT_EQ(topology.numa_nodes[1].os_index, 2);
+  EXPECT_EQ(topology.numa_nodes[1].bytes, std::int64_t{256} << 30);
+  for (const Pu& pu : topology.pus) {
+    const auto node = static_cast<std::size_t>(pu.numa_node);
+    EXPECT_EQ(topology.numa_nodes[node].os_index, pu.package) << pu.os_index;
+  }
+}
+
+// Of two nodes of the same CPUs (DRAM, and high-bandwidth memory in flat mode) the first is theirs.
+TEST(Topology, OfTwoNodesOfTheSameCpusTheFirstIsTheirs) {
+  const Topology topology = load_topology(
+      synthetic("pack:2 [numa(memory=137438953472)] [numa(memory=68719476736)] l3:1 core:4 pu:2"));
+  EXPECT_EQ(count(topology), (Counts{16, 8, 2, 2, 2}));
+  ASSERT_EQ(topology.numa_nodes.size(), 4u);
+  for (const Pu& pu : topology.pus) {
+    EXPECT_EQ(topology.numa_nodes[static_cast<std::size_t>(pu.numa_node)].bytes,
+              std::int64_t{128} << 30);
+  }
+  expect_partition(topology);
+}
+
+// A machine as Linux shows it, read by hwloc in the place of this one's: CPUs 1 and 6 of 8 offline.
+TEST(Topology, OfflinePusAreNoPus) {
+  const TemporaryFolder folder;
+  const auto put = [&](const std::string& path, const std::string& text) {
+    std::filesystem::create_directories((folder.path() / path).parent_path());
+    write_file_atomically(folder.path() / path, text + "\n");
+  };
+  const std::string cpus = "sys/devices/system/cpu/";
+  put(cpus + "possible", "0-7");
+  put(cpus + "present", "0-7");
+  put(cpus + "online", "0,2-5,7");
+  for (const int cpu : {0, 2, 3, 4, 5, 7}) {
+    const std::string topology = cpus + "cpu" + std::to_string(cpu) + "/topology/";
+    put(topology + "physical_package_id", std::to_string(cpu / 4));
+    put(topology + "core_id", std::to_string(cpu % 4));
+    put(topology + "core_cpus", fmt::format("{:x}", 1 << cpu));
+    put(topology + "package_cpus", cpu < 4 ? "d" : "b0");
+  }
+  for (const int offline : {1, 6}) put(cpus + "cpu" + std::to_string(offline) + "/online", "0");
+  put("proc/cpuinfo", "");
+  setenv("HWLOC_FSROOT", folder.path().c_str(), 1);
+  setenv("HWLOC_COMPONENTS", "-x86", 1);  // it would ask this CPU
+  const Topology topology = load_topology({});
+  unsetenv("HWLOC_FSROOT");
+  unsetenv("HWLOC_COMPONENTS");
+  EXPECT_EQ(count(topology), (Counts{6, 6, 2, 1, 2}));
+  std::vector<int> online;
+  for (const Pu& pu : topology.pus) online.push_back(pu.os_index);
+  EXPECT_THAT(online, ElementsAre(0, 2, 3, 4, 5, 7));
   expect_partition(topology);
 }
 

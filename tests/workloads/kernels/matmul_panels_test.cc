@@ -1,5 +1,7 @@
 #include "workloads/kernels/matmul_panels.h"
 
+#include <gmock/gmock.h>
+
 #include <cmath>
 #include <cstring>
 
