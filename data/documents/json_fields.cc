@@ -125,13 +125,13 @@ std::string dump(const Json& json) {
 }
 
 void write_field(Json& object, const Place& here, const char* name, bool sparse, bool empty,
-                 const std::function<Json(const Place&)>& value) {
+                 const Callback<Json(const Place&)>& value) {
   if (sparse && empty) return;
   object[name] = value(here);
 }
 
 void read_field(const Json& object, const Place& here, const char* name, Rule rule, bool optional,
-                const std::function<void(const Json&)>& read) {
+                const Callback<void(const Json&)>& read) {
   const auto found = object.find(name);
   if (found == object.end()) {
     if (!optional && rule != Rule::kSparse) fail(here, "to be there", nullptr);

@@ -10,7 +10,6 @@
 #pragma once
 #include <cmath>
 #include <cstdint>
-#include <functional>
 #include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -45,6 +44,24 @@ template <class S, class M>
 constexpr Field<S, M> field(const char* name, M S::*member, Rule rule = Rule::kAlways) {
   return {name, member, rule};
 }
+
+// A function that is called before the call that takes it ends: std::function without its copy.
+template <class Signature>
+class Callback;
+template <class Result, class... Arguments>
+class Callback<Result(Arguments...)> {
+ public:
+  template <class F>
+  Callback(const F& function)
+      : function_(&function), call_([](const void* f, Arguments... arguments) -> Result {
+          return (*static_cast<const F*>(f))(arguments...);
+        }) {}
+  Result operator()(Arguments... arguments) const { return call_(function_, arguments...); }
+
+ private:
+  const void* function_;
+  Result (*call_)(const void*, Arguments...);
+};
 
 // Specialised for every struct of a document: static constexpr auto list = std::make_tuple(...).
 template <class S>
@@ -100,7 +117,7 @@ Json to_json(const Parameters& parameters, const Place& place);
 // Sets object[name] to what `value` gives, unless it is empty and `sparse`. Not a template, as
 // read_field: what a field decides is compiled once, not once a member.
 void write_field(Json& object, const Place& here, const char* name, bool sparse, bool empty,
-                 const std::function<Json(const Place&)>& value);
+                 const Callback<Json(const Place&)>& value);
 
 template <class T>
 Json to_json(const T& value, const Place& place) {
@@ -157,7 +174,7 @@ void read_integer(const Json& json, const Place& place, bool may_be_negative, T&
 // Calls `read` with the value at `name`. Absent: throws, unless `optional` or kSparse. Null: as
 // absent for kSparse; an optional reads it itself.
 void read_field(const Json& object, const Place& here, const char* name, Rule rule, bool optional,
-                const std::function<void(const Json&)>& read);
+                const Callback<void(const Json&)>& read);
 
 template <class T>
 void from_json(const Json& json, const Place& place, T& out) {
