@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -19,6 +20,7 @@
 #include "data/error.h"
 #include "probes/core/sizes.h"
 #include "tests/error_code.h"
+#include "tests/leave.h"
 
 namespace mb {
 namespace {
@@ -164,7 +166,7 @@ TEST(ShmBuffer, RunningOutOfRoomIsAnErrorAndNoSignal) {
   const pid_t child = fork();
   if (child == 0) {
     try {
-      _exit(run_out_of_room());
+      leave(run_out_of_room());
     } catch (const std::exception&) {  // the child must not go on with the parent's tests
       _exit(6);
     }
@@ -182,6 +184,42 @@ TEST(ShmBuffer, MovingHandsTheFileOn) {
   ShmBuffer second = std::move(first);
   EXPECT_EQ(second.map()[5], std::byte{9});
   EXPECT_EQ(second.size(), kMiB);
+  ShmBuffer third(2 * kMiB);
+  third = std::move(second);
+  EXPECT_EQ(third.map()[5], std::byte{9});
+  EXPECT_EQ(third.size(), kMiB);
+}
+
+TEST(ShmBuffer, ReadsWholeRangesOrFails) {
+  ShmBuffer buffer(kMiB);
+  std::vector<char> read(kMiB);
+  EXPECT_FALSE(buffer.read_at(kMiB / 2, read.data(), read.size())) << "the file ends half-way";
+  EXPECT_EQ(errno, EIO);
+  EXPECT_FALSE(buffer.write_at(0, nullptr, kMiB)) << "memory that is not there";
+  EXPECT_EQ(errno, EFAULT);
+}
+
+TEST(ShmBuffer, AFolderThatHoldsNoNamelessFileIsNotAvailable) {
+  EXPECT_EQ(code_of([] { ShmBuffer buffer(0, "/proc/self"); }), ErrorCode::kNotAvailable);
+}
+
+TEST(ShmBuffer, TheChosenFolderComesFirstUnlessItIsInMemoryOrNotThere) {
+  const char* before = std::getenv("TMPDIR");
+  const std::string kept = before == nullptr ? "" : before;
+  unsetenv("TMPDIR");
+  std::string usual;
+  try {
+    usual = ordinary_folder();
+  } catch (const Error&) {
+    GTEST_SKIP() << "every writable folder here is in memory";
+  }
+  for (const char* chosen : {"/dev/shm", "/no/such/folder"}) {
+    setenv("TMPDIR", chosen, 1);
+    EXPECT_EQ(ordinary_folder(), usual) << chosen;
+  }
+  setenv("TMPDIR", "/var/tmp/.", 1);
+  EXPECT_EQ(ordinary_folder(), usual == "/var/tmp" ? "/var/tmp/." : usual);
+  before == nullptr ? unsetenv("TMPDIR") : setenv("TMPDIR", kept.c_str(), 1);
 }
 
 }  // namespace
