@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -197,6 +198,18 @@ TEST(ShmBuffer, ReadsWholeRangesOrFails) {
   EXPECT_EQ(errno, EIO);
   EXPECT_FALSE(buffer.write_at(0, nullptr, kMiB)) << "memory that is not there";
   EXPECT_EQ(errno, EFAULT);
+}
+
+TEST(ShmBuffer, ALimitOfFileSizesIsAnError) {
+  rlimit before{};
+  getrlimit(RLIMIT_FSIZE, &before);
+  const auto kept = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit lower{kMiB, before.rlim_max};
+  setrlimit(RLIMIT_FSIZE, &lower);
+  const ErrorCode code = code_of([] { ShmBuffer buffer(2 * kMiB); });
+  setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, kept);
+  EXPECT_EQ(code, ErrorCode::kNoResource);
 }
 
 TEST(ShmBuffer, AFolderThatHoldsNoNamelessFileIsNotAvailable) {
