@@ -277,6 +277,18 @@ TEST(Sustained, TheCauseIsTheClockWhereItFalls) {
   EXPECT_NE(finding_named(advise_qwen(held(0, 0)), "holds under sustained load"), nullptr);
 }
 
+TEST(Sustained, WhatWasNotSeenIsNotSaid) {
+  Results results = held(-0.2, 0);
+  results.points.back().noise.clock_drift.reset();
+  const Recommendation made = advise_qwen(results);
+  const Finding* found = finding_named(made, "falls under sustained load");
+  ASSERT_NE(found, nullptr);
+  EXPECT_THAT(found->evidence, testing::Not(HasSubstr("clock")));
+  EXPECT_THAT(found->cause, HasSubstr("The clock was not seen"));
+  results.points.back().facts.erase("rate_change");
+  EXPECT_EQ(sustained(results), std::nullopt);
+}
+
 TEST(Sustained, ItsSamplesAreNoPointOfTheCurves) {
   const Recommendation plain = advise_qwen(synthetic::results(Laws())),
                        with = advise_qwen(held(0, 0));
