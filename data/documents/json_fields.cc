@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 
 namespace mb::json {
@@ -121,6 +122,45 @@ void check_schema_version(const Json& json, std::string_view origin, std::string
 std::string dump(const Json& json) {
   // Bytes that are no UTF-8 (a child's output) become U+FFFD: a document is always readable.
   return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+void write_field(Json& object, const Place& here, const char* name, bool sparse, bool empty,
+                 const Callback<Json(const Place&)>& value) {
+  if (sparse && empty) return;
+  object[name] = value(here);
+}
+
+void read_field(const Json& object, const Place& here, const char* name, Rule rule, bool optional,
+                const Callback<void(const Json&)>& read) {
+  const auto found = object.find(name);
+  if (found == object.end()) {
+    if (!optional && rule != Rule::kSparse) fail(here, "to be there", nullptr);
+    return;
+  }
+  if (found->is_null() && rule == Rule::kSparse) return;
+  read(*found);
+}
+
+std::int64_t whole_number(const Json& json, const Place& place, bool may_be_negative,
+                          std::int64_t least, std::int64_t most) {
+  const auto check = [&](bool good) {
+    if (!good)
+      fail(place, may_be_negative ? "a whole number" : "a whole number, at least 0", &json);
+  };
+  if (json.is_number_float()) {
+    const auto value = json.get<double>();
+    const double limit = std::min(static_cast<double>(most), 9007199254740992.0);  // exact
+    check(std::trunc(value) == value && std::abs(value) <= limit);
+    check(value >= 0 || may_be_negative);
+    return static_cast<std::int64_t>(value);
+  }
+  check(json.is_number_integer());
+  if (json.is_number_unsigned()) {
+    check(json.get<std::uint64_t>() <= static_cast<std::uint64_t>(most));
+  }
+  const auto whole = json.get<std::int64_t>();
+  check(whole >= least && (whole >= 0 || may_be_negative));
+  return whole;
 }
 
 Json to_json(const Parameters& parameters, const Place&) {

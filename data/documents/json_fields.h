@@ -45,6 +45,24 @@ constexpr Field<S, M> field(const char* name, M S::*member, Rule rule = Rule::kA
   return {name, member, rule};
 }
 
+// A function that is called before the call that takes it ends: std::function without its copy.
+template <class Signature>
+class Callback;
+template <class Result, class... Arguments>
+class Callback<Result(Arguments...)> {
+ public:
+  template <class F>
+  Callback(const F& function)
+      : function_(&function), call_([](const void* f, Arguments... arguments) -> Result {
+          return (*static_cast<const F*>(f))(arguments...);
+        }) {}
+  Result operator()(Arguments... arguments) const { return call_(function_, arguments...); }
+
+ private:
+  const void* function_;
+  Result (*call_)(const void*, Arguments...);
+};
+
 // Specialised for every struct of a document: static constexpr auto list = std::make_tuple(...).
 template <class S>
 struct Fields;
@@ -96,6 +114,11 @@ std::string dump(const Json& json);
 // ---- writing ----
 Json to_json(const Parameters& parameters, const Place& place);
 
+// Sets object[name] to what `value` gives, unless it is empty and `sparse`. Not a template, as
+// read_field: what a field decides is compiled once, not once a member.
+void write_field(Json& object, const Place& here, const char* name, bool sparse, bool empty,
+                 const Callback<Json(const Place&)>& value);
+
 template <class T>
 Json to_json(const T& value, const Place& place) {
   if constexpr (std::is_same_v<T, double>) {
@@ -108,13 +131,16 @@ Json to_json(const T& value, const Place& place) {
   } else if constexpr (Described<T>) {
     Json object = Json::object();
     const auto write = [&](const auto& f) {
-      using Member = std::remove_cvref_t<decltype(value.*f.member)>;
-      if constexpr (requires(const Member& m) { m.empty(); }) {
-        if (f.rule == Rule::kSparse && (value.*f.member).empty()) return;
+      const auto& member = value.*f.member;
+      using Member = std::remove_cvref_t<decltype(member)>;
+      bool empty = false;
+      if constexpr (requires { member.empty(); }) {
+        empty = member.empty();
       } else if constexpr (is_optional<Member>::value) {
-        if (f.rule == Rule::kSparse && !(value.*f.member)) return;
+        empty = !member.has_value();
       }
-      object[f.name] = to_json(value.*f.member, Place(place, f.name));
+      write_field(object, Place(place, f.name), f.name, f.rule == Rule::kSparse, empty,
+                  [&member](const Place& here) { return to_json(member, here); });
     };
     std::apply([&](const auto&... f) { (write(f), ...); }, Fields<T>::list);
     return object;
@@ -136,31 +162,19 @@ Json to_json(const T& value, const Place& place) {
 // ---- reading ----
 void from_json(const Json& json, const Place& place, Parameters& out);
 
+// A whole number from `least` to `most`, which other writers may give as 136.0.
+std::int64_t whole_number(const Json& json, const Place& place, bool may_be_negative,
+                          std::int64_t least, std::int64_t most);
 template <class T>
 void read_integer(const Json& json, const Place& place, bool may_be_negative, T& out) {
-  const auto expected = may_be_negative ? "a whole number" : "a whole number, at least 0";
-  double value = 0;
-  if (json.is_number_unsigned() &&
-      json.get<std::uint64_t>() > static_cast<std::uint64_t>(std::numeric_limits<T>::max())) {
-    fail(place, expected, &json);
-  } else if (json.is_number_integer()) {
-    const auto whole = json.get<std::int64_t>();
-    if (whole < std::int64_t{std::numeric_limits<T>::min()} || (whole < 0 && !may_be_negative)) {
-      fail(place, expected, &json);
-    }
-    out = static_cast<T>(whole);
-    return;
-  } else if (json.is_number_float()) {  // other writers give 136.0
-    value = json.get<double>();
-  } else {
-    fail(place, expected, &json);
-  }
-  const double limit = sizeof(T) == 4 ? 2147483647.0 : 9007199254740992.0;  // exact in a double
-  if (std::trunc(value) != value || std::abs(value) > limit || (value < 0 && !may_be_negative)) {
-    fail(place, expected, &json);
-  }
-  out = static_cast<T>(value);
+  using Limits = std::numeric_limits<T>;
+  out = static_cast<T>(whole_number(json, place, may_be_negative, Limits::min(), Limits::max()));
 }
+
+// Calls `read` with the value at `name`. Absent: throws, unless `optional` or kSparse. Null: as
+// absent for kSparse; an optional reads it itself.
+void read_field(const Json& object, const Place& here, const char* name, Rule rule, bool optional,
+                const Callback<void(const Json&)>& read);
 
 template <class T>
 void from_json(const Json& json, const Place& place, T& out) {
@@ -194,19 +208,13 @@ void from_json(const Json& json, const Place& place, T& out) {
       auto& member = out.*f.member;
       using Member = std::remove_cvref_t<decltype(member)>;
       const Place here(place, f.name);
-      const auto found = json.find(f.name);
-      if (found == json.end()) {
-        if (!is_optional<Member>::value && f.rule != Rule::kSparse) {
-          fail(here, "to be there", nullptr);
+      read_field(json, here, f.name, f.rule, is_optional<Member>::value, [&](const Json& found) {
+        if constexpr (std::is_integral_v<Member> && !std::is_same_v<Member, bool>) {
+          read_integer(found, here, f.rule == Rule::kSigned, member);
+        } else {
+          from_json(found, here, member);
         }
-        return;
-      }
-      if (found->is_null() && f.rule == Rule::kSparse) return;
-      if constexpr (std::is_integral_v<Member> && !std::is_same_v<Member, bool>) {
-        read_integer(*found, here, f.rule == Rule::kSigned, member);
-      } else {
-        from_json(*found, here, member);
-      }
+      });
     };
     std::apply([&](const auto&... f) { (read(f), ...); }, Fields<T>::list);
   } else if constexpr (requires { typename T::mapped_type; }) {

@@ -177,7 +177,10 @@ void TeamCounters::start() {
   team_.run([this](int rank) {
     int& set = event_sets_[static_cast<std::size_t>(rank)];
     PAPI_register_thread();
-    if (PAPI_create_eventset(&set) != PAPI_OK) return;
+    if (PAPI_create_eventset(&set) != PAPI_OK) {
+      PAPI_unregister_thread();
+      return;
+    }
     for (const std::string& event : events_) add_event(set, event);
     PAPI_start(set);
   });

@@ -24,8 +24,7 @@ constexpr std::string_view kHugetlbFolder = "/sys/kernel/mm/hugepages/";
 using Pair = std::pair<std::string_view, std::string_view>;
 
 std::string_view look_up(const auto& table, std::string_view key) {
-  const auto found =
-      std::find_if(table.begin(), table.end(), [&](const Pair& pair) { return pair.first == key; });
+  const auto found = std::ranges::find(table, key, &Pair::first);
   return found == table.end() ? std::string_view{} : found->second;
 }
 

@@ -149,9 +149,8 @@ void count_cache(std::vector<Cache>& caches, int level, hwloc_obj_t object) {
   const auto& attributes = object->attr->cache;
   if (attributes.size == 0) return;  // hidden by the system; it still forms the domain of its PUs
   const auto bytes = static_cast<std::int64_t>(attributes.size);
-  auto found = std::find_if(caches.begin(), caches.end(), [&](const Cache& cache) {
-    return cache.level == level && cache.bytes == bytes;
-  });
+  auto found = std::ranges::find_if(
+      caches, [&](const Cache& cache) { return cache.level == level && cache.bytes == bytes; });
   if (found == caches.end()) {
     Cache cache{level, bytes, 0, 0, std::nullopt};
     if (attributes.linesize > 0) cache.line_bytes = static_cast<int>(attributes.linesize);

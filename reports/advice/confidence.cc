@@ -40,9 +40,7 @@ double stable_share(const AdviceContext& context, const Workload& work, const Ch
 }
 
 bool lacks(const MachineModel& model, const std::string& what) {
-  const auto missing = model.missing();
-  return std::any_of(missing.begin(), missing.end(),
-                     [&](const Missing& entry) { return entry.what == what; });
+  return std::ranges::count(model.missing(), what, &Missing::what) > 0;
 }
 
 // AWS's T families run on credits: what a minute shows does not last.

@@ -118,8 +118,7 @@ void variable_latency(const AdviceContext& context, Findings& out) {
   constexpr double kVariable = 0.05;
   if (widest == nullptr || most < kVariable) return;
   const auto has = [&](const char* code) {
-    return std::any_of(widest->verdict.reasons.begin(), widest->verdict.reasons.end(),
-                       [&](const Reason& reason) { return reason.code == code; });
+    return std::ranges::count(widest->verdict.reasons, code, &Reason::code) > 0;
   };
   const char* cause = has("steal")         ? "The hypervisor ran somebody else meanwhile."
                       : has("throttled")   ? "The CPU quota stopped the threads meanwhile."

@@ -280,9 +280,7 @@ Prediction fastest(const AdviceContext& context, const Workload& work, const Eng
                    Query query) {
   std::optional<Prediction> best;
   std::vector<int> counts = context.model.measured_threads(query.phase);
-  counts.erase(std::remove_if(counts.begin(), counts.end(),
-                              [&](int threads) { return threads > context.budget; }),
-               counts.end());
+  std::erase_if(counts, [&](int threads) { return threads > context.budget; });
   if (counts.empty()) counts = {1};
   for (const int threads : counts) {
     Prediction seen = context.model.predict(work, engine, query, threads);

@@ -50,8 +50,9 @@ void sustain_finding(const AdviceContext& context, std::vector<Finding>& out) {
        fmt::format("Expect {:.0f} % of the figures in long work; use a cooler or non-burstable "
                    "machine for it.",
                    100 * (1 + held->rate_change)),
-       by_clock ? "The clock falls with it: heat, a power limit, or CPU credits used up."
-                : "The clock holds: a neighbour, or memory that slows."});
+       !held->clock_change ? "The clock was not seen: heat, a power limit, credits or a neighbour."
+       : by_clock          ? "The clock falls with it: heat, a power limit, or CPU credits used up."
+                           : "The clock holds: a neighbour, or memory that slows."});
 }
 
 }  // namespace mb

@@ -13,6 +13,7 @@
 #include "data/error.h"
 #include "data/system/clock.h"
 #include "data/system/files.h"
+#include "tests/leave.h"
 
 namespace mb {
 namespace {
@@ -234,7 +235,7 @@ TEST(InterruptDeathTest, FirstSignalStopsTheChildAndIsReported) {
       if (!interrupt_requested()) ::raise(SIGINT);
     };
     const ChildResult result = run_child(request);
-    ::_exit(result.interrupted && result.signal == SIGTERM && interrupt_requested() ? 42 : 43);
+    leave(result.interrupted && result.signal == SIGTERM && interrupt_requested() ? 42 : 43);
   };
   EXPECT_EXIT(interrupted_run(), testing::ExitedWithCode(42), "");
 }
@@ -244,7 +245,7 @@ TEST(InterruptDeathTest, SecondSignalEndsAtOnceWithTheInterruptedCode) {
     install_interrupt_handler();
     ::raise(SIGTERM);
     ::raise(SIGINT);
-    ::_exit(43);
+    leave(43);
   };
   EXPECT_EXIT(two_signals(), testing::ExitedWithCode(5), "");
 }

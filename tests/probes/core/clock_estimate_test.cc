@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "probes/core/clock_chain.h"
+
 namespace mb {
 namespace {
 
@@ -45,6 +47,17 @@ TEST(ClockEstimate, ThisCpuHasAPlausibleOne) {
   ASSERT_TRUE(hz.has_value());
   EXPECT_GE(*hz, kLeastClockHz);
   EXPECT_LE(*hz, kMostClockHz);
+}
+
+// A width that the processor is said to have must not end the process with SIGILL.
+TEST(ClockChain, RunsBesideEveryWidthThatTheProcessorHas) {
+  EXPECT_TRUE(has_vector_bits(0)) << "the chain alone";
+  EXPECT_FALSE(has_vector_bits(7));
+  EXPECT_EQ(has_vector_bits(512) && !has_vector_bits(128), false) << "wider ones have narrower";
+  for (const int bits : {0, 128, 256, 512}) {
+    if (has_vector_bits(bits)) run_clock_chain(100, bits);
+  }
+  run_clock_chain(0, 0);  // no turn is no endless loop
 }
 
 }  // namespace

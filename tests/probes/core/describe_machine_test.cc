@@ -223,6 +223,63 @@ TEST_F(MadeUpHost, HypervisorsAreNamedByCpuidThenByFlag) {
   EXPECT_EQ(describe().hypervisor, std::nullopt);
 }
 
+// What vendors write into DMI; the flag says that there is a hypervisor, not which.
+TEST_F(MadeUpHost, FirmwareNamesTheHypervisorAndTheCloud) {
+  struct Row {
+    std::string vendor, product, asset_tag, hypervisor;
+    std::optional<std::string> label;
+  };
+  const std::vector<Row> rows = {
+      {"Microsoft Corporation", "Virtual Machine", "7783-7084-3265-9085-8269-3286-77", "Hyper-V",
+       "Microsoft Azure"},
+      {"Microsoft Corporation", "Surface", "", "unknown hypervisor", std::nullopt},
+      {"QEMU", "Standard PC", "OracleCloud.com", "QEMU", "Oracle Cloud"},
+      {"Google", "Google Compute Engine", "", "KVM", "Google Compute Engine"},
+      {"Hetzner", "vServer", "", "unknown hypervisor", "Hetzner vServer"},
+      {"DigitalOcean", "Droplet", "", "unknown hypervisor", "DigitalOcean Droplet"},
+      {"Alibaba Cloud", "Alibaba Cloud ECS", "", "unknown hypervisor", "Alibaba Cloud ECS"},
+      {"innotek GmbH", "VirtualBox", "1", "VirtualBox", std::nullopt},
+  };
+  write("proc/cpuinfo", "flags : fpu hypervisor\n");
+  for (const Row& row : rows) {
+    write("sys/class/dmi/id/sys_vendor", row.vendor);
+    write("sys/class/dmi/id/product_name", row.product);
+    write("sys/class/dmi/id/chassis_asset_tag", row.asset_tag);
+    EXPECT_EQ(describe().hypervisor, row.hypervisor) << row.vendor;
+    EXPECT_EQ(describe().cloud_label, row.label) << row.vendor;
+  }
+  write("sys/hypervisor/type", "xen");
+  EXPECT_EQ(describe().hypervisor, "Xen") << "the kernel knows better than firmware";
+}
+
+TEST_F(MadeUpHost, TheSystemsNameIsWithoutItsQuotes) {
+  const auto os_of = [&](const std::string& value) {
+    write("etc/os-release", "NAME=x\nPRETTY_NAME=" + value + "\n");
+    return describe().os;
+  };
+  EXPECT_EQ(os_of("\"Debian 12\""), "Debian 12");
+  EXPECT_EQ(os_of("'Debian 12'"), "Debian 12");
+  EXPECT_EQ(os_of("Debian"), "Debian");
+  EXPECT_EQ(os_of("\"torn"), "\"torn") << "not a pair";
+  EXPECT_EQ(os_of("\""), "\"");
+}
+
+TEST_F(MadeUpHost, AnX86WithoutMicrocodeSaysSo) {
+  facts_.isa = "x86_64";
+  write("proc/cpuinfo", "model name : CPU\n");
+  EXPECT_THAT(describe().missing, missing_what("microcode version"));
+  write("proc/cpuinfo", "model name : CPU\nmicrocode : 0x1\n");
+  EXPECT_THAT(describe().missing, Not(missing_what("microcode version")));
+  EXPECT_EQ(describe().microcode, "0x1");
+}
+
+TEST_F(MadeUpHost, AnArmCpuOfHalfANameIsUnknown) {
+  write("proc/cpuinfo", "CPU implementer : 0x41\n");
+  EXPECT_EQ(describe().cpu_model, "unknown");
+  write("proc/cpuinfo", "CPU implementer : 0x41\nCPU part : 0xd4f\n");
+  EXPECT_EQ(describe().cpu_model, "Arm Neoverse V2");
+}
+
 TEST_F(MadeUpHost, AnArmGuestWithoutFirmwareIsSeenByItsBoard) {
   using std::string_literals::operator""s;
   facts_.isa = "aarch64";

@@ -48,5 +48,10 @@ TEST(ProbeKit, WithoutNodesItIsThePointsOwnTeam) {
   EXPECT_EQ(&kit.team_of_node(point, "cpu_node"), &kit.team(point));
 }
 
+TEST(ProbeKit, ATeamHasAtLeastOneThread) {
+  ProbeKit kit(two_nodes());
+  EXPECT_EQ(code_of([&] { kit.team(Parameters{{"threads", 0}}); }), ErrorCode::kUsage);
+}
+
 }  // namespace
 }  // namespace mb

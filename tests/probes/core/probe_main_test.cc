@@ -7,7 +7,10 @@
 #include <signal.h>
 
 #include <chrono>
+#include <cstdlib>
+#include <new>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 #include <thread>
 
 #include "data/documents/results.h"
@@ -33,12 +36,18 @@ constexpr double kSeconds = 1e-6;  // of one operation, always: 4.096 GB/s
 class ToyCase final : public Case {
  public:
   explicit ToyCase(std::string operation) : operation_(std::move(operation)) {
-    notes["isa"] = "TOY";
+    if (operation_ != "bare") notes["isa"] = "TOY";
     facts["working_set_bytes"] = kBytes;
     if (operation_ == "read" || operation_ == "wrong") {
       quantity = "bandwidth";
       unit = Unit::kBytesPerSecond;
       amount_per_iteration = kBytes;
+    }
+    if (operation_ == "flops" || operation_ == "hertz") {
+      quantity = "rate";
+      unit = operation_ == "flops" ? Unit::kFlopsPerSecond : Unit::kHertz;
+      amount_per_iteration = 100;
+      notes["kernel"] = "a toy's";
     }
   }
   double seconds(std::uint64_t iterations) override {
@@ -62,13 +71,16 @@ std::unique_ptr<Case> prepare_toy(const PlannedPoint& point, Kit& kit) {
   if (operation == "absent") {
     throw Error(ErrorCode::kNotAvailable, "no such hardware; buy some");
   }
+  if (std::getenv("TOY_IS_ABSENT") != nullptr) throw Error(ErrorCode::kNotAvailable, "no toy");
+  if (operation == "greedy") throw std::bad_alloc();
+  if (operation == "broken") throw std::runtime_error("a spring is loose");
   if (operation == "nonsense") throw Error(ErrorCode::kUsage, "operation 'nonsense'");
   if (operation == "hungry") kit.require_memory(std::int64_t{1} << 50);
   if (operation == "twice") {
     kit.require_memory(kit.machine().limits.memory_budget_bytes / 5);
     kit.require_memory(kit.machine().limits.memory_budget_bytes / 5);
   }
-  kit.team(point.parameters);
+  if (point.parameters.text_or("sync", "") != "work_stealing") kit.team(point.parameters);
   return std::make_unique<ToyCase>(operation);
 }
 
@@ -240,6 +252,68 @@ TEST_F(ProbeMain, AWrongResultFailsTheRunAndIsNoPoint) {
   EXPECT_THAT(results.steps[0].verdict.reasons.at(0).detail, HasSubstr("sum is 3, expected 4"));
 }
 
+TEST_F(ProbeMain, RatesHaveTheirOwnColumnAndTheLabelNamesTheKernel) {
+  plan({"flops", "hertz"});
+  const ChildResult ran = run(planned({"--benchmark_format=json", "--benchmark_filter=all"}));
+  const auto rows = nlohmann::json::parse(ran.standard_output).at("benchmarks");
+  ASSERT_THAT(rows, SizeIs(2));
+  EXPECT_NEAR(rows[0].at("flops_per_second").get<double>(), 100 / kSeconds, 1);
+  EXPECT_NEAR(rows[1].at("hertz").get<double>(), 100 / kSeconds, 1);
+  for (const auto& row : rows) {
+    EXPECT_THAT(row.at("label").get<std::string>(), testing::EndsWith("; a toy's"));
+    EXPECT_FALSE(row.contains("bytes_per_second"));
+  }
+}
+
+TEST_F(ProbeMain, WithoutMemoryAPointIsMissingAndTheNextIsMeasured) {
+  plan({"greedy", "read"});
+  const ChildResult ran = run(planned());
+  EXPECT_EQ(ran.exit_code, 0) << ran.standard_error;
+  ASSERT_THAT(document().missing, SizeIs(1));
+  EXPECT_EQ(document().missing[0].what, "dispatch_overhead/greedy/threads:1");
+  EXPECT_EQ(document().missing[0].cause, "out of memory");
+  EXPECT_THAT(document().points, SizeIs(1));
+}
+
+TEST_F(ProbeMain, TheSameReasonForTheSamePointIsToldOnce) {
+  plan({"absent", "absent", "bare"});
+  const ChildResult ran = run(planned());
+  EXPECT_EQ(ran.exit_code, 0) << ran.standard_error;
+  EXPECT_THAT(document().missing, SizeIs(1));
+  EXPECT_EQ(document().build.isa_chosen, "") << "no kernel said what it runs on";
+}
+
+TEST_F(ProbeMain, AnUnexpectedExceptionFailsTheRunInItsWords) {
+  plan({"read", "broken", "region"});
+  const ChildResult ran = run(planned());
+  EXPECT_EQ(ran.exit_code, 1);
+  EXPECT_THAT(ran.standard_error, testing::EndsWith("\ndispatch_overhead: a spring is loose\n"));
+  EXPECT_THAT(document().points, SizeIs(1)) << "nothing is measured after it";
+  EXPECT_EQ(document().state, "interrupted");
+}
+
+TEST_F(ProbeMain, WhereNoPointCanBeHadTheReasonIsTheAnswer) {
+  ChildRequest child = request({"--machine", file("machine.json"), "--budget", "0.1"});
+  child.environment = {{"TOY_IS_ABSENT", "1"}};
+  const ChildResult ran = run_child(child);
+  EXPECT_EQ(ran.exit_code, 4) << ran.describe();
+  EXPECT_THAT(ran.standard_error, HasSubstr("dispatch_overhead has no result here: no toy"));
+}
+
+TEST_F(ProbeMain, HoldsThePointOfTheMostThreadsForTheTimeItIsGiven) {
+  const ChildResult ran = run({"--machine", file("machine.json"), "--sustain", "0.6", "--out",
+                               file("out.json"), "--benchmark_format=json"});
+  const Results results = document();
+  ASSERT_THAT(results.points, SizeIs(1));
+  const Point& held = results.points[0];
+  EXPECT_EQ(held.parameters.number("sustain_seconds"), 1) << "rounded";
+  EXPECT_GE(held.parameters.number_or("threads", 0), machine_.limits.effective_cpus);
+  EXPECT_EQ(results.budget_seconds, 0.6);
+  EXPECT_TRUE(held.facts.contains("rate_change"));
+  const auto row = nlohmann::json::parse(ran.standard_output).at("benchmarks").at(0);
+  EXPECT_THAT(row.at("label").get<std::string>(), HasSubstr("; rate at the end "));
+}
+
 TEST_F(ProbeMain, APlanThatTheProbeDoesNotUnderstandIsAUsageError) {
   plan({"nonsense"});
   EXPECT_EQ(run(planned()).exit_code, 2);
@@ -320,6 +394,10 @@ TEST_F(ProbeMain, UnknownFlagsAndBadFilesGiveOneLineAndKeepTheOldDocument) {
       {{"--budget", "soon"}, 2, "budget"},
       {{"--budget", "-1"}, 2, "--budget"},
       {{"--budget", "nan"}, 2, "--budget"},
+      {{"--budget", "90000"}, 2, "up to a day"},
+      {{"--sustain", "soon"}, 2, "--sustain: 'soon'"},
+      {{"--sustain", "90000"}, 2, "up to a day"},
+      {planned({"--sustain", "3"}), 2, "--sustain has no effect beside --plan"},
       {{"--out"}, 2, "--out"},
       {{"--machine", file("none.json")}, 1, "none.json"},
       {{"--plan", file("none.json")}, 1, "none.json"},

@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 
 #include <algorithm>
 #include <cstring>
@@ -11,6 +12,7 @@
 #include "data/error.h"
 #include "probes/core/sizes.h"
 #include "tests/data/plan/machines.h"
+#include "tests/error_code.h"
 
 namespace mb {
 namespace {
@@ -133,6 +135,39 @@ TEST(RankBuffers, SaysWhichPagesItGot) {
   EXPECT_EQ(described.notes["page_obtained"], "4k");
   EXPECT_FALSE(described.notes.contains("page_problem"));
   EXPECT_LT(described.facts["huge_page_share"], 0.1);
+}
+
+// The switch of this process, whatever the machine's mode.
+TEST(RankBuffers, WithHugePagesSwitchedOffTheProblemIsNamed) {
+  AccountingKit kit(64 * kMiB);
+  SerialPinnedTeam team({0});
+  RankBuffers buffers;
+  ASSERT_EQ(::prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0), 0);
+  buffers.prepare(kit, team, 4 * kMiB, Parameters{{"page", "thp"}});
+  ::prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
+  PlainCase described;
+  buffers.describe(described);
+  EXPECT_EQ(described.notes["page_obtained"], "4k");
+  EXPECT_EQ(described.notes["page_problem"], "thp pages were asked for, 4k were given");
+}
+
+TEST(RankBuffers, PagesThatCannotBeHadLeaveNothingBehind) {
+  AccountingKit kit(std::size_t{1} << 40);
+  SerialPinnedTeam team({0, 1});
+  RankBuffers buffers;
+  const Parameters huge{{"page", "hugetlb_1g"}};
+  // More than any machine of ours has reserved.
+  EXPECT_EQ(code_of([&] { buffers.prepare(kit, team, std::size_t{1} << 38, huge); }),
+            ErrorCode::kNoResource);
+  buffers.prepare(kit, team, 2 * kMiB, PageKind::k4KiB);
+  EXPECT_EQ(kit.asked_bytes, static_cast<std::int64_t>(4 * kMiB)) << "none of the first is kept";
+}
+
+TEST(RankBuffers, BeforeAnyPreparationThePagesAreUnknown) {
+  PlainCase described;
+  RankBuffers().describe(described);
+  EXPECT_EQ(described.notes["page_obtained"], "unknown");
+  EXPECT_FALSE(described.facts.contains("huge_page_share"));
 }
 
 TEST(RankBuffers, SaysWhenTheWantedPagesWereNotGiven) {

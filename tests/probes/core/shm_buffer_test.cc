@@ -5,12 +5,14 @@
 #include <gmock/gmock.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -19,6 +21,7 @@
 #include "data/error.h"
 #include "probes/core/sizes.h"
 #include "tests/error_code.h"
+#include "tests/leave.h"
 
 namespace mb {
 namespace {
@@ -164,7 +167,7 @@ TEST(ShmBuffer, RunningOutOfRoomIsAnErrorAndNoSignal) {
   const pid_t child = fork();
   if (child == 0) {
     try {
-      _exit(run_out_of_room());
+      leave(run_out_of_room());
     } catch (const std::exception&) {  // the child must not go on with the parent's tests
       _exit(6);
     }
@@ -182,6 +185,54 @@ TEST(ShmBuffer, MovingHandsTheFileOn) {
   ShmBuffer second = std::move(first);
   EXPECT_EQ(second.map()[5], std::byte{9});
   EXPECT_EQ(second.size(), kMiB);
+  ShmBuffer third(2 * kMiB);
+  third = std::move(second);
+  EXPECT_EQ(third.map()[5], std::byte{9});
+  EXPECT_EQ(third.size(), kMiB);
+}
+
+TEST(ShmBuffer, ReadsWholeRangesOrFails) {
+  ShmBuffer buffer(kMiB);
+  std::vector<char> read(kMiB);
+  EXPECT_FALSE(buffer.read_at(kMiB / 2, read.data(), read.size())) << "the file ends half-way";
+  EXPECT_EQ(errno, EIO);
+  EXPECT_FALSE(buffer.write_at(0, nullptr, kMiB)) << "memory that is not there";
+  EXPECT_EQ(errno, EFAULT);
+}
+
+TEST(ShmBuffer, ALimitOfFileSizesIsAnError) {
+  rlimit before{};
+  getrlimit(RLIMIT_FSIZE, &before);
+  const auto kept = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit lower{kMiB, before.rlim_max};
+  setrlimit(RLIMIT_FSIZE, &lower);
+  const ErrorCode code = code_of([] { ShmBuffer buffer(2 * kMiB); });
+  setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, kept);
+  EXPECT_EQ(code, ErrorCode::kNoResource);
+}
+
+TEST(ShmBuffer, AFolderThatHoldsNoNamelessFileIsNotAvailable) {
+  EXPECT_EQ(code_of([] { ShmBuffer buffer(0, "/proc/self"); }), ErrorCode::kNotAvailable);
+}
+
+TEST(ShmBuffer, TheChosenFolderComesFirstUnlessItIsInMemoryOrNotThere) {
+  const char* before = std::getenv("TMPDIR");
+  const std::string kept = before == nullptr ? "" : before;
+  unsetenv("TMPDIR");
+  std::string usual;
+  try {
+    usual = ordinary_folder();
+  } catch (const Error&) {
+    GTEST_SKIP() << "every writable folder here is in memory";
+  }
+  for (const char* chosen : {"/dev/shm", "/no/such/folder"}) {
+    setenv("TMPDIR", chosen, 1);
+    EXPECT_EQ(ordinary_folder(), usual) << chosen;
+  }
+  setenv("TMPDIR", "/var/tmp/.", 1);
+  EXPECT_EQ(ordinary_folder(), usual == "/var/tmp" ? "/var/tmp/." : usual);
+  before == nullptr ? unsetenv("TMPDIR") : setenv("TMPDIR", kept.c_str(), 1);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "probes/core/pin_thread.h"
+#include "tests/error_code.h"
 
 namespace mb {
 namespace {
@@ -35,6 +36,10 @@ TEST(WorkStealingPool, RunsEveryLeafOnce) {
       for (const auto& count : runs) ASSERT_EQ(count.load(), 1) << threads << " threads";
     }
   }
+}
+
+TEST(WorkStealingPool, NeedsAThread) {
+  EXPECT_EQ(code_of([] { WorkStealingPool pool({}); }), ErrorCode::kUsage);
 }
 
 TEST(WorkStealingPool, NoLeafIsNoWork) {

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "data/error.h"
+#include "tests/error_code.h"
 #include "tests/reports/model/synthetic.h"
 
 namespace mb {
@@ -337,6 +338,14 @@ TEST(Confidence, IsLowOnAnInstanceThatRunsOnCredits) {
   Results results = synthetic::results(Laws{});
   results.machine.cloud_label = "t3.large";
   EXPECT_EQ(one_model(results).prefill.confidence, "low");
+  for (const char* label : {"t2.micro", "t3a.large", "t4g.large"}) {
+    results.machine.cloud_label = label;
+    EXPECT_EQ(one_model(results).prefill.confidence, "low") << label;
+  }
+  for (const char* label : {"m7a.large", "x2t3.large"}) {
+    results.machine.cloud_label = label;
+    EXPECT_NE(one_model(results).prefill.confidence, "low") << label;
+  }
 }
 
 TEST(Rules, AreJudgedAgainstTheAdvice) {
@@ -366,11 +375,24 @@ TEST(Document, PassesMissingOn) {
 TEST(Request, ThatMakesNoSenseIsRefused) {
   const Results results = synthetic::results(Laws{});
   EXPECT_THROW(advise_on(results, {"nonesuch"}), Error);
+  int unsupported = 0;
+  for (const std::string& name : catalogue()) {
+    if (find_model(name).unsupported.empty()) continue;
+    ++unsupported;
+    EXPECT_EQ(code_of([&] { advise_on(results, {name}); }), ErrorCode::kNotAvailable) << name;
+  }
+  EXPECT_GT(unsupported, 0) << "the catalogue has a shape that cannot be computed";
   AdviceRequest request;
   request.tolerance = 1.5;
   EXPECT_THROW(advise(results, request), Error);
   request.tolerance = 0.02;
+  request.tolerance = -0.01;
+  EXPECT_THROW(advise(results, request), Error);
+  request.tolerance = 0.02;
   request.prompt_tokens = 0;
+  EXPECT_THROW(advise(results, request), Error);
+  request.prompt_tokens = 1;
+  request.context_tokens = -1;
   EXPECT_THROW(advise(results, request), Error);
 }
 

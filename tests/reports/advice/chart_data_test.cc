@@ -127,6 +127,45 @@ TEST(ChartData, APhaseThatWasInvalidOrHasNoRoofIsNotDrawn) {
   EXPECT_TRUE(advised(results).rooflines.empty());
 }
 
+TEST(ChartData, ARoofIsOfPlainReadsAndOperationsThatHaveWork) {
+  const auto roofs = [](const auto& change) {
+    Results results = synthetic::results(synthetic::Laws());
+    profile(*find_step(results, "decode_scaling", 2), 0.05);
+    change(results);
+    return advised(results).rooflines;
+  };
+  const double plain = roofs([](Results&) {}).at(0).bandwidth_bytes_per_second;
+  // Faster reads of one node, or of a placement, are not what the step had.
+  for (const char* axis : {"cpu_node", "placement"}) {
+    Parameters other{{"operation", "read"}, {"level", "dram"}, {"page", "thp"}, {"threads", 2}};
+    other.set(axis, "spread");
+    const auto made = roofs([&other](Results& results) {
+      synthetic::add_point(results, "stream_bandwidth", other, 900e9, Unit::kBytesPerSecond, 0.01);
+    });
+    EXPECT_DOUBLE_EQ(made.at(0).bandwidth_bytes_per_second, plain) << axis;
+  }
+  EXPECT_TRUE(roofs([](Results& results) {
+                std::erase_if(results.points, [](const Point& point) {
+                  return point.probe == "matmul_throughput" &&
+                         point.parameters.text_or("operation", "") == "matmul";
+                });
+                Parameters one{{"operation", "matmul"}, {"type", "q4_0"}, {"rows", 128}};
+                synthetic::add_point(results, "matmul_throughput", one.set("threads", 8), 480e9,
+                                     Unit::kFlopsPerSecond, 0.01);
+              }).empty())
+      << "arithmetic of more threads is no roof of two";
+  for (const char* fact : {"gate_up_flops", "gate_up_bytes", "gate_up_seconds"}) {
+    EXPECT_TRUE(roofs([&](Results& results) {
+                  find_step(results, "decode_scaling", 2)->facts[fact] = 0;
+                }).empty())
+        << fact;
+    EXPECT_TRUE(roofs([&](Results& results) {
+                  find_step(results, "decode_scaling", 2)->facts.erase(fact);
+                }).empty())
+        << fact;
+  }
+}
+
 TEST(ChartData, CountersBecomeRatesByThreads) {
   Results results = synthetic::results({});
   const auto named = [](const Recommendation& made, const std::string& name) {

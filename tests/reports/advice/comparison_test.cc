@@ -228,6 +228,68 @@ TEST(Comparison, ADocumentThatTellsTooLittleIsAbsentWithTheReason) {
   EXPECT_THROW(compare_documents({machine("here", {}), machine("b", {})}, nonsense), Error);
 }
 
+TEST(Comparison, WhatWasRefusedOrIsOfAnotherUnitIsNoCommonFigure) {
+  const auto common = [](const auto& change) {
+    ComparisonInput other = machine("b", Laws());
+    change(other.results->points.front());
+    return compare_documents({machine("a", Laws()), other}, one_model()).counts.at(0).common;
+  };
+  const auto all = common([](Point&) {});
+  EXPECT_EQ(common([](Point& point) { point.verdict.worsen(Validity::kNoisy, "spread", "3 %"); }),
+            all);
+  EXPECT_EQ(common([](Point& point) { point.verdict.worsen(Validity::kInvalid, "spread", "9 %"); }),
+            all - 1);
+  EXPECT_EQ(common([](Point& point) { point.unit = Unit::kHertz; }), all - 1);
+  EXPECT_EQ(common([](Point& point) { point.name = "another"; }), all - 1);
+  EXPECT_EQ(common([](Point& point) { point.summary.count = 1; }), all - 1);
+}
+
+TEST(Comparison, OfTwoSweepsHasNoFiguresOfProbes) {
+  const std::string name = "ryzen9-7900-qwen3-30b-a3b-q4-threads";
+  ComparisonInput again = published(name);
+  again.name = "again";
+  const Comparison made = compare_documents({published(name), again}, one_model());
+  EXPECT_THAT(made.figures, testing::IsEmpty());
+  EXPECT_THAT(made.counts, testing::IsEmpty());
+  EXPECT_EQ(phase_of(made, "decode").rates.size(), 2u);
+}
+
+TEST(Comparison, ASweepOfNeitherPhaseIsAbsentWithAReason) {
+  ComparisonInput mixed = published("ryzen9-7900-qwen3-30b-a3b-q4-threads");
+  for (SweepSeries& series : mixed.sweep->series) series.phase = "mixed";
+  const Comparison made = compare_documents({machine("here", {}), mixed}, one_model());
+  EXPECT_THAT(made.models.at(0).absent, Contains(HasSubstr("no series of prefill or decode")));
+}
+
+TEST(Comparison, SeriesOfAnotherTypeInTheSameFileAreNotTaken) {
+  ComparisonInput other = published("ryzen9-7900-qwen3-30b-a3b-q4-threads");
+  for (SweepSeries& series : other.sweep->series) series.label = "Q8_0";
+  const Comparison made = compare_documents({machine("here", {}), other}, one_model());
+  EXPECT_THAT(made.models.at(0).absent, Contains(HasSubstr("no series of prefill or decode")));
+  for (SweepSeries& series : other.sweep->series) series.label = "Q4_0";
+  EXPECT_EQ(
+      phase_of(compare_documents({machine("here", {}), other}, one_model()), "decode").rates.size(),
+      2u);
+}
+
+TEST(Comparison, UnaskedItIsAboutTheModelOfTheSweepsOrTheCatalogue) {
+  ComparisonRequest unasked;
+  const Comparison swept = compare_documents(
+      {machine("here", {}), published("ryzen9-7900-qwen3-30b-a3b-q4-threads")}, unasked);
+  ASSERT_EQ(swept.models.size(), 1u);
+  EXPECT_EQ(swept.models[0].model, kModel);
+  ComparisonInput small = machine("a", {}), other = machine("b", {});
+  for (ComparisonInput* input : {&small, &other}) {  // few of the catalogue fit
+    input->results->machine.limits.memory_budget_bytes = 2LL << 30;
+  }
+  const Comparison all = compare_documents({small, other}, unasked);
+  EXPECT_GT(all.models.size(), 1u);
+  for (const ModelComparison& model : all.models) {
+    EXPECT_FALSE(model.phases.empty()) << model.model << " fits nobody and was not asked for";
+    EXPECT_NE(model.model, kModel) << "needs 16 GB";
+  }
+}
+
 TEST(SpecOfSweep, TakesTheWordsOfSources) {
   const auto spec = [](const std::string& name, const std::string& quantisation) {
     Sweep sweep;

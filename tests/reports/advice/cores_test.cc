@@ -75,6 +75,16 @@ TEST(HiddenSiblings, AreSaidAndTheCpuListTakesOneOfEachCore) {
   EXPECT_EQ(rule->decode_threads, 4);
 }
 
+TEST(HiddenSiblings, OfATimedPartTheShareIsSaid) {
+  Results results = synthetic::results(Laws{});
+  add_pairs_of_siblings(results, 6);
+  const Recommendation made = advise_qwen(results);
+  const Finding* found = finding_named(made, "share cores");
+  ASSERT_NE(found, nullptr);
+  EXPECT_THAT(found->evidence, HasSubstr("(6 of 8 CPUs timed)"));
+  EXPECT_THAT(found->cause, HasSubstr("The firmware or a container"));
+}
+
 TEST(HiddenSiblings, AreNotGuessedWithoutPairs) {
   Laws laws;
   laws.cores = 8;
@@ -126,6 +136,45 @@ TEST(Smt, VerdictsDifferBetweenRegimes) {
   ASSERT_NE(found, nullptr);
   EXPECT_THAT(found->evidence, HasSubstr("helps decode +20 %"));
   EXPECT_THAT(found->evidence, HasSubstr("hurts prefill -12 %"));
+}
+
+// The title says what all kinds of work have in common.
+TEST(Smt, TheTitleIsOfAllKindsOfWorkTogether) {
+  const auto title = [](double decode_gain, double prefill_gain) {
+    Laws laws;
+    laws.smt = 2;
+    Results results = synthetic::results(laws);
+    add_smt(results, {{"operation", "decode"}}, 20e-3 * decode_gain, 20e-3, Unit::kSeconds);
+    add_smt(results, {{"operation", "prefill"}}, 20e-3 * prefill_gain, 20e-3, Unit::kSeconds);
+    const Recommendation made = advise_qwen(results);
+    const Finding* found = finding_named(made, "Second hardware threads");
+    return found == nullptr ? "" : found->title;
+  };
+  EXPECT_EQ(title(1.2, 0.8), "Second hardware threads help some work and hurt other");
+  EXPECT_EQ(title(1.2, 1.0), "Second hardware threads help");
+  EXPECT_EQ(title(1.0, 0.8), "Second hardware threads hurt");
+  EXPECT_EQ(title(1.0, 1.0), "Second hardware threads make no clear difference");
+}
+
+TEST(Smt, APointWithoutItsOtherSideOrThatWasRefusedIsNotCompared) {
+  const auto compared = [](const auto& change) {
+    Results results = smt_machine();
+    for (Point& point : results.points) {
+      if (point.probe == "smt_interference" &&
+          point.parameters.text_or("operation", "") == "decode" &&
+          point.parameters.number_or("threads_per_core", 0) == 1) {
+        change(point);
+      }
+    }
+    return compare_smt(results, 0.02).size();
+  };
+  EXPECT_EQ(compared([](Point&) {}), 3u);
+  EXPECT_EQ(compared([](Point& point) { point.parameters.set("cores", 4); }), 2u);
+  EXPECT_EQ(compared([](Point& point) { point.parameters.set("operation", "other"); }), 2u);
+  EXPECT_EQ(compared([](Point& point) { point.summary.median = 0; }), 2u);
+  EXPECT_EQ(
+      compared([](Point& point) { point.verdict.worsen(Validity::kInvalid, "spread", "30 %"); }),
+      2u);
 }
 
 TEST(Smt, AWideIntervalIsUnclear) {
@@ -226,6 +275,18 @@ TEST(Sustained, TheCauseIsTheClockWhereItFalls) {
   EXPECT_THAT(finding_named(other, "falls under sustained load")->cause,
               HasSubstr("The clock holds"));
   EXPECT_NE(finding_named(advise_qwen(held(0, 0)), "holds under sustained load"), nullptr);
+}
+
+TEST(Sustained, WhatWasNotSeenIsNotSaid) {
+  Results results = held(-0.2, 0);
+  results.points.back().noise.clock_drift.reset();
+  const Recommendation made = advise_qwen(results);
+  const Finding* found = finding_named(made, "falls under sustained load");
+  ASSERT_NE(found, nullptr);
+  EXPECT_THAT(found->evidence, testing::Not(HasSubstr("clock")));
+  EXPECT_THAT(found->cause, HasSubstr("The clock was not seen"));
+  results.points.back().facts.erase("rate_change");
+  EXPECT_EQ(sustained(results), std::nullopt);
 }
 
 TEST(Sustained, ItsSamplesAreNoPointOfTheCurves) {

@@ -100,6 +100,39 @@ TEST(Diagnosis, SpeaksFromItsLimitsOn) {
   EXPECT_FALSE(shared(1.501));
 }
 
+TEST(Diagnosis, ADecodeThatWaitsForItsThreadsIsToldToTakeFewer) {
+  Laws laws;
+  laws.cores = 1;
+  laws.matvec_one = laws.attention_one = laws.bandwidth_one = laws.bandwidth_all = 900e9;
+  laws.models = {"gemma-3-270m:q4_0"};
+  Results results = synthetic::results(laws);
+  constexpr double kRegionSeconds = 1e-3;  // also of one thread
+  for (Point& point : results.points) {
+    const auto regions = point.facts.find("regions");
+    const bool dispatch = point.probe == "dispatch_overhead";
+    if (!dispatch && regions == point.facts.end()) continue;
+    for (double& sample : point.samples) {
+      sample += kRegionSeconds * (dispatch ? 1 : regions->second);
+    }
+    point.summary = summarise(point.samples, point.unit);
+  }
+  const Recommendation made = diagnose_on(results, "gemma-3-270m:q4_0");
+  const Finding* found = find(made, "Decode leaves the memory idle");
+  ASSERT_NE(found, nullptr);
+  EXPECT_THAT(found->remedy, HasSubstr("Fewer threads"));
+  EXPECT_THAT(found->cause, HasSubstr("dispatch takes"));
+}
+
+TEST(Diagnosis, WhereNoModelFitsTheMachineAloneIsDiagnosed) {
+  Results results = synthetic::results(Laws{});
+  results.machine.limits.memory_budget_bytes = 1 << 20;
+  results.points.front().noise.throttled_share = 0.5;
+  const Recommendation made = diagnose_on(results, "qwen3-4b:q4_0");
+  EXPECT_FALSE(made.models.at(0).fits);
+  EXPECT_NE(find(made, "The CPU quota throttles"), nullptr);
+  EXPECT_EQ(find(made, "Decode leaves the memory idle"), nullptr);
+}
+
 // Less than a fifth of the memory's rate is idle, more than seven tenths busy.
 TEST(Diagnosis, MemoryIsIdleBelowAFifthAndBusyAboveSevenTenths) {
   Laws laws;
@@ -146,6 +179,16 @@ TEST(Diagnosis, VaryingStepsNameWhatRanMeanwhile) {
   EXPECT_THAT(find(diagnose_on(results, "qwen3-4b:q4_0"), title)->cause, HasSubstr("Nothing else"));
   for (Point& point : results.points) point.verdict.worsen(Validity::kNoisy, "steal", "3 %");
   EXPECT_THAT(find(diagnose_on(results, "qwen3-4b:q4_0"), title)->cause, HasSubstr("hypervisor"));
+  for (const auto& [code, cause] :
+       {std::pair("throttled", "The CPU quota stopped"),
+        std::pair("switches", "Other programs took"), std::pair("migrations", "Threads were moved"),
+        std::pair("clock_drift", "The clock changed")}) {
+    for (Point& point : results.points) {
+      point.verdict = {};
+      point.verdict.worsen(Validity::kNoisy, code, "1 %");
+    }
+    EXPECT_THAT(find(diagnose_on(results, "qwen3-4b:q4_0"), title)->cause, HasSubstr(cause));
+  }
   laws.spread = 0.01;
   EXPECT_EQ(find(diagnose_on(synthetic::results(laws), "qwen3-4b:q4_0"), title), nullptr);
 }
@@ -162,6 +205,9 @@ TEST(Diagnosis, AThrottlingQuotaIsShownWithItsShare) {
   ASSERT_NE(find(made, title), nullptr);
   EXPECT_THAT(find(made, title)->evidence, HasSubstr("3.1 %"));
   EXPECT_THAT(find(made, title)->cause, HasSubstr("/test/cpu.max"));
+  results.machine.limits.quota_source.clear();
+  EXPECT_THAT(find(diagnose_on(results, "qwen3-4b:q4_0"), title)->cause,
+              HasSubstr("A control group above this one"));
 }
 
 TEST(Diagnosis, CpusThatShareACoreAreSuspectedWhereTwoDoAsMuchAsOne) {
@@ -181,6 +227,12 @@ TEST(Diagnosis, CpusThatShareACoreAreSuspectedWhereTwoDoAsMuchAsOne) {
   const Recommendation made = diagnose_on(results, "qwen3-4b:q4_0");
   ASSERT_NE(find(made, title), nullptr);
   EXPECT_THAT(find(made, title)->evidence, HasSubstr("1.20 times"));
+  for (Point& point : results.points) {  // what was refused is no evidence
+    if (point.probe == "matmul_throughput" && point.parameters.number_or("threads", 1) == 2) {
+      point.verdict.worsen(Validity::kInvalid, "spread", "30 %");
+    }
+  }
+  EXPECT_EQ(find(diagnose_on(results, "qwen3-4b:q4_0"), title), nullptr);
 }
 
 TEST(RuleJudgements, CoverThePublishedRulesWithinTheBudget) {

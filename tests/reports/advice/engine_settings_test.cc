@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "reports/advice/advise.h"
+#include "reports/advice/engines/engines.h"
 #include "reports/advice/parts.h"
 #include "tests/reports/model/synthetic.h"
 
@@ -80,6 +81,74 @@ TEST(Masks, OfScatteredCpusAreHexadecimal) {
   const auto mask = std::find(argv.begin(), argv.end(), "-C");
   ASSERT_NE(mask, argv.end());
   EXPECT_EQ(*std::next(mask), "0x1111");
+}
+
+// Two nodes of four cores, whose numbers are not their places: 0 and 4.
+class OnTwoNodes : public ::testing::Test {
+ protected:
+  OnTwoNodes() {
+    machine_ = synthetic::machine(Laws{});
+    machine_.numa_nodes = {{0, 1LL << 34}, {4, 1LL << 34}};
+    for (Pu& pu : machine_.pus) pu.numa_node = pu.core / 4;
+  }
+  void use(const std::vector<int>& cpus) {
+    advice_.compromise.threads = static_cast<int>(cpus.size());
+    advice_.compromise.cpu_list = cpus;
+  }
+  EngineInput input() const { return {machine_, advice_, "q4_0"}; }
+  Machine machine_;
+  ModelAdvice advice_;
+};
+
+TEST_F(OnTwoNodes, MemoryIsBoundToTheOneNodeThatIsUsed) {
+  use({4, 5});
+  EXPECT_THAT(numactl_settings(input()).argv,
+              ElementsAre("numactl", "--physcpubind=4-5", "--membind=4", "PROGRAM"));
+  EXPECT_THAT(docker_settings(input()).argv, Contains("--cpuset-mems=4"));
+  EXPECT_THAT(systemd_settings(input()).file_content, HasSubstr("NUMAPolicy=bind\nNUMAMask=4\n"));
+}
+
+TEST_F(OnTwoNodes, MemoryIsInterleavedOverTheNodesThatAreUsed) {
+  use({0, 4});
+  EXPECT_THAT(numactl_settings(input()).argv, Contains("--interleave=0,4"));
+  EXPECT_THAT(docker_settings(input()).argv, testing::Not(Contains(HasSubstr("--cpuset-mems"))));
+  EXPECT_THAT(systemd_settings(input()).file_content, testing::Not(HasSubstr("NUMAPolicy")));
+}
+
+TEST_F(OnTwoNodes, AMachineOfOneNodeBindsNoMemory) {
+  machine_.numa_nodes.pop_back();
+  for (Pu& pu : machine_.pus) pu.numa_node = 0;
+  use({4, 5});
+  EXPECT_THAT(numactl_settings(input()).argv,
+              ElementsAre("numactl", "--physcpubind=4-5", "PROGRAM"));
+  EXPECT_THAT(systemd_settings(input()).file_content, testing::Not(HasSubstr("NUMAPolicy")));
+}
+
+TEST_F(OnTwoNodes, WithoutAListOrUnderAQuotaNoCpuIsNamed) {
+  use({});
+  EXPECT_EQ(input().pin(advice_.compromise), nullptr) << "an empty list";
+  advice_.compromise.cpu_list.reset();
+  EXPECT_EQ(input().pin(advice_.compromise), nullptr) << "no list";
+  use({0, 1, 2, 3, 4, 5, 6, 7});
+  EXPECT_EQ(input().pin(advice_.compromise), nullptr) << "all of them";
+  use({0});
+  EXPECT_NE(input().pin(advice_.compromise), nullptr);
+  machine_.limits.quota_cpus = 2.5;
+  EXPECT_EQ(input().pin(advice_.compromise), nullptr) << "a quota";
+  EXPECT_THAT(docker_settings(input()).argv, Contains("--cpus=2.5"));
+  EXPECT_THAT(numactl_settings(input()).argv, testing::IsEmpty());
+}
+
+TEST_F(OnTwoNodes, ANodeThatTheDocumentDoesNotListIsNodeZero) {
+  machine_.numa_nodes.clear();
+  EXPECT_THAT(nodes_of(machine_, {0, 7}), ElementsAre(0));
+}
+
+TEST(QuantisationWarning, IsSilentAboutWhatIsNotKnown) {
+  EXPECT_EQ(quantisation_warning("no such engine", "q4_0"), "");
+  for (const char* plain : {"f32", "f16", "bf16"}) {
+    EXPECT_EQ(quantisation_warning("ollama", plain), "") << plain;
+  }
 }
 
 TEST(Choice, PrefersEvidence) {

@@ -109,6 +109,51 @@ TEST(Findings, SayThatAProcessorIsEmulated) {
   EXPECT_TRUE(says_it());
 }
 
+TEST(Findings, SeveralNodesAndAClockThatFollowsTheLoadAreSaid) {
+  Results results = synthetic::results(Laws{});
+  EXPECT_FALSE(says(results, "Memory lies on several NUMA nodes"));
+  EXPECT_FALSE(says(results, "The clock follows the load"));
+  results.machine.numa_nodes.push_back({1, 64LL << 30});
+  for (Pu& pu : results.machine.pus) pu.numa_node = pu.core / 4;
+  results.machine.governor = "powersave";
+  EXPECT_TRUE(says(results, "Memory lies on several NUMA nodes"));
+  EXPECT_TRUE(says(results, "The clock follows the load"));
+  results.machine.governor = "performance";
+  EXPECT_FALSE(says(results, "The clock follows the load"));
+}
+
+TEST(Findings, WhyCountersDoNotCountIsTheMachinesReasonWhereItHasOne) {
+  Results results = synthetic::results(Laws{});
+  const auto evidence = [&] {
+    for (const Finding& each : findings_on(results)) {
+      if (each.title == "Hardware counters do not count here") return each.evidence;
+    }
+    return std::string();
+  };
+  EXPECT_EQ(evidence(), "no event could be opened and read back right");
+  results.machine.missing = {{"hardware counters", "the guest has no PMU", "use metal"}};
+  EXPECT_EQ(evidence(), "the guest has no PMU");
+  results.machine.pmu_counts = true;
+  EXPECT_EQ(evidence(), "");
+}
+
+TEST(Findings, PagesAreComparedWhereBothCanBeTrusted) {
+  Laws laws;
+  laws.pages_4k = 0.5;
+  for (const char* page : {"thp", "4k"}) {
+    Results results = synthetic::results(laws);
+    const std::string title = "Huge pages read faster and are not given by default";
+    EXPECT_TRUE(says(results, title));
+    const std::string name = std::string("stream_bandwidth/read/dram/page:") + page + "/threads:8";
+    const auto point = std::ranges::find(results.points, name, &Point::name);
+    ASSERT_NE(point, results.points.end()) << name;
+    point->verdict.worsen(Validity::kInvalid, "spread", "30 %");
+    EXPECT_FALSE(says(results, title)) << page;
+    point->name = "gone";
+    EXPECT_FALSE(says(results, title)) << page;
+  }
+}
+
 TEST(Findings, SayNothingOfWhatIsInOrder) {
   Laws laws;
   laws.pages_4k = 1;

@@ -135,6 +135,45 @@ TEST(Levers, OnOneCpuSayWhatIsNotToBeHad) {
   }
 }
 
+TEST(Levers, WithoutCachedPositionsOrSmallPagesThereIsNothingToSay) {
+  Results results = synthetic::results(memory_bound());
+  std::erase_if(results.points, [](const Point& point) {
+    return point.probe == "stream_bandwidth" && point.parameters.text_or("page", "") == "4k";
+  });
+  AdviceRequest request;
+  request.context_tokens = 0;
+  const ModelAdvice advice = advise_one(results, request);
+  EXPECT_FALSE(lever(advice, "prompt_cache", "", "prefill").speedup);
+  EXPECT_THAT(lever(advice, "prompt_cache", "", "prefill").note, HasSubstr("--context"));
+  EXPECT_FALSE(lever(advice, "huge_pages", "").speedup);
+  EXPECT_THAT(lever(advice, "huge_pages", "").note, HasSubstr("not both page kinds"));
+}
+
+TEST(Levers, WhatIsAskedForIsNoLever) {
+  AdviceRequest request;
+  request.kv_type = "q8_0";
+  request.batch = 4;
+  const ModelAdvice advice = advise_one(synthetic::results(memory_bound()), request);
+  const auto has = [&](const std::string& name, const std::string& setting) {
+    return std::ranges::any_of(advice.levers, [&](const Lever& each) {
+      return each.name == name && each.setting == setting;
+    });
+  };
+  EXPECT_TRUE(has("kv_type", "f16"));
+  EXPECT_FALSE(has("kv_type", "q8_0"));
+  EXPECT_TRUE(has("batch", "8 sequences"));
+  EXPECT_FALSE(has("batch", "4 sequences"));
+}
+
+TEST(Levers, TheWidestSimdInUseIsSaid) {
+  Results results = synthetic::results(memory_bound());
+  EXPECT_THAT(lever(advise_one(results), "wide_attention", "twice").note,
+              testing::Not(HasSubstr("widest")));
+  results.machine.cpu_features = {"avx2", "avx512f"};
+  EXPECT_THAT(lever(advise_one(results), "wide_attention", "twice").note,
+              HasSubstr("this CPU's widest is in use"));
+}
+
 TEST(Levers, OnTwoCpusAreTwoEnginesOfOneThread) {
   Laws laws;
   laws.cores = 2;
@@ -177,6 +216,20 @@ TEST(Speculation, CannotPayWhereComputeBinds) {
   for (const Speculation& each : advice.speculation) {
     EXPECT_LT(each.speedup_by_acceptance.at("0.6"), 1) << each.draft << each.draft_tokens;
   }
+}
+
+TEST(Target, SaysWhenItIsMetWhenOneChangeClosesItAndWhenNone) {
+  AdviceRequest request;
+  const Results results = synthetic::results(memory_bound());
+  const double expected = advise_one(results).decode.expected.tokens_per_second;
+  const auto reason = [&](double target) {
+    request.target_tokens_per_second = target;
+    return advise_one(results, request).target->reason;
+  };
+  EXPECT_THAT(reason(0.5 * expected), HasSubstr("the target is met"));
+  EXPECT_THAT(reason(1.2 * expected), HasSubstr("enough alone: "));
+  EXPECT_THAT(reason(1.2 * expected), HasSubstr(" more."));
+  EXPECT_THAT(reason(1e6 * expected), HasSubstr("no single change closes the gap"));
 }
 
 TEST(Target, NamesTheGapAndWhatClosesIt) {

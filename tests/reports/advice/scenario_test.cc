@@ -46,6 +46,21 @@ TEST(Phases, AreReadInOrder) {
   }
 }
 
+TEST(Presets, AreFoundByNameAndReadable) {
+  for (const ScenarioPreset& preset : scenario_presets()) {
+    EXPECT_EQ(&find_scenario_preset(preset.name), &preset);
+    EXPECT_FALSE(parse_phases(preset.phases).empty()) << preset.name;
+  }
+  try {
+    find_scenario_preset("nonesuch");
+    FAIL() << "found";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kUsage);
+    EXPECT_THAT(error.what(), testing::HasSubstr("'nonesuch' is not one of "));
+    EXPECT_THAT(error.what(), testing::HasSubstr("chat"));
+  }
+}
+
 TEST(Scenario, AccumulatesTheContextAndAddsUp) {
   const Scenario played = play(two_minds(), "prefill:220,decode:30,prefill:5000,decode:200");
   const ModelScenario& model = played.models.at(0);

@@ -16,12 +16,14 @@ using testing::AnyOf;
 using testing::Contains;
 using testing::HasSubstr;
 
-std::vector<SeriesFit> fits_of(const std::string& name) {
+Sweep sweep_of(const std::string& name) {
   const std::string path = SOURCE_DIR "/data/datasets/" + name + ".json";
   std::ostringstream text;
   text << std::ifstream(path).rdbuf();
-  return fit_sweep(sweep_from_json_text(text.str(), path), {});
+  return sweep_from_json_text(text.str(), path);
 }
+
+std::vector<SeriesFit> fits_of(const std::string& name) { return fit_sweep(sweep_of(name), {}); }
 
 Sweep prompt_sweep(const std::vector<std::pair<double, double>>& points) {
   Sweep sweep;
@@ -99,6 +101,20 @@ TEST(FitLengths, KvSizesLiveInTheLevelThatHoldsThem) {
   EXPECT_EQ(fit.levels[3].level, "DRAM");  // 40 MB: more than one of two L3 domains of 32 MiB
   EXPECT_EQ(fit.levels[4].level, "DRAM");
   EXPECT_THAT(fit.reasons, Contains(HasSubstr("L3 to DRAM")));
+}
+
+TEST(FitLengths, KvSizesSayWhatTheFileDoesNotTell) {
+  Sweep sweep = sweep_of("seed/ryzen9-7900-attention-kernel-kv-sweep");
+  EXPECT_EQ(fit_sweep(sweep, {})[0].confidence, "high");
+  sweep.machine.l2_bytes_per_core.reset();
+  const SeriesFit unknown = fit_sweep(sweep, {})[0];
+  EXPECT_EQ(unknown.confidence, "low");
+  EXPECT_THAT(unknown.reasons, Contains(HasSubstr("the size of L2 is not in the file")));
+  EXPECT_EQ(unknown.levels[1].level, "L3") << "the nearest known level that holds it";
+  for (SweepPoint& point : sweep.series[0].points) point.kv_bytes.reset();
+  const SeriesFit none = fit_sweep(sweep, {})[0];
+  EXPECT_TRUE(none.levels.empty());
+  EXPECT_THAT(none.reasons, Contains("no point with kv_bytes"));
 }
 
 TEST(FitLengths, TwoPointsAreTooFewAndSaidToBe) {

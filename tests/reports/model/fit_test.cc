@@ -285,6 +285,10 @@ TEST(ThreadPriors, AreReadAsTheyAreWritten) {
   }
   EXPECT_THROW(thread_priors_from_json_text("{}", "test"), Error);
   EXPECT_THROW(thread_priors_from_json_text("no", "test"), Error);
+  ThreadPriors flat = learned_priors();
+  flat[0].deviation[kSaturation] = 0;
+  EXPECT_THROW(thread_priors_from_json_text(to_json_text(flat, "test"), "test"), Error);
+  EXPECT_GT(physical_priors()[0].deviation[kSaturation], 0) << "the other file is embedded too";
 }
 
 TEST(FitJson, HoldsSeriesInTheFilesOrder) {

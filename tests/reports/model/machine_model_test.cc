@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "data/error.h"
+#include "reports/model/workload.h"
 #include "tests/reports/model/synthetic.h"
 
 namespace mb {
@@ -453,6 +454,36 @@ TEST(Query, ThatMakesNoSenseIsRefused) {
   EXPECT_THROW(model.predict(shape, engine, {"chat", 1, 1, "f16"}, 1), Error);
   EXPECT_THROW(model.predict(shape, engine, {"prefill", 0, 0, "f16"}, 1), Error);
   EXPECT_THROW(model.predict(shape, engine, {"decode", 1, 1, "f16"}, 0), Error);
+  EXPECT_THROW(model.predict(shape, engine, {"decode", 1, -1, "f16"}, 1), Error);
+  Query none{"decode", 1, 1, "f16"};
+  none.batch = 0;
+  EXPECT_THROW(model.predict(shape, engine, none, 1), Error);
+  none.batch = 1;
+  none.instances = 0;
+  EXPECT_THROW(model.predict(shape, engine, none, 1), Error);
+}
+
+// What redraws ask for by the thousand, without the terms and intervals.
+TEST(Prediction, TheRateAloneIsThatOfTheWholePrediction) {
+  const MachineModel model(synthetic::results(Laws{}));
+  const Workload work(find_model("qwen3-4b:q4_0"));
+  for (Query query : {Query{"decode", 512, 512, "f16"}, Query{"prefill", 128, 0, "f16"}}) {
+    for (query.batch = 1; query.batch <= 2; ++query.batch) {
+      const Prediction whole = model.predict(work, like_the_chain(), query, 4);
+      EXPECT_DOUBLE_EQ(model.tokens_per_second(work, like_the_chain(), query, 4),
+                       whole.tokens_per_second)
+          << query.phase << " " << query.batch;
+    }
+  }
+}
+
+TEST(Prediction, ARegionTakesWhatItsBarrierTakes) {
+  Laws laws;
+  laws.barrier_two = 1e-6;
+  const MachineModel model(synthetic::results(laws));
+  for (const int threads : {2, 8}) {
+    EXPECT_NEAR(model.region_seconds(like_the_chain(), threads) / laws.barrier(threads), 1, 0.05);
+  }
 }
 
 }  // namespace
