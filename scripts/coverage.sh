@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Lines and branches that the unit tests reach, by gcovr: a table a room; below the bars it fails.
-# Judged are the rooms whose figures people trust: 95 % of lines, 90 % of branches. Two more are told.
+# Judged are the rooms whose figures people trust: 95 % of lines, 90 % of branches. The others are told.
 #   scripts/coverage.sh            pages of every file: build/coverage/index.html
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

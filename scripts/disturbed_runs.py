@@ -135,7 +135,12 @@ def summary(seen):
         of_kind = [run for run in seen if run["kind"] == kind]
         if not of_kind:
             continue
-        bad = sum(run["verdict"] != "valid" for run in of_kind)
+        missing = sum(run["verdict"] == "missing" for run in of_kind)
+        if missing:  # says nothing of the verdicts
+            print(f"{kind}: {missing} of {len(of_kind)} runs left no point")
+            noticed = False
+        of_kind = [run for run in of_kind if run["verdict"] != "missing"] or of_kind
+        bad = sum(run["verdict"] not in ("valid", "missing") for run in of_kind)
         share = bad / len(of_kind)
         print(f"{kind}: {bad} of {len(of_kind)} runs not valid ({share:.1%})")
         noticed &= kind == "quiet" or share >= LEAST_NOTICED

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the libFuzzer program (clang, AddressSanitizer, UBSan) and runs every target, each with the
-# corpus that earlier runs have grown in build/fuzz/corpus, as many at a time as there are CPUs.
+# corpus that earlier runs have grown in build/PRESET/corpus, as many at a time as there are CPUs.
 #   scripts/fuzz.sh [SECONDS] [TARGET…]     default 60 s each, all targets
 #   FUZZ_LOG=docs/fuzz.log scripts/fuzz.sh  appends a line a target: date, seconds, runs, outcome
 #   FUZZ_PRESET=fuzz-quick scripts/fuzz.sh 5  what the gate does: half the compiling, slower runs
@@ -34,5 +34,7 @@ one_target() {
 }
 export -f one_target
 
-if [ $# -gt 0 ]; then targets=("$@"); else mapfile -t targets < <("$folder/bin/fuzz"); fi
-printf '%s\n' "${targets[@]}" | xargs -P "$(nproc)" -I{} bash -c 'set -euo pipefail; one_target {}'
+targets="$("$folder/bin/fuzz")"
+if [ $# -gt 0 ]; then targets="$(printf '%s\n' "$@")"; fi
+[ -n "$targets" ] || { echo "the fuzz program names no target" >&2; exit 1; }
+xargs -P "$(nproc)" -I{} bash -c 'set -euo pipefail; one_target {}' <<<"$targets" || exit 1

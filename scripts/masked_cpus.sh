@@ -27,7 +27,7 @@ fail() {
 kernels() {
   local report="$folder/kernels.xml" offered
   "$qemu" -cpu "$1" "$bin/workloads_kernels_test" --gtest_brief=1 "--gtest_output=xml:$report" \
-    >"$folder/said" 2>&1 || fail "kernels on $1: exit $?: $(tail -3 "$folder/said")"
+    >"$folder/said" 2>&1 </dev/null || fail "kernels on $1: exit $?: $(tail -3 "$folder/said")"
   offered="$(grep -o '"supported_isas" value="[^"]*"' "$report")"
   [[ "$offered" == "\"supported_isas\" value=\"$2\"" ]] || fail "kernels on $1: expected $2, got $offered"
   offered="$(grep -o '"panel_variants" value="[^"]*"' "$report" || echo -)"
@@ -38,13 +38,14 @@ kernels() {
 # probe CPU NAME FILTER: 0, or 7 where the samples of an emulated CPU are trusted by nobody
 probe() {
   local code=0
-  "$qemu" -cpu "$1" "$bin/$2" --budget 4s "--benchmark_filter=$3" >"$folder/said" 2>&1 || code=$?
+  "$qemu" -cpu "$1" "$bin/$2" --budget 4s "--benchmark_filter=$3" >"$folder/said" 2>&1 </dev/null || code=$?
   ((code == 0 || code == 7)) || fail "$2 on $1: exit $code: $(tail -3 "$folder/said")"
 }
 
+tried=0
 while read -r cpu targets variants; do
   [[ "$wanted" == "  " || "$wanted" == *" $cpu "* ]] || continue
-  start=$SECONDS
+  start=$SECONDS tried=$((tried + 1))
   kernels "$cpu" "$targets" "$variants"
   probe "$cpu" stream_bandwidth "read/dram/page:thp/threads:1/"
   probe "$cpu" matmul_throughput "matvec/type:q4_0/threads:1/"
@@ -63,3 +64,4 @@ Haswell,-bmi2 SSE4,SSSE3,SCALAR AVX2
 max AVX2,SSE4,SSSE3,SCALAR AVX2
 max,-avx2 SSE4,SSSE3,SCALAR -
 END
+((tried > 0)) || fail "no such CPU:$wanted"

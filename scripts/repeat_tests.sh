@@ -1,19 +1,23 @@
 #!/usr/bin/env bash
 # Is a test flaky? Runs the tests of the preset `test` again and again beside a busy loop on every CPU
-# but one. `unit`: every test program whole, in a drawn order of its tests, two programs at a time.
-# Any other label, or `-unit` for all that are not unit: by ctest.
+# but one. `unit`: every test program whole, in a drawn order of its tests, two programs at a time, and
+# the scripts of that label. Any other label, or `-unit` for all that are not unit: by ctest.
 #   scripts/repeat_tests.sh [ROUNDS] [LABEL]     default: 200 unit
-# docs/repeats.log has a line a day, commit and label with its count of green rounds: a stopped run goes on
-# there, on whatever machine. Exit code 1 at the first red round; build/repeat has its output.
+# ROUNDS are those of this commit. docs/repeats.log (or REPEAT_LOG) has a line a day, commit and label
+# with its count of green rounds: a stopped run goes on there, on whatever machine. Exit code 1 at the
+# first red round; build/repeat has its output.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 rounds="${1:-200}" label="${2:-unit}" log="${REPEAT_LOG:-docs/repeats.log}"
 commit=$(git rev-parse --short HEAD)
-git diff --quiet HEAD -- . ":!$log" || commit+="+"
+[ -z "$(git status --porcelain --untracked-files=no -- . ':!docs/repeats.log')" ] || commit+="+"
 mkdir -p build/repeat
 touch "$log"
 
-count() { awk -v label="$1:" '$3 == label && $6 == "green" { n += $4 } END { print n + 0 }' "$log"; }
+count() {
+  awk -v commit="$commit" -v label="$1:" \
+    '$2 == commit && $3 == label && $6 == "green" { n += $4 } END { print n + 0 }' "$log"
+}
 
 note() {  # the line of today, this commit and label, one round on; or a red line
   local head
@@ -35,8 +39,12 @@ one_round() {
     ctest --test-dir build/test "${which[@]}" -j 2 --output-on-failure >build/repeat/ctest.log 2>&1
     return
   fi
+  ctest --test-dir build/test -R '^(layers|schema)$' >build/repeat/scripts.log 2>&1 || {
+    echo scripts >>build/repeat/red
+    return 1
+  }
   find build/test/bin -name '*_test' ! -name e2e_test -printf '%f\n' | sort |
-    xargs -P 2 -I{} sh -c "cd build/test && bin/{} --gtest_brief=1 --gtest_shuffle \
+    xargs -P 2 -I{} sh -c "cd build/test && timeout 900 bin/{} --gtest_brief=1 --gtest_shuffle \
       --gtest_random_seed=$round >../repeat/{}.log 2>&1 || { echo {} >>../repeat/red; exit 1; }"
 }
 
@@ -55,4 +63,4 @@ for ((round = $(count "$label") + 1; round <= rounds; ++round)); do
     exit 1
   fi
 done
-echo "$rounds rounds of '$label' green, $log"
+echo "$(count "$label") rounds of '$label' of $commit green, $log"

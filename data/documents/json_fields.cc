@@ -159,7 +159,7 @@ std::int64_t whole_number(const Json& json, const Place& place, bool may_be_nega
     check(json.get<std::uint64_t>() <= static_cast<std::uint64_t>(most));
   }
   const auto whole = json.get<std::int64_t>();
-  check(whole >= least && (whole >= 0 || may_be_negative));
+  check(whole >= least && whole <= most && (whole >= 0 || may_be_negative));
   return whole;
 }
 

@@ -168,6 +168,7 @@ std::int64_t whole_number(const Json& json, const Place& place, bool may_be_nega
 template <class T>
 void read_integer(const Json& json, const Place& place, bool may_be_negative, T& out) {
   using Limits = std::numeric_limits<T>;
+  static_assert(Limits::digits <= 63, "most would not hold it");
   out = static_cast<T>(whole_number(json, place, may_be_negative, Limits::min(), Limits::max()));
 }
 

@@ -223,8 +223,10 @@ void require_writable(const fs::path& wanted) {
   const bool is_file = !fs::exists(status) || fs::is_regular_file(status);
   const fs::path asked = is_file ? folder_of(fs::exists(status) ? fs::canonical(wanted) : wanted)
                                  : wanted;  // a pipe or a terminal is written in its place
+  if (is_file && fs::exists(asked, error) && !fs::is_directory(asked, error)) {
+    fail(wanted, "create", ENOTDIR);
+  }
   if (::access(asked.c_str(), is_file ? W_OK | X_OK : W_OK) != 0) fail(wanted, "create", errno);
-  if (is_file && !fs::is_directory(asked)) fail(wanted, "create", ENOTDIR);
 }
 
 void append_journal(const fs::path& path, std::string_view line) {

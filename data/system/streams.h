@@ -31,7 +31,7 @@ void tell(fmt::format_string<Values...> format, Values&&... values) {
 }
 
 // "program: what" as one line. What it names (an argument, a file) may hold line breaks and codes
-// for a terminal: each such character becomes '?'.
+// for a terminal: each control character of ASCII becomes '?'.
 void tell_error(std::string_view program, std::string_view what);
 
 }  // namespace mb

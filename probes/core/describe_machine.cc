@@ -245,8 +245,11 @@ void list_missing_nodes(Machine& machine) {
   for (std::size_t index = 0; index < machine.numa_nodes.size(); ++index) {
     if (with_cpus.contains(index)) continue;
     const NumaNode& node = machine.numa_nodes[index];
-    const double gib = static_cast<double>(node.bytes.value_or(0)) / (1 << 30);
-    without.push_back(fmt::format("{} ({:.3g} GiB)", node.os_index, gib));
+    without.push_back(fmt::format("{}", node.os_index));
+    if (node.bytes) {
+      const double gib = static_cast<double>(*node.bytes) / (1 << 30);
+      without.back() += fmt::format(" ({:.{}f} GiB)", gib, gib < 10 ? 1 : 0);
+    }
   }
   if (!without.empty()) {
     machine.missing.push_back(

@@ -28,7 +28,7 @@ void ask_instance_metadata(Machine& machine, const MetadataService& service = {}
 
 enum class MetadataFact { kToken, kInstanceType, kLifeCycle, kZone };
 
-// An answer's body as that fact, its last newline taken away; nullopt for what does not look like
+// An answer's body as that fact, trimmed; nullopt for what does not look like
 // one: of what comes from outside, nothing else gets into a document or a header.
 std::optional<std::string> checked_metadata(MetadataFact fact, std::string_view body);
 

@@ -59,7 +59,7 @@ bool names(std::string_view values, std::string_view value) {
   while (!values.empty()) {
     const std::size_t end = std::min(values.find_first_of(", "), values.size());
     const std::string_view word = values.substr(0, end);
-    if (word == value && word != "or") return true;
+    if (!word.empty() && word == value && word != "or") return true;
     values.remove_prefix(std::min(values.size(), end + 1));
   }
   return false;

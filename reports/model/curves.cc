@@ -124,11 +124,13 @@ double Family::smallest_x(std::string_view group) const {
 }
 
 double Family::scaling(double threads) const {
-  std::vector<double> ratios;
-  ratios.reserve(members_.size());
+  std::vector<double> ratios;  // of members whose own points say it, and not the reference's shape
   for (const Member& member : members_) {
-    ratios.push_back(value(member, threads).value / value(member, 1).value);
+    const Curve& own = member.over_threads;
+    if (own.has(1) && own.has(threads)) ratios.push_back(own.at(threads).value / own.at(1).value);
   }
+  const Curve& base = reference().over_threads;
+  if (ratios.empty()) return base.at(threads).value / base.at(1).value;
   const auto middle = ratios.begin() + static_cast<std::ptrdiff_t>((ratios.size() - 1) / 2);
   std::nth_element(ratios.begin(), middle, ratios.end());
   return *middle;

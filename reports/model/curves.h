@@ -65,8 +65,9 @@ class Family {
   // Logarithmic in x, ends held. `group` must be there.
   Estimate at(std::string_view group, double x, double threads) const;
   double smallest_x(std::string_view group) const;
-  // Rate at `threads` relative to the rate at one thread: the (lower) median of all members, since
-  // a neighbour's visit to one of them must not decide for all.
+  // Rate at `threads` relative to the rate at one thread: the (lower) median of the members that
+  // were measured at both, since a neighbour's visit to one of them must not decide for all; at
+  // other counts the reference's.
   double scaling(double threads) const;
   // Thread counts of the reference.
   std::vector<double> threads() const;

@@ -27,6 +27,13 @@ void read_attention_row(const nlohmann::json& profile, AttentionRow& row) {
 }
 
 EngineProfile on_isa(EngineProfile profile, const nlohmann::json& json) {
+  for (const auto& [key, value] : json.items()) {
+    if (key != "matmul_efficiency_of" && key != "matvec_efficiency_of" && key != "attention_row" &&
+        key != "sources") {
+      throw Error(ErrorCode::kFailure,
+                  fmt::format("engine profile {}: unknown field {}", profile.name, key));
+    }
+  }
   using ByType = std::map<std::string, double, std::less<>>;
   profile.matmul_efficiency_of = json.value("matmul_efficiency_of", ByType{});
   profile.matvec_efficiency_of = json.value("matvec_efficiency_of", ByType{});

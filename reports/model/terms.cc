@@ -140,7 +140,10 @@ class Stepper {
     return engine_.matmul_efficiency_for(to_string(work.type));
   }
   double matvec_efficiency(const TypedWork& work) const {
-    return engine_.matvec_efficiency_for(to_string(work.type));
+    const std::string_view own = to_string(work.type);
+    if (engine_.matvec_efficiency_of.contains(own)) return engine_.matvec_efficiency_for(own);
+    // Relative to the rate that stands in, so it is that type's.
+    return engine_.matvec_efficiency_for(curves_.matvec_type(work.type).value_or(std::string(own)));
   }
 
   // Bytes a second of weights of this type: repacked ones lie elsewhere than the mapped file's.

@@ -47,6 +47,8 @@ def engine_seconds(options, files):
 
 def our_rates(options, label):
     file = options.work / "ours.json"
+    file.unlink(missing_ok=True)
+    label = label.removesuffix("_s")  # the label of a mixture, the type of nearly all of it
     subprocess.run([options.bin / "matmul_throughput", "--budget", "2", "--out", file,
                     f"--benchmark_filter=matvec/type:{label}/threads:1/"], check=False,
                    capture_output=True)
@@ -73,7 +75,7 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("bin", "work", "bench"):
         parser.add_argument(name, type=lambda text: pathlib.Path(text).resolve())
-    parser.add_argument("--types", default="q4_0,q8_0,q6_k,bf16,f16")
+    parser.add_argument("--types", default="q4_0,q8_0,q4_k_s,q6_k,bf16,f16")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     print("| type | engine, GB/s | ours, GB/s | engine / ours | µs a token besides |")

@@ -7,7 +7,7 @@ of a case is taken in each round.
       makes the GGUF files and the caches; slow, needs no quiet machine
   scripts/engines/validate_engine.py round BUILD_BIN ENGINE WORK MODEL... [--budget 45s]
       one round, into WORK/round-N: results.json, and one sweep document a model
-  scripts/engines/validate_engine.py table BUILD_BIN WORK [--profile llama.cpp-openmp]
+  scripts/engines/validate_engine.py table BUILD_BIN WORK [--profile llama.cpp-debian]
       Markdown: every case, the errors by phase, and the same after calibration with each model's own
       run on as many threads as there are, judged on the other counts
   scripts/engines/validate_engine.py predict BUILD_BIN WORK [--profile …]

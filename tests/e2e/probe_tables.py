@@ -33,7 +33,7 @@ class Row:
 
 def flags_of(help_text):
     """{flag: value name or ''} of the lines that begin with a flag."""
-    return dict(re.findall(r"^  --([a-z]+)(?: (?:arg|([A-Z]+)))?(?:  |$)", help_text, re.MULTILINE))
+    return dict(re.findall(r"^  --([a-z-]+)(?: (?:arg|([A-Z]+)))?(?:  |$)", help_text, re.MULTILINE))
 
 
 def misspelt(flag):
@@ -72,7 +72,8 @@ def rows_of_input(flag, files):
 # Of Google Benchmark's flags: those that it would take wrongly are refused whatever the probe.
 CLOSED = [("format", "xml"), ("out_format", "xml"), ("time_unit", "years"), ("color", "perhaps"),
           ("list_tests", "perhaps"), ("repetitions", "0"), ("repetitions", "-1"),
-          ("repetitions", "x"), ("repetitions", "99999999999"), ("repetitions", "")]
+          ("repetitions", "x"), ("repetitions", "99999999999"), ("repetitions", ""),
+          ("format", ""), ("out_format", ""), ("time_unit", ""), ("color", ""), ("list_tests", "")]
 OPEN = ["bogus=1", "filtr=x", "filter", "min_time=x", "min_warmup_time=x", "context=x"]
 
 

@@ -142,7 +142,7 @@ struct PanelKernel {
 
   // Adds one block, or half of it, of each panel for every activation row. Scales that lie behind
   // the block's values are loaded last: lines out of order cost the hardware's prefetcher the
-  // stream (DECISIONS.md 68).
+  // stream (DECISIONS.md 78).
   template <PanelType type, int halves, int half, int panels, int rows>
   static inline void add_products(const std::byte* const (&panel)[panels], long block,
                                   long first_row, const QuantisedRows& x,

@@ -4,8 +4,8 @@
 // GGUF blocks the same way; bytes a weight are those of the published blocks, exactly.
 //
 // Scales stand beside their values, where a kernel comes by that takes all lines in order, so that
-// a product over many rows is one stream (DECISIONS.md 68). One panel of K columns (r: row of the
-// panel, f16 and int8 as in the GGUF blocks) is
+// a product over many rows is one stream (DECISIONS.md 68, 78). One panel of K columns (r: row of
+// the panel, f16 and int8 as in the GGUF blocks) is
 //   q8_0, q4_0  of every two blocks: values of the first, [r] f16 its scales, [r] f16 scales of the
 //         second, values of the second; so values stand at whole lines
 //   q6_k, q4_k  of every eight blocks: their scales, then their values

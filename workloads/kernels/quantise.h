@@ -1,6 +1,7 @@
-// Activations as int8 blocks of 32 with an f32 scale (Q8_0-like), and the block's sums: offsets of
-// unsigned weights (nibble - 8) are taken off once a block, sum(x) * 8, instead of once a weight.
-// Sums are stored times -128, the offset of a byte, so that a kernel starts its own sum from one.
+// Activations as int8 blocks of 32 with an f32 scale (Q8_0-like), and the block's sums: the offset
+// of unsigned weights is taken off once a block, instead of once a weight. Sums are stored times
+// -128, a byte's offset, so that a kernel's own sum can start from a stored one; what has a smaller
+// offset shifts or scales.
 #pragma once
 #include <cstdint>
 

@@ -56,6 +56,9 @@ TEST(RequireWritable, AgreesWithTheWriteThatFollowsAndWritesNothing) {
     EXPECT_THAT(refused, HasSubstr(bad.string() + ": cannot "));
     EXPECT_NE(error_of([&] { write_file_atomically(bad, "text"); }), "no error") << bad;
   }
+  EXPECT_EQ(error_of([&] { require_writable(at("old/new")); }),
+            error_of([&] { write_file_atomically(at("old/new"), "text"); }));
+  for (const char* good : {"new", "old", "link"}) write_file_atomically(at(good), "text");
 }
 
 TEST(HostFiles, ReadsBelowItsRootOnly) {

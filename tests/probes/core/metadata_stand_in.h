@@ -163,7 +163,21 @@ class MetadataStandIn {
   std::thread thread_;
 };
 
-// A loopback port that nobody listens on.
-inline int deserted_port() { return MetadataStandIn(as_ec2).port(); }
+// A loopback port that nobody listens on, held so that nobody else comes to.
+inline int deserted_port() {
+  static const int port = [] {
+    const int fd = ::socket(AF_INET, SOCK_STREAM, 0);  // stays open as long as the program
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), size) != 0 ||
+        ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+      throw std::runtime_error("no loopback port to be had");
+    }
+    return static_cast<int>(ntohs(address.sin_port));
+  }();
+  return port;
+}
 
 }  // namespace mb

@@ -297,7 +297,7 @@ TEST_F(ProbeMain, WhereNoPointCanBeHadTheReasonIsTheAnswer) {
   child.environment = {{"TOY_IS_ABSENT", "1"}};
   const ChildResult ran = run_child(child);
   EXPECT_EQ(ran.exit_code, 4) << ran.describe();
-  EXPECT_THAT(ran.standard_error, HasSubstr("dispatch_overhead has no result here: no toy"));
+  EXPECT_THAT(ran.standard_error, HasSubstr("dispatch_overhead: no result here: no toy"));
 }
 
 TEST_F(ProbeMain, HoldsThePointOfTheMostThreadsForTheTimeItIsGiven) {

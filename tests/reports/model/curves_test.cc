@@ -104,9 +104,10 @@ TEST_F(FamilyTest, InterpolatesBetweenRowCounts) {
   EXPECT_DOUBLE_EQ(family.at("q4_0", 4096, 1).value, 20);
 }
 
-TEST_F(FamilyTest, ScalingIsTheMediansOfAllMembers) {
+TEST_F(FamilyTest, ScalingBetweenTheEndsIsTheReferences) {
   EXPECT_DOUBLE_EQ(family.scaling(12), 12);
   EXPECT_DOUBLE_EQ(family.scaling(13), 8);
+  EXPECT_DOUBLE_EQ(family.scaling(9), 9) << "measured by none";
   EXPECT_EQ(family.threads().size(), 5u);
 }
 

@@ -16,9 +16,10 @@ namespace {
 using synthetic::Laws;
 
 TEST(EngineProfiles, NameTheSourceOfEveryField) {
-  EXPECT_THAT(engine_profiles(),
-              ::testing::ElementsAre("generic", "llama.cpp-debian", "llama.cpp-openmp", "llama.cpp-threadpool",
-                                     "pytorch-compiled", "pytorch-eager", "rayon"));
+  EXPECT_THAT(
+      engine_profiles(),
+      ::testing::ElementsAre("generic", "llama.cpp-debian", "llama.cpp-openmp",
+                             "llama.cpp-threadpool", "pytorch-compiled", "pytorch-eager", "rayon"));
   for (const std::string& name : engine_profiles()) {
     const EngineProfile profile = find_engine_profile(name);
     EXPECT_GT(profile.regions_per_layer_moe, profile.regions_per_layer_dense) << name;
@@ -133,6 +134,22 @@ TEST(Engine, ATypeOfItsOwnMatvecEfficiencySlowsItsDecodeAlone) {
   ASSERT_TRUE(slow.roofline_seconds && before.roofline_seconds);
   EXPECT_NEAR(*slow.roofline_seconds, *before.roofline_seconds, *before.roofline_seconds * 1e-9)
       << "the roofline is our kernels'";
+}
+
+// Q5_0 has no rate of its own here: Q6_K's stands in, and so must what the engine makes of Q6_K.
+TEST(Engine, AStandInBringsItsEfficiencyWithItsRate) {
+  const MachineModel model(synthetic::results(Laws{}));
+  ModelShape shape = find_model("qwen3-4b");
+  shape.type = WeightType::kQ5_0;
+  EngineProfile engine = find_engine_profile("generic");
+  const auto seconds = [&] {
+    return *model.predict(shape, engine, Query{"decode", 0, 0, "f16"}, 1).seconds;
+  };
+  const double before = seconds();
+  engine.matvec_efficiency_of["q6_k"] = 0.1;
+  EXPECT_GT(seconds(), 3 * before);
+  engine.matvec_efficiency_of["q5_0"] = 1;  // its own comes first
+  EXPECT_LT(seconds(), 2 * before);
 }
 
 TEST(Engine, TakesAttentionInBlocksFromItsRowsOn) {

@@ -160,6 +160,7 @@ TEST(Differential, EveryInstructionSetEqualsTheScalarTwin) {
   const int rounds = from_environment("DIFFERENTIAL_ROUNDS", 60);
   const int seed = from_environment("DIFFERENTIAL_SEED", 20260103);
   Draw draw(static_cast<unsigned>(seed));
+  ASSERT_GT(rounds, 0) << "DIFFERENTIAL_ROUNDS compares nothing";
   int done = 0;
   for (; done < rounds && !HasFailure(); ++done) {
     SCOPED_TRACE(testing::Message() << "seed " << seed << ", round " << done);
