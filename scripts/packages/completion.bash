@@ -9,7 +9,7 @@ _memory_benchmark() {
   done
   case "$before" in
     --format) words="json csv markdown prometheus llama.cpp llama.cpp-env llama-bench llama-cpp-python llama-crab ollama ollama-request vllm pytorch openmp openvino onnxruntime rayon systemd docker docker-compose kubernetes numactl taskset slurm env shell" ;;
-    --engine) words="generic llama.cpp-openmp llama.cpp-threadpool pytorch-compiled pytorch-eager rayon" ;;
+    --engine) words="generic llama.cpp-debian llama.cpp-openmp llama.cpp-threadpool pytorch-compiled pytorch-eager rayon" ;;
     --model) words="deepseek-v3 gemma-3-1b gemma-3-270m gpt-oss-20b llama-2-13b llama-2-70b llama-2-7b llama-3.1-8b llama-3.2-1b llama-3.2-3b mixtral-8x7b qwen2.5-1.5b qwen3-0.6b qwen3-1.7b qwen3-30b-a3b qwen3-4b qwen3-8b" ;;
     --preset) words="chat rag tool batch" ;;
   esac
