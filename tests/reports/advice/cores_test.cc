@@ -231,15 +231,7 @@ TEST(KvPressure, RisesWhenTwoThreadsShareAnL2) {
 
 Results held(double rate_change, double clock_change) {
   Results results = synthetic::results(Laws());
-  Point& point = synthetic::add_point(results, "prefill_scaling",
-                                      {{"operation", "step"},
-                                       {"model", "qwen3-4b:q4_0"},
-                                       {"prompt_tokens", 128},
-                                       {"context_tokens", 0},
-                                       {"sync", "spin"},
-                                       {"sustain_seconds", 120},
-                                       {"threads", 8}},
-                                      0.1, Unit::kSeconds, 0.002);
+  Point& point = synthetic::add_held_step(results, 0.002);
   point.facts["rate_change"] = rate_change;
   point.noise.clock_drift = clock_change;
   return results;

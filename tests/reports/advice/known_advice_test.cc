@@ -83,15 +83,7 @@ Results well_known() {
   results.machine.governor = "powersave";
   profile_steps(results);
   compare_hardware_threads(results, laws.cores);
-  Point& held = synthetic::add_point(results, "prefill_scaling",
-                                     {{"operation", "step"},
-                                      {"model", "qwen3-4b:q4_0"},
-                                      {"prompt_tokens", 128},
-                                      {"context_tokens", 0},
-                                      {"sync", "spin"},
-                                      {"sustain_seconds", 120},
-                                      {"threads", 8}},
-                                     0.1, Unit::kSeconds, 0.003);
+  Point& held = synthetic::add_held_step(results, 0.003);
   held.facts["rate_change"] = -0.07;
   held.noise.clock_drift = -0.06;
   return results;

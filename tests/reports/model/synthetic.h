@@ -123,6 +123,19 @@ inline Point& add_point(Results& results, const std::string& probe, Parameters p
   return results.points.back();
 }
 
+// A prefill step of Qwen3 4B on eight threads, held for two minutes.
+inline Point& add_held_step(Results& results, double step) {
+  return add_point(results, "prefill_scaling",
+                   {{"operation", "step"},
+                    {"model", "qwen3-4b:q4_0"},
+                    {"prompt_tokens", 128},
+                    {"context_tokens", 0},
+                    {"sync", "spin"},
+                    {"sustain_seconds", 120},
+                    {"threads", 8}},
+                   0.1, Unit::kSeconds, step);
+}
+
 // Regions of the measured chain, as the step probes report them.
 inline double chain_regions(const ModelShape& shape, std::int64_t layers) {
   return static_cast<double>(layers) * (shape.is_moe() ? 16 : 12) + 2;
