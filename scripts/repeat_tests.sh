@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Is a test flaky? Runs the tests of the preset `test` again and again beside a busy loop on every CPU
-# but one. `unit`: every test program whole, in a drawn order of its tests, two programs at a time, and
-# the scripts of that label. Any other label, or `-unit` for all that are not unit: by ctest.
+# but one. `unit`: every test program whole, in a drawn order of its tests, three programs at a time,
+# and the scripts of that label. Any other label, or `-unit` for all that are not unit: by ctest.
+# A tree made with -DQUICK_TESTS=OFF -DCMAKE_CXX_FLAGS=-O2 needs half the time for a round.
 #   scripts/repeat_tests.sh [ROUNDS] [LABEL]     default: 200 unit
 # ROUNDS are those of this commit. docs/repeats.log (or REPEAT_LOG) has a line a day, commit and label
 # with its count of green rounds: a stopped run goes on there, on whatever machine. Exit code 1 at the
@@ -39,15 +40,17 @@ one_round() {
     ctest --test-dir build/test "${which[@]}" -j 2 --output-on-failure >build/repeat/ctest.log 2>&1
     return
   fi
-  ctest --test-dir build/test -R '^(layers|schema)$' >build/repeat/scripts.log 2>&1 || {
-    echo scripts >>build/repeat/red
-    return 1
-  }
-  find build/test/bin -name '*_test' ! -name e2e_test -printf '%f\n' | sort |
-    xargs -P 2 -I{} sh -c "cd build/test && timeout 900 bin/{} --gtest_brief=1 --gtest_shuffle \
-      --gtest_random_seed=$round >../repeat/{}.log 2>&1 || { echo {} >>../repeat/red; exit 1; }"
+  ctest --test-dir build/test -R '^(layers|schema)$' >build/repeat/scripts.log 2>&1 ||
+    echo scripts >>build/repeat/red &
+  echo "$programs" |
+    xargs -P 3 -I{} sh -c "cd build/test && timeout 900 bin/{} --gtest_brief=1 --gtest_shuffle \
+      --gtest_random_seed=$round >../repeat/{}.log 2>&1 || echo {} >>../repeat/red"
+  wait $!
+  [ ! -e build/repeat/red ]
 }
 
+programs=$(find build/test/bin -name '*_test' ! -name e2e_test -printf '%f\n' | sort -r)
+[ -n "$programs" ] || { echo "build the preset test first" >&2; exit 2; }
 hogs=()
 trap 'kill "${hogs[@]}" 2>/dev/null' EXIT
 for _ in $(seq 2 "$(nproc)"); do (while :; do :; done) & hogs+=($!); done
