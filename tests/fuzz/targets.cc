@@ -38,9 +38,9 @@
 namespace mb {
 namespace {
 
-// Of this process alone, made once, on a file system in memory where there is one.
+// Of this process alone, made once. Not in /dev/shm, whose names other tests compare.
 const std::filesystem::path& scratch() {
-  static const TemporaryFolder folder("/dev/shm");
+  static const TemporaryFolder folder;
   return folder.path();
 }
 
