@@ -11,12 +11,12 @@ the same synthesised model on both sides, turn by turn in rounds, the ratio take
       --phases prefill,decode
       --go FILE       measures when FILE is there: everything is loaded before, so that a machine need
                       be kept quiet for the rounds alone
-  scripts/engines/compare_steps.py table WORK/likeness.jsonl
+  scripts/engines/compare_steps.py table WORK/likeness.jsonl RESULTS [--engine llama.cpp-threadpool]
       the table of likeness in Markdown, and how far the two are apart in the median: as measured, and
-      with our operations slowed by the engine's factors (below), fitted without the case's model.
-  scripts/engines/compare_steps.py factors WORK/likeness.jsonl
-      how much longer than ours the engine takes, by kind of operation, fitted to all cases; what
-      data/engines states as its efficiencies.
+      with our operations made the engine's (step_factors.py), by factors fitted without the case's
+      model. RESULTS is the main job's document of this machine, for what its caches give.
+  scripts/engines/compare_steps.py factors WORK/likeness.jsonl RESULTS
+      those factors, fitted to all cases.
 
 BUILD_BIN is a build's bin folder (step_rounds and memory_benchmark). The engine is npm's
 node-llama-cpp; engine_steps.mjs says how it is timed. Exit 1 when a side fails.
@@ -32,10 +32,11 @@ import subprocess
 import sys
 import time
 
+import step_factors
+
 HERE = pathlib.Path(__file__).resolve().parent
 TILE = 256      # positions evaluated for a cache that is then repeated
 TOKENS = 4      # of one turn of decode
-LEAST_FACTOR = 0.9  # an engine streams the same bytes through the same memory
 MOST_PAIRS = 128 * 4096  # of new and cached positions
 
 
@@ -206,163 +207,6 @@ class Comparison:
                    "ours_operations": profiles[rows, context]}
 
 
-def ratios(case):
-    """Our tokens/s over the engine's, in each round."""
-    return [theirs / mine for mine, theirs in zip(case["ours_seconds"], case["engine_seconds"])]
-
-
-def row_of(case):
-    found = ratios(case)
-    rate = [case["rows"] / statistics.median(case[side]) for side in ("ours_seconds",
-                                                                       "engine_seconds")]
-    return (f"| {case['model']} | {case['layers']} of {case['layers_full']} | {case['phase']} | "
-            f"{case['threads']} | {case['rows']} | {case['context']:,} | {rate[0]:.1f} | "
-            f"{rate[1]:.1f} | {statistics.median(found):.2f} | {min(found):.2f} to "
-            f"{max(found):.2f} |")
-
-
-FEED_FORWARD = ("ffn_norm", "router", "dispatch", "gate_up", "activation", "down")
-
-
-def trimmed(case):
-    """llama.cpp computes the last layer's feed-forward for the last row alone; ours is counted so too,
-    by the profile: in a whole model that is one layer of many, in a short chain a good part."""
-    if case["rows"] == 1:
-        return case
-    operations = dict(case["ours_operations"])
-    left = 1 - (1 - 1 / case["rows"]) / case["layers"]
-    for name in FEED_FORWARD:
-        operations[name] = operations.get(name, 0) * left
-    scale = sum(operations.values()) / sum(case["ours_operations"].values())
-    return case | {"ours_operations": operations,
-                   "ours_seconds": [s * scale for s in case["ours_seconds"]]}
-
-
-def read_cases(path):
-    """The last measurement of each case."""
-    latest = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        case = trimmed(json.loads(line))
-        latest[tuple(case[k] for k in ("model", "phase", "threads", "rows", "context",
-                                       "flash"))] = case
-    return sorted(latest.values(), key=lambda c: (c["phase"], c["model"], c["threads"], c["rows"],
-                                                  c["context"]))
-
-
-MATRICES = ("qkv", "output", "gate_up", "down", "router")
-
-
-def kinds_of(case):
-    """Seconds of our step by what an engine may do at another speed, scaled to its median time."""
-    label = case["model"].split(":")[1]
-    rows = case["rows"]
-    product = "matvec" if rows == 1 else "matmul"
-    # llama.cpp's attention takes blocks of query rows together from some tens of rows on.
-    # Before, it goes by query head and position, whatever the head's size and group.
-    seconds = {}
-    ours = dict(case["ours_operations"])
-    if rows < 64:
-        ours["merge"] = ours["attention"] = 0
-    for name, time_taken in ours.items():
-        kind = (f"{product} {label}" if name in MATRICES else "head" if name == "head" else
-                "attention of blocks" if name in ("attention", "merge") else
-                f"between products, {case['phase']}")
-        seconds[kind] = seconds.get(kind, 0) + time_taken
-    scale = statistics.median(case["ours_seconds"]) / sum(case["ours_operations"].values())
-    seconds = {kind: value * scale for kind, value in seconds.items() if value > 0}
-    if rows < 64:
-        phase = "decode" if rows == 1 else "few rows"
-        seconds[f"attention, {phase}: 100 ns a head and position"] = (
-            100e-9 * head_positions(case) / case["threads"])
-    return seconds
-
-
-def head_positions(case):
-    """Query heads times the positions that each row sees, over all rows and layers."""
-    name = case["model"].split(":")[0]
-    config = json.loads((HERE.parents[1] / "data/models" / f"{name}.json").read_text())["config"]
-    window, pattern = config.get("sliding_window"), config.get("sliding_window_pattern", 1)
-    pairs = 0
-    for layer in range(case["layers"]):
-        for row in range(case["rows"]):
-            seen = case["context"] + row + 1
-            windowed = window and (layer + 1) % pattern != 0
-            pairs += min(seen, window) if windowed else seen
-    return pairs * config["num_attention_heads"]
-
-
-def fit_factors(cases_given):
-    """Factor of each kind of operation, LEAST_FACTOR to 40, with the least squared relative error of the
-    engine's median times; by turns over the kinds, each solved exactly."""
-    rows = [({k: v / statistics.median(c["engine_seconds"]) for k, v in kinds_of(c).items()})
-            for c in cases_given]
-    factors = {kind: 1.0 for row in rows for kind in row}
-    for _ in range(2000):
-        for kind in factors:
-            top = bottom = 0.0
-            for row in rows:
-                if kind in row:
-                    others = sum(factors[k] * v for k, v in row.items() if k != kind)
-                    top += row[kind] * (1 - others)
-                    bottom += row[kind] ** 2
-            least = 0 if kind.startswith("attention, ") else LEAST_FACTOR
-            factors[kind] = min(max(top / bottom, least), 40)
-    return factors
-
-
-def predicted_ratios(found):
-    """Our time with the engine's factors over the engine's, each model by factors of the others."""
-    ratios_found = []
-    for case in found:
-        name = case["model"].split(":")[0]
-        factors = fit_cache(tuple(c["model"] for c in found), name, found)
-        predicted = sum(factors.get(k, 1) * v for k, v in kinds_of(case).items())
-        ratios_found.append(statistics.median(case["engine_seconds"]) / predicted)
-    return ratios_found
-
-
-FITTED = {}
-
-
-def fit_cache(key, without, found):
-    if (key, without) not in FITTED:
-        FITTED[key, without] = fit_factors([c for c in found if c["model"].split(":")[0] != without])
-    return FITTED[key, without]
-
-
-def error_line(label, errors):
-    return (f"- {label}: {len(errors)} cases, median error {statistics.median(errors):.1%}, "
-            f"largest {max(errors):.1%}")
-
-
-def table(path):
-    found = read_cases(path)
-    predicted = predicted_ratios(found)
-    print("| model | layers | phase | threads | rows | context | ours tokens/s | engine tokens/s | "
-          "ours / engine | rounds | with the engine's factors |")
-    print("|---|---|---|---|---|---|---|---|---|---|---|")
-    for case, ratio in zip(found, predicted):
-        print(f"{row_of(case)} {ratio:.2f} |")
-    print()
-    for phase in ("decode", "prefill"):
-        both = [(statistics.median(ratios(c)), p) for c, p in zip(found, predicted)
-                if c["phase"] == phase]
-        if both:
-            print(error_line(f"{phase}, as measured", [abs(r - 1) for r, _ in both]))
-            print(error_line(f"{phase}, with the factors of the other models",
-                             [abs(p - 1) for _, p in both]))
-
-
-def print_factors(path):
-    found = read_cases(path)
-    factors = fit_factors(found)
-    print("| operation | engine's time / ours (or 100 ns) | efficiency |")
-    print("|---|---|---|")
-    for kind, factor in sorted(factors.items()):
-        inverse = "-" if kind.startswith("attention, ") else f"{1 / factor:.2f}"
-        print(f"| {kind} | {factor:.2f} | {inverse} |")
-
-
 def numbers(text):
     return [int(part) for part in text.split(",")]
 
@@ -384,10 +228,15 @@ def main():
     run.add_argument("--prepare", action="store_true")
     run.add_argument("--go", type=pathlib.Path)
     for name in ("table", "factors"):
-        verbs.add_parser(name).add_argument("file", type=pathlib.Path)
+        verb = verbs.add_parser(name)
+        verb.add_argument("file", type=pathlib.Path)
+        verb.add_argument("results", type=pathlib.Path)
+        verb.add_argument("--engine", default="llama.cpp-threadpool")
     options = parser.parse_args()
     if options.verb != "run":
-        return table(options.file) if options.verb == "table" else print_factors(options.file)
+        rates = step_factors.EngineRates(options.results, options.engine)
+        show = {"table": step_factors.print_table, "factors": step_factors.print_factors}
+        return show[options.verb](options.file, rates)
     comparisons = []
     for text in options.models:
         name, label, layers = parse_model(text)
@@ -412,7 +261,7 @@ def main():
         for case in comparison.measure():
             with open(options.work / "likeness.jsonl", "a", encoding="utf-8") as out:
                 out.write(json.dumps(case) + "\n")
-            print(row_of(trimmed(case)), flush=True)
+            print(step_factors.row_of(step_factors.Case(case)), flush=True)
     return 0
 
 

@@ -1,0 +1,222 @@
+"""What an engine's step takes beside ours, operation by operation: the second half of compare_steps.py.
+
+A case is a line that compare_steps.py measured: our seconds and the engine's in each round, and our
+seconds by operation. The engine's are made of ours so:
+  matrix-vector    both read the same bytes from the same memory, and the engine's cores take them at a
+                   rate of their own: sqrt(ours^2 + core^2), core = bytes / (threads x rate). The rate
+                   is ours from the caches (matmul_throughput) times the profile's matvec_efficiency_of
+  attention, rows  under BLOCK rows the engine goes by query head and position: so much for each of
+                   the head's elements and 40 more, and a load for each key row that the first of the
+                   heads that share it waits for (reports/model/attention_rows.h)
+  all else         ours times a factor: products of blocks by type, attention of blocks, what stands
+                   between products
+Factors are fitted to the cases of the other models (least squares of relative errors).
+"""
+import functools
+import json
+import pathlib
+import statistics
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+LEAST_FACTOR = 0.9  # an engine multiplies with the same instructions
+MOST_FACTOR = 40
+BLOCK = 64          # rows that the engine's attention takes together from
+ROW_ELEMENTS = 40   # of attention_row in data/engines, with what it calls exposure
+MATRICES = ("qkv", "output", "gate_up", "down", "router", "head")
+FEED_FORWARD = ("ffn_norm", "router", "dispatch", "gate_up", "activation", "down")
+BYTES_PER_WEIGHT = {"q4_0": 18 / 32, "q8_0": 34 / 32}  # GGUF's blocks
+PER_ELEMENT = "attention of rows: 0.1 ns an element of a head, and 40"
+PER_LOAD = "attention of rows: 100 ns a key row waited for"
+
+
+class Case:
+    """A measured case with what the laws above need of its model."""
+
+    def __init__(self, measured):
+        self.__dict__.update(measured)
+        self.name, self.label = self.model.split(":")
+        config = json.loads((ROOT / "data/models" / f"{self.name}.json").read_text())["config"]
+        self.heads = config["num_attention_heads"]
+        self.kv_heads = config["num_key_value_heads"]
+        self.head_size = config.get("head_dim", config["hidden_size"] // self.heads)
+        self.config = config
+        self.trim()
+        self.ours = statistics.median(self.ours_seconds)
+        self.engine = statistics.median(self.engine_seconds)
+
+    def trim(self):
+        """llama.cpp computes the last layer's feed-forward for the last row alone; ours is counted so
+        too, by the profile: in a whole model that is one layer of many, in a short chain a good part."""
+        if self.rows == 1:
+            return
+        operations = dict(self.ours_operations)
+        left = 1 - (1 - 1 / self.rows) / self.layers
+        for name in FEED_FORWARD:
+            operations[name] = operations.get(name, 0) * left
+        scale = sum(operations.values()) / sum(self.ours_operations.values())
+        self.ours_operations = operations
+        self.ours_seconds = [s * scale for s in self.ours_seconds]
+
+    def ratios(self):
+        """Our tokens/s over the engine's, in each round."""
+        return [theirs / mine for mine, theirs in zip(self.ours_seconds, self.engine_seconds)]
+
+    def weight_bytes(self, operation):
+        hidden, width = self.config["hidden_size"], self.config["intermediate_size"]
+        attention = self.heads * self.head_size
+        weights = {"qkv": hidden * (attention + 2 * self.kv_heads * self.head_size),
+                   "output": hidden * attention, "gate_up": 2 * hidden * width,
+                   "down": hidden * width}
+        count = (hidden * self.config["vocab_size"] if operation == "head" else
+                 weights[operation] * self.layers)
+        return count * BYTES_PER_WEIGHT[self.label]
+
+    def head_positions(self):
+        """Query heads times the positions that each row sees, over all rows and layers."""
+        window = self.config.get("sliding_window")
+        pattern = self.config.get("sliding_window_pattern", 1)
+        pairs = 0
+        for layer in range(self.layers):
+            for row in range(self.rows):
+                seen = self.context + row + 1
+                windowed = window and (layer + 1) % pattern != 0
+                pairs += min(seen, window) if windowed else seen
+        return pairs * self.heads
+
+    def rows_waited_for(self):
+        """Of those, the ones that wait for a load: the first pass of a thread over a key head, as far
+        as a row is wide and its neighbours in the file are other heads'."""
+        passes = max(1, min(self.heads / self.kv_heads * self.rows,
+                            self.heads * self.rows / self.threads))
+        wide = min(max((2 * self.head_size - 96) / (256 - 96), 0), 1)
+        apart = min((self.kv_heads - 1) / 3, 1)
+        return self.head_positions() / passes * wide * apart
+
+
+class EngineRates:
+    """Bytes of weights a second that a core of the engine takes, by type: ours as the main job measured
+    them on this machine, times what the profile says for its instruction set."""
+
+    def __init__(self, results, profile):
+        self.rate = {}
+        profile = json.loads((ROOT / "data/engines" / f"{profile}.json").read_text())
+        for point in json.loads(pathlib.Path(results).read_text())["points"]:
+            parameters = point["parameters"]
+            if point["probe"] != "matmul_throughput" or parameters["operation"] != "matvec":
+                continue
+            isa = profile["on_isa"].get(point["notes"].get("isa"), {})
+            efficiency = isa.get("matvec_efficiency_of", {}).get(parameters["type"],
+                                                                  profile["matvec_efficiency"])
+            self.rate[parameters["type"]] = efficiency * point["summary"]["median"]
+
+
+def read_cases(path):
+    """The last measurement of each case."""
+    latest = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        case = Case(json.loads(line))
+        latest[case.model, case.phase, case.threads, case.rows, case.context, case.flash] = case
+    return sorted(latest.values(),
+                  key=lambda c: (c.phase, c.model, c.threads, c.rows, c.context))
+
+
+def kinds_of(case, rates):
+    """What an engine does at a speed of its own -> seconds that a factor of one stands for; and the
+    seconds that no factor moves."""
+    scale = case.ours / sum(case.ours_operations.values())
+    known, seconds = 0.0, {}
+    by_rows = case.rows < BLOCK
+    for name, taken in case.ours_operations.items():
+        taken *= scale
+        if name in MATRICES and (case.rows == 1 or name == "head"):  # the head is of the last row
+            core = case.weight_bytes(name) / (rates.rate[case.label] * case.threads)
+            known += (taken ** 2 + core ** 2) ** 0.5
+            continue
+        if name in ("attention", "merge") and by_rows:
+            continue
+        kind = (f"products of blocks, {case.label}" if name in MATRICES else
+                "attention of blocks" if name in ("attention", "merge") else
+                f"between products, {case.phase}")
+        seconds[kind] = seconds.get(kind, 0) + taken
+    if by_rows:
+        elements = case.head_size + ROW_ELEMENTS
+        seconds[PER_ELEMENT] = 0.1e-9 * case.head_positions() * elements / case.threads
+        seconds[PER_LOAD] = 100e-9 * case.rows_waited_for() / case.threads
+    return known, {kind: value for kind, value in seconds.items() if value > 0}
+
+
+def fit_factors(cases, rates):
+    """Factor of each kind with the least squared relative error of the engine's median times; by turns
+    over the kinds, each solved exactly."""
+    rows = []
+    for case in cases:
+        known, seconds = kinds_of(case, rates)
+        rows.append((known / case.engine, {k: v / case.engine for k, v in seconds.items()}))
+    factors = {kind: 1.0 for _, row in rows for kind in row}
+    for _ in range(2000):
+        for kind in factors:
+            top = bottom = 0.0
+            for known, row in rows:
+                if kind in row:
+                    others = known + sum(factors[k] * v for k, v in row.items() if k != kind)
+                    top += row[kind] * (1 - others)
+                    bottom += row[kind] ** 2
+            least = 0 if kind in (PER_ELEMENT, PER_LOAD) else LEAST_FACTOR
+            factors[kind] = min(max(top / bottom, least), MOST_FACTOR)
+    return factors
+
+
+def predicted_ratios(found, rates):
+    """Our time made the engine's over the engine's own, each model by factors of the others."""
+    @functools.cache
+    def without(name):
+        return fit_factors([c for c in found if c.name != name], rates)
+
+    for case in found:
+        known, seconds = kinds_of(case, rates)
+        factors = without(case.name)
+        made = known + sum(factors.get(k, 1) * v for k, v in seconds.items())
+        yield case.engine / made
+
+
+def row_of(case):
+    found = case.ratios()
+    return (f"| {case.model} | {case.layers} of {case.layers_full} | {case.phase} | "
+            f"{case.threads} | {case.rows} | {case.context:,} | {case.rows / case.ours:.1f} | "
+            f"{case.rows / case.engine:.1f} | {statistics.median(found):.2f} | {min(found):.2f} to "
+            f"{max(found):.2f} |")
+
+
+def error_line(label, errors):
+    ninth = sorted(errors)[int(0.9 * len(errors))]
+    return (f"- {label}: {len(errors)} cases, median error {statistics.median(errors):.1%}, "
+            f"nine of ten within {ninth:.1%}, largest {max(errors):.1%}")
+
+
+def print_table(path, rates):
+    found = read_cases(path)
+    predicted = list(predicted_ratios(found, rates))
+    for phase in ("decode", "prefill"):
+        both = [(statistics.median(c.ratios()), p) for c, p in zip(found, predicted)
+                if c.phase == phase]
+        if both:
+            print(error_line(f"{phase}, as measured", [abs(r - 1) for r, _ in both]))
+            print(error_line(f"{phase}, with the engine's factors",
+                             [abs(p - 1) for _, p in both]))
+    print()
+    print("| model | layers | phase | threads | rows | context | ours tokens/s | engine tokens/s | "
+          "ours / engine | rounds | with the engine's factors |")
+    print("|---|---|---|--:|--:|--:|--:|--:|--:|---|--:|")
+    for case, ratio in zip(found, predicted):
+        print(f"{row_of(case)} {ratio:.2f} |")
+
+
+def print_factors(path, rates):
+    found = read_cases(path)
+    print("| operation | engine's time / ours, or what the row says | efficiency |")
+    print("|---|--:|--:|")
+    for label in sorted({case.label for case in found}):
+        print(f"| matrix-vector, {label}: GB/s of a core (profile) | {rates.rate[label] / 1e9:.1f} | - |")
+    for kind, factor in sorted(fit_factors(found, rates).items()):
+        inverse = "-" if kind in (PER_ELEMENT, PER_LOAD) else f"{1 / factor:.2f}"
+        print(f"| {kind} | {factor:.2f} | {inverse} |")
