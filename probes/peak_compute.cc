@@ -2,7 +2,8 @@
 //   registers  chains of the widest instruction for the type, no memory at all: f32 multiply-adds,
 //              bf16 dot products, int8 products
 //   onednn     the library's product of matrices that stay in the L2, where this build has it; with
-//              units that loops of vectors do not reach (AMX)
+//              units that loops of vectors do not reach (AMX); with `rows` its product of so many
+//              rows with a layer's weights, as a prompt has it
 // FLOP/s of all threads; a product and a sum are two, int8 likewise.
 #include <fmt/format.h>
 
@@ -18,12 +19,12 @@ namespace {
 
 class LibraryCase final : public Case {
  public:
-  LibraryCase(PinnedTeam& team, DensePeak::Type type) : team_(team) {
+  LibraryCase(PinnedTeam& team, DensePeak::Type type, DensePeak::Shape shape) : team_(team) {
     quantity = "throughput";
     unit = Unit::kFlopsPerSecond;
-    amount_per_iteration = DensePeak::kFlops * team.size();
+    amount_per_iteration = shape.flops() * team.size();
     notes["library"] = DenseMatmul::library();
-    for (int rank = 0; rank < team.size(); ++rank) products_.emplace_back(type);
+    for (int rank = 0; rank < team.size(); ++rank) products_.emplace_back(type, shape);
   }
 
   double seconds(std::uint64_t iterations) override {
@@ -82,7 +83,14 @@ std::unique_ptr<Case> prepare(const PlannedPoint& point, Kit& kit) {
   const auto of_library = type == "f32"    ? DensePeak::Type::kF32
                           : type == "bf16" ? DensePeak::Type::kBF16
                                            : DensePeak::Type::kInt8;
-  return std::make_unique<LibraryCase>(team, of_library);
+  DensePeak::Shape shape = DensePeak::kSquare;
+  if (parameters.has("rows")) {
+    // A thread's part of a matrix that two threads share in matmul_throughput.
+    shape = {parameters.number_or("rows", 512), 2048, 4096};
+    if (shape.rows < 1) throw Error(ErrorCode::kUsage, "rows: expected at least 1");
+    kit.require_memory(team.size() * DensePeak::memory_bytes(of_library, shape));
+  }
+  return std::make_unique<LibraryCase>(team, of_library, shape);
 }
 
 }  // namespace

@@ -44,6 +44,11 @@ def all_cases(threads_list):
                                                  "threads": threads}),
                           ("peak_compute", {"operation": "registers", "type": kind,
                                             "threads": threads})))
+        cases.append((f"product int8 (oneDNN), {ROWS} rows, {threads} threads, of int8 on registers", 0.85,
+                      ("peak_compute", {"operation": "onednn", "type": "int8", "rows": ROWS,
+                                        "threads": threads}),
+                      ("peak_compute", {"operation": "registers", "type": "int8",
+                                        "threads": threads})))
     return cases
 
 

@@ -7,6 +7,7 @@
 
 #ifdef WITH_ONEDNN
 #include <algorithm>
+#include <cstring>
 #include <dnnl.hpp>
 #include <unordered_map>
 #endif
@@ -147,6 +148,7 @@ struct DensePeak::Parts {
   dnnl::matmul primitive;
   dnnl::memory result;
   std::unordered_map<int, dnnl::memory> arguments;
+  DensePeak::Shape shape;
   bool whole;  // results are int32
 };
 
@@ -162,19 +164,18 @@ PeakTypes types_of(DensePeak::Type type) {
   return {both, both, Type::f32};
 }
 
-dnnl::matmul::primitive_desc describe_peak(const PeakTypes& types) {
-  const dnnl::memory::dims square{DensePeak::kSize, DensePeak::kSize};
-  return describe({square, types.x, Tag::any}, {square, types.weights, Tag::any},
-                  {square, types.result, Tag::ab});
+dnnl::matmul::primitive_desc describe_peak(const PeakTypes& types, const DensePeak::Shape& shape) {
+  return describe({{shape.rows, shape.columns}, types.x, Tag::any},
+                  {{shape.columns, shape.outputs}, types.weights, Tag::any},
+                  {{shape.rows, shape.outputs}, types.result, Tag::ab});
 }
 
 // A matrix of ones in the library's own layout.
-dnnl::memory ones(Type type, const dnnl::memory::desc& as, dnnl::stream& stream) {
-  const dnnl::memory::dims square{DensePeak::kSize, DensePeak::kSize};
-  const dnnl::memory plain({square, Type::f32, Tag::ab}, engine());
-  std::fill_n(static_cast<float*>(plain.get_data_handle()), DensePeak::kSize * DensePeak::kSize,
-              1.0F);
-  const dnnl::memory typed = reordered(plain, {square, type, Tag::ab}, stream);
+dnnl::memory ones(const dnnl::memory::dims& size, Type type, const dnnl::memory::desc& as,
+                  dnnl::stream& stream) {
+  const dnnl::memory plain({size, Type::f32, Tag::ab}, engine());
+  std::fill_n(static_cast<float*>(plain.get_data_handle()), size[0] * size[1], 1.0F);
+  const dnnl::memory typed = reordered(plain, {size, type, Tag::ab}, stream);
   return reordered(typed, as, stream);
 }
 
@@ -182,31 +183,34 @@ dnnl::memory ones(Type type, const dnnl::memory::desc& as, dnnl::stream& stream)
 
 bool DensePeak::available(DensePeak::Type type) {
   try {
-    describe_peak(types_of(type));
+    describe_peak(types_of(type), kSquare);
     return true;
   } catch (const dnnl::error&) {
     return false;
   }
 }
 
-DensePeak::DensePeak(DensePeak::Type type) {
+DensePeak::DensePeak(DensePeak::Type type, Shape shape) {
   if (!available(type)) {
     throw Error(ErrorCode::kNotAvailable,
                 DenseMatmul::library() + " has no matmul of this type for this CPU");
   }
   one_thread();
   const PeakTypes types = types_of(type);
-  const auto primitive = describe_peak(types);
+  const auto primitive = describe_peak(types, shape);
   dnnl::stream stream(engine());
   dnnl::memory result(primitive.dst_desc(), engine());
+  // What another product left there would pass for this one's.
+  std::memset(result.get_data_handle(), 0, primitive.dst_desc().get_size());
   std::unordered_map<int, dnnl::memory> arguments{
-      {DNNL_ARG_SRC, ones(types.x, primitive.src_desc(), stream)},
-      {DNNL_ARG_WEIGHTS, ones(types.weights, primitive.weights_desc(), stream)},
+      {DNNL_ARG_SRC, ones({shape.rows, shape.columns}, types.x, primitive.src_desc(), stream)},
+      {DNNL_ARG_WEIGHTS,
+       ones({shape.columns, shape.outputs}, types.weights, primitive.weights_desc(), stream)},
       {DNNL_ARG_DST, result},
       {DNNL_ARG_SCRATCHPAD, dnnl::memory(primitive.scratchpad_desc(), engine())}};
   parts_ =
       std::make_unique<Parts>(Parts{stream, dnnl::matmul(primitive), result, std::move(arguments),
-                                    types.result == dnnl::memory::data_type::s32});
+                                    shape, types.result == dnnl::memory::data_type::s32});
 }
 
 void DensePeak::multiply() {
@@ -218,10 +222,11 @@ void DensePeak::multiply() {
 bool DensePeak::is_right() const {
   const void* memory = parts_->result.get_data_handle();
   const bool whole = parts_->whole;
-  for (long i = 0; i < kSize * kSize; ++i) {
+  const Shape& shape = parts_->shape;
+  for (long i = 0; i < shape.rows * shape.outputs; ++i) {
     const auto value = whole ? static_cast<double>(static_cast<const std::int32_t*>(memory)[i])
                              : static_cast<double>(static_cast<const float*>(memory)[i]);
-    if (value != static_cast<double>(kSize)) return false;
+    if (value != static_cast<double>(shape.columns)) return false;
   }
   return true;
 }
@@ -230,7 +235,7 @@ bool DensePeak::is_right() const {
 
 struct DensePeak::Parts {};
 bool DensePeak::available(Type) { return false; }
-DensePeak::DensePeak(Type) {
+DensePeak::DensePeak(Type, Shape) {
   throw Error(ErrorCode::kNotAvailable, "needs oneDNN, and this build is without (WITH_ONEDNN=ON)");
 }
 void DensePeak::multiply() {}
@@ -249,6 +254,11 @@ float DenseMatmul::at(long, long) const { return 0; }
 
 #endif
 
+std::int64_t DensePeak::memory_bytes(Type type, Shape shape) {
+  const std::int64_t bytes = type == Type::kF32 ? 4 : type == Type::kBF16 ? 2 : 1;
+  return bytes * (shape.rows * shape.columns + shape.columns * shape.outputs) +
+         4 * shape.rows * shape.outputs;
+}
 DensePeak::~DensePeak() = default;
 DensePeak::DensePeak(DensePeak&&) noexcept = default;
 DenseMatmul::~DenseMatmul() = default;

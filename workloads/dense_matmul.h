@@ -31,21 +31,26 @@ class DenseMatmul {
   std::unique_ptr<Parts> parts_;
 };
 
-// A square product of ones that stays in the L2: the library's peak on one thread. int8 multiplies
-// unsigned with signed bytes, as every int8 instruction does.
+// A product of ones, [rows x columns] by [columns x outputs]: the library's peak on one thread as a
+// square that stays in the L2, or what it makes of a prompt's rows. int8 multiplies unsigned with
+// signed bytes, as every int8 instruction does.
 class DensePeak {
  public:
   enum class Type { kF32, kBF16, kInt8 };
+  struct Shape {
+    long rows, columns, outputs;
+    double flops() const { return 2.0 * static_cast<double>(rows * columns * outputs); }
+  };
+  static constexpr Shape kSquare{192, 192, 192};  // three f32 matrices of it are 432 KiB
   static bool available(Type type);
 
-  explicit DensePeak(Type type);  // throws Error(kNotAvailable)
+  explicit DensePeak(Type type, Shape shape = kSquare);  // throws Error(kNotAvailable)
   ~DensePeak();
   DensePeak(DensePeak&&) noexcept;
 
   void multiply();
-  bool is_right() const;              // every result is kSize
-  static constexpr long kSize = 192;  // three f32 matrices of it are 432 KiB
-  static constexpr double kFlops = 2.0 * kSize * kSize * kSize;
+  bool is_right() const;  // every result is the number of columns
+  static std::int64_t memory_bytes(Type type, Shape shape);
 
  private:
   struct Parts;

@@ -46,5 +46,19 @@ TEST(DenseMatmul, SaysSoForATypeItHasNot) {
   EXPECT_THROW(DenseMatmul(weights, 0, 16, x, 1), Error);
 }
 
+TEST(DensePeak, IsRightOnceItHasMultipliedInEveryShape) {
+  for (const auto type : {DensePeak::Type::kF32, DensePeak::Type::kBF16, DensePeak::Type::kInt8}) {
+    if (!DensePeak::available(type)) continue;  // of the CPU; without oneDNN none
+    for (const DensePeak::Shape shape : {DensePeak::kSquare, DensePeak::Shape{7, 96, 64}}) {
+      DensePeak product(type, shape);
+      EXPECT_FALSE(product.is_right()) << "nothing was multiplied";
+      product.multiply();
+      EXPECT_TRUE(product.is_right()) << shape.rows << " rows";
+    }
+  }
+  EXPECT_EQ(DensePeak::memory_bytes(DensePeak::Type::kInt8, {7, 96, 64}),
+            7 * 96 + 96 * 64 + 4 * 7 * 64);
+}
+
 }  // namespace
 }  // namespace mb

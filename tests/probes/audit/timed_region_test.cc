@@ -165,6 +165,9 @@ std::vector<Audited> points() {
       {"smt_interference", {{"operation", "attention"}, {"threads_per_core", 2}}},
       {"peak_compute", {{"operation", "registers"}, {"type", "f32"}, {"threads", 2}}},
       {"peak_compute", {{"operation", "onednn"}, {"type", "f32"}, {"threads", 1}}, true},
+      {"peak_compute",
+       {{"operation", "onednn"}, {"type", "int8"}, {"rows", 64}, {"threads", 2}},
+       true},
       {"clock", {{"operation", "chain"}, {"threads", 1}}},
       {"core_to_core", {{"operation", "handoff"}, {"from_pu", one}, {"to_pu", two}}},
   };

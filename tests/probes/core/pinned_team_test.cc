@@ -155,8 +155,8 @@ TEST_P(EveryTeam, AnErrorInATimedBodyReachesTheCaller) {
 
 TEST_P(EveryTeam, TimesTheSlowestRankFromTheStartLine) {
   const auto ranks = team(2);
-  // Time begins when the last rank leaves the start line, so the sleep must not begin before: a rank
-  // that is preempted there would shorten it.
+  // Time begins when the last rank leaves the start line, so the sleep must not begin before: a
+  // rank that is preempted there would shorten it.
   std::atomic<bool> other_has_left{false};
   const double seconds = ranks->timed([&](int rank) {
     if (rank == 0) other_has_left = true;
