@@ -157,24 +157,28 @@ def gather(options):
     return forward, calibrated
 
 
-def errors_of(found, phase):
-    return [error for (_, p, *_), seen in found.items() if p == phase for _, error in seen]
+def errors_of(found, phase, threads):
+    return [error for (_, p, t, *_), seen in found.items() if p == phase and threads in (None, t)
+            for _, error in seen]
 
 
 def summary(label, found):
+    counts = sorted({threads for _, _, threads, *_ in found})
     for phase in ("prefill", "decode"):
-        errors = errors_of(found, phase)
-        sizes = sorted(map(abs, errors))
-        if sizes:
-            print(f"| {phase} | {label} | {len(sizes)} | {statistics.median(sizes):.1%} | "
-                  f"{sizes[min(len(sizes) - 1, int(0.9 * len(sizes)))]:.1%} | {sizes[-1]:.1%} | "
-                  f"{statistics.median(errors):+.1%} |")
+        for threads in [None] + (counts if len(counts) > 1 else []):
+            errors = errors_of(found, phase, threads)
+            sizes = sorted(map(abs, errors))
+            if sizes:
+                print(f"| {phase} | {label} | {threads or 'all'} | {len(sizes)} | "
+                      f"{statistics.median(sizes):.1%} | "
+                      f"{sizes[min(len(sizes) - 1, int(0.9 * len(sizes)))]:.1%} | {sizes[-1]:.1%} | "
+                      f"{statistics.median(errors):+.1%} |")
 
 
 def table(options):
     forward, calibrated = gather(options)
-    print("| phase | | cases x rounds | median error | 90 % | worst | median of signed |")
-    print("|---|---|--:|--:|--:|--:|--:|")
+    print("| phase | | threads | cases x rounds | median error | 90 % | worst | median of signed |")
+    print("|---|---|--:|--:|--:|--:|--:|--:|")
     summary("from probes alone", forward)
     summary("calibrated, other thread counts", calibrated)
     if options.verb == "predict":
