@@ -48,9 +48,9 @@ kernels() {
   done <<END
 cortex-a57 NEON -
 neoverse-n1 NEON NEON_DOTPROD
-max,sve-default-vector-length=16 SVE2_128,SVE2,SVE,NEON NEON_DOTPROD
-max,sve-default-vector-length=32 SVE_256,SVE2,SVE,NEON NEON_DOTPROD
-max,sve-default-vector-length=64 SVE2,SVE,NEON NEON_DOTPROD
+max,sve-default-vector-length=16 SVE2_128,SVE2,SVE,NEON NEON_I8MM,NEON_DOTPROD
+max,sve-default-vector-length=32 SVE_256,SVE2,SVE,NEON NEON_I8MM,NEON_DOTPROD
+max,sve-default-vector-length=64 SVE2,SVE,NEON NEON_I8MM,NEON_DOTPROD
 END
 }
 

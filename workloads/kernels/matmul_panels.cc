@@ -228,7 +228,8 @@ const PanelVariant* chosen_variant() {
   if ((target == HWY_AVX3 || target == HWY_AVX2) && avx_vnni().supported) return &avx_vnni();
   if (target == HWY_AVX2 && avx2().supported) return &avx2();
 #elif HWY_ARCH_ARM_A64
-  // The only target here (fixed_width.h); SVE's processors all have the extension.
+  // The only target here (fixed_width.h).
+  if (target == HWY_NEON && neon_i8mm().supported) return &neon_i8mm();
   if (target == HWY_NEON && neon_dotprod().supported) return &neon_dotprod();
 #endif
   return nullptr;

@@ -3,8 +3,8 @@
 // product, limited by how fast one thread takes weights in; many rows are prefill's matmul, limited
 // by integer dot products.
 //
-// Runs on the best of: AVX-512 VNNI, AVX-VNNI, AVX2, NEON dotprod (own files: Highway 1.0.3 lacks
-// products of bytes), or Highway's target with 16-bit products (vpmaddwd).
+// Runs on the best of: AVX-512 VNNI, AVX-VNNI, AVX2, NEON i8mm, NEON dotprod (own files: Highway
+// 1.0.3 lacks products of bytes), or Highway's target with 16-bit products (vpmaddwd).
 #pragma once
 #include <string>
 #include <string_view>
@@ -22,8 +22,8 @@ void matmul_panels(const PanelMatrix& matrix, long first_panel, long last_panel,
 void matmul_panels_scalar(const PanelMatrix& matrix, long first_panel, long last_panel,
                           const QuantisedRows& x, long rows, float* out, long stride);
 
-// What matmul_panels runs on now: AVX512_VNNI, AVX_VNNI, AVX2, NEON_DOTPROD or the name of
-// Highway's target.
+// What matmul_panels runs on now: AVX512_VNNI, AVX_VNNI, AVX2, NEON_I8MM, NEON_DOTPROD or the name
+// of Highway's target.
 std::string matmul_panels_isa();
 // The files with byte products can be left out, to run on Highway's target alone (an experiment's
 // axis, and how tests reach it). While a ForcedIsa lives, only what its target implies is used.

@@ -25,6 +25,7 @@ struct Ops {
   static constexpr long kLanes = 16;
   static constexpr int kRowBlock = 4;
   static constexpr int kPanelBlock = 2;
+  static constexpr int kPeakProducts = 4;
   static constexpr bool kSignedWeights = false;
 
   static inline Ints load(const std::byte* at) { return _mm512_loadu_si512(at); }

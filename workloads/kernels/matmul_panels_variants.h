@@ -1,6 +1,7 @@
 // The intrinsics variants of matmul_panels, each in a file of its own: products of bytes (x86:
-// unsigned by signed, vpdpbusd, vpmaddubsw; Arm: signed, sdot), which Highway 1.0.3 does not offer
-// and which are the whole inner loop on 16 rows x 4 columns. Used by matmul_panels.cc and its test.
+// unsigned by signed, vpdpbusd, vpmaddubsw; Arm: signed, sdot, smmla), which Highway 1.0.3 does not
+// offer and which are the whole inner loop on 16 rows x 4 columns. Used by matmul_panels.cc and its
+// test.
 #pragma once
 #include <array>
 
@@ -21,10 +22,11 @@ struct PanelVariant {
 const PanelVariant& avx512_vnni();   // 512-bit
 const PanelVariant& avx_vnni();      // 256-bit, VEX-encoded (client parts without AVX-512)
 const PanelVariant& avx2();          // 256-bit vpmaddubsw
+const PanelVariant& neon_i8mm();     // 128-bit smmla
 const PanelVariant& neon_dotprod();  // 128-bit sdot
 
-inline std::array<const PanelVariant*, 4> panel_variants() {
-  return {&avx512_vnni(), &avx_vnni(), &avx2(), &neon_dotprod()};
+inline std::array<const PanelVariant*, 5> panel_variants() {
+  return {&avx512_vnni(), &avx_vnni(), &avx2(), &neon_i8mm(), &neon_dotprod()};
 }
 
 }  // namespace mb

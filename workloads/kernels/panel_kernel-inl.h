@@ -271,7 +271,8 @@ struct PanelKernel {
 template <class Ops>
 struct PeakKernel {
   static constexpr int kChains = 10;
-  static constexpr double kOpsPerPass = 2.0 * 4 * Ops::kLanes * kChains;
+  // Products that the instruction adds to a lane's sum.
+  static constexpr double kOpsPerPass = 2.0 * Ops::kPeakProducts * Ops::kLanes * kChains;
 
   static std::int32_t run(std::uint64_t passes) {
     typename Ops::Ints sums[kChains], ones = Ops::broadcast(0x01010101);

@@ -11,6 +11,7 @@ struct Operations256 {
   static constexpr long kLanes = 8;
   static constexpr int kRowBlock = 4;
   static constexpr int kPanelBlock = 1;
+  static constexpr int kPeakProducts = 4;
 
   static inline Ints load(const std::byte* at) {
     return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at));
