@@ -147,7 +147,7 @@ class MatmulCase final : public mb::Case {
     amount_per_iteration = 2.0 * kOutputs * kColumns * static_cast<double>(rows);
     facts["matrix_bytes"] = static_cast<double>(weights_.read_bytes());
     notes["isa"] = mb::is_quantised(type) ? mb::matmul_panels_isa() : mb::chosen_isa();
-    if (library_) notes["library"] = mb::DenseMatmul::library();
+    if (library_) notes["library"] = mb::DenseMatmul::library(type);
     weights_.bind(buffer_.data());
     if (!library_) result_.resize(static_cast<std::size_t>(rows * kOutputs));
     const mb::Activations x = rows_.view();

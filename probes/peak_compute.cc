@@ -1,9 +1,10 @@
 // What the arithmetic units can do, one core and all: the ceilings of matmul.
 //   registers  chains of the widest instruction for the type, no memory at all: f32 multiply-adds,
 //              bf16 dot products, int8 products
-//   onednn     the library's product of matrices that stay in the L2, where this build has it; with
-//              units that loops of vectors do not reach (AMX); with `rows` its product of so many
-//              rows with a layer's weights, as a prompt has it
+//   onednn     the library's product of matrices that stay in the L2, where this build has it (of
+//              f32 on Arm BLIS, as the note `library` says); with units that loops of vectors do
+//              not reach (AMX); with `rows` its product of so many rows with a layer's weights, as
+//              a prompt has it
 // FLOP/s of all threads; a product and a sum are two, int8 likewise.
 #include <fmt/format.h>
 
@@ -23,7 +24,7 @@ class LibraryCase final : public Case {
     quantity = "throughput";
     unit = Unit::kFlopsPerSecond;
     amount_per_iteration = shape.flops() * team.size();
-    notes["library"] = DenseMatmul::library();
+    notes["library"] = DensePeak::library(type);
     for (int rank = 0; rank < team.size(); ++rank) products_.emplace_back(type, shape);
   }
 

@@ -7,8 +7,8 @@ set -euo pipefail
 root="$(realpath -m "${1:-${HOME:-/root}/.cache/memory_benchmark/arm64}")"
 packages=(
   libc6-dev libstdc++-12-dev libhwloc-dev libpapi-dev libbenchmark-dev libfmt-dev
-  libboost-program-options-dev nlohmann-json3-dev libhwy-dev libdnnl-dev libeigen3-dev
-  libgtest-dev libgmock-dev
+  libboost-program-options-dev nlohmann-json3-dev libhwy-dev libdnnl-dev libblis-serial-dev
+  libeigen3-dev libgtest-dev libgmock-dev
 )
 tools=(g++-aarch64-linux-gnu qemu-user-static)
 missing=()
@@ -21,7 +21,9 @@ if ((${#missing[@]})); then
   apt-get update -qq
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
 fi
-[[ -f "$root/complete" && -f "$root/root/var/lib/dpkg/status" ]] && exit 0
+# Made of the same packages before?
+[[ "$(cat "$root/complete" 2>/dev/null)" == "${packages[*]}" && -f "$root/root/var/lib/dpkg/status" ]] && exit 0
+rm -rf "$root"
 
 # A package manager's state of its own, empty: so that whatever a package depends on is fetched too.
 mkdir -p "$root/apt/lists/partial" "$root/apt/archives/partial"
@@ -41,5 +43,5 @@ for package in "$root"/apt/archives/*.deb; do
 done
 "$(dirname "${BASH_SOURCE[0]}")/packages/record_dpkg.sh" "$root/root" "$root"/apt/archives/*.deb
 rm -rf "$root/apt"
-touch "$root/complete"
+echo "${packages[*]}" >"$root/complete"
 echo "arm64_sysroot: $root/root" >&2

@@ -12,6 +12,8 @@ packages=(
   nlohmann-json3-dev libhwy-dev libdnnl-dev libeigen3-dev
   gnuplot-nox fonts-dejavu-core libjs-chart.js
 )
+# The f32 ceiling on Arm, where oneDNN has plain loops.
+[[ "$(dpkg --print-architecture)" == arm64 ]] && packages+=(libblis-serial-dev)
 tests=false
 [[ "${1:-}" == --tests || "${1:-}" == --gate ]] && tests=true
 if $tests; then

@@ -1,6 +1,7 @@
-// Unquantised matmul by a library: what a machine's f32 and bf16 ceilings are. One object is one
-// thread's slice, with its weights packed in the library's own layout; everything is made before
-// the timed region, and multiply() runs on the calling thread alone.
+// Unquantised matmul by a library: what a machine's f32, bf16 and int8 ceilings are. One object is
+// one thread's slice; everything is made before the timed region, and multiply() runs on the
+// calling thread alone. oneDNN packs weights in a layout of its own and takes AMX where the CPU has
+// it (untested: no such CPU was met); f32 on Arm goes by BLIS, which packs while it multiplies.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -12,9 +13,9 @@ namespace mb {
 
 class DenseMatmul {
  public:
-  // f32, and bf16 where the library has it for this CPU; nothing without oneDNN.
+  // f32, and bf16 where the library has it for this CPU; nothing without a library.
   static bool available(WeightType type);
-  static std::string library();  // "oneDNN 2.6.3"; empty without
+  static std::string library(WeightType type);  // "oneDNN 2.6.3", "BLIS 0.9.0"; empty without
 
   // result[rows x outputs] = x[rows x columns] * weights[outputs x columns] transposed; weights are
   // the rows [first, first + outputs) of the matrix. Throws Error(kNotAvailable).
@@ -43,6 +44,7 @@ class DensePeak {
   };
   static constexpr Shape kSquare{192, 192, 192};  // three f32 matrices of it are 432 KiB
   static bool available(Type type);
+  static std::string library(Type type);  // as DenseMatmul's
 
   explicit DensePeak(Type type, Shape shape = kSquare);  // throws Error(kNotAvailable)
   ~DensePeak();

@@ -127,6 +127,12 @@ std::string region_table(const Results& results) {
   return table.empty() ? "" : table.text();
 }
 
+// "oneDNN" of "oneDNN 2.6.3".
+std::string library_of(const Point& point) {
+  const auto named = point.notes.find("library");
+  return named == point.notes.end() ? "oneDNN" : named->second.substr(0, named->second.find(' '));
+}
+
 std::string clock_and_peak(const Results& results) {
   Table table("Clock and peak arithmetic",
               {{"What", Cell::kText}, {"Threads", Cell::kNumber}, {"Median", Cell::kNumber}});
@@ -137,8 +143,9 @@ std::string clock_and_peak(const Results& results) {
       const std::int64_t bits = p.number_or("vector_bits", 0);
       what = bits == 0 ? "Clock, scalar work" : fmt::format("Clock beside {}-bit vectors", bits);
     } else if (point.probe == "peak_compute") {
-      what = fmt::format("Peak {}, {}", p.text_or("type", ""),
-                         p.text_or("operation", "") == "onednn" ? "oneDNN" : "registers only");
+      what = fmt::format(
+          "Peak {}, {}", p.text_or("type", ""),
+          p.text_or("operation", "") == "onednn" ? library_of(point) : "registers only");
     } else {
       continue;
     }

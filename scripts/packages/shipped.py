@@ -36,6 +36,7 @@ LICENCES = {
     "libhwy": "Apache-2.0",
     "libhwy-dev": "Apache-2.0",
     "libdnnl": "Apache-2.0",
+    "libblis-serial-dev": "BSD-3-Clause",
     "ocl-icd-libopencl": "BSD-2-Clause",
     "libeigen-dev": "MPL-2.0",
     "nlohmann-json-dev": "MIT",
@@ -43,6 +44,7 @@ LICENCES = {
 }
 # Not seen in the programs' lists of libraries: headers, a script, what the launcher links.
 COMPILED_IN = ["libeigen3-dev", "nlohmann-json3-dev", "libhwy-dev", "libjs-chart.js"]
+COMPILED_IN_ON_ARM = ["libblis-serial-dev"]  # the option WITH_BLIS
 NAME, OUR_LICENCE = "memory_benchmark", "MIT"
 
 
@@ -84,6 +86,11 @@ def facts_of(root, package):
         if found.returncode == 0 and found.stdout.strip():
             return dict(zip(fields, found.stdout.splitlines()[0].split("\t")))
     sys.exit(f"shipped: dpkg knows no package {package}")
+
+
+def compiled_in(root):
+    arm = facts_of(root, "libc6")["Architecture"] == "arm64"
+    return COMPILED_IN + (COMPILED_IN_ON_ARM if arm else [])
 
 
 def copyright_file(root, package):
@@ -204,7 +211,7 @@ def write_documents(root, libraries, out, documents, version):
     for name, file in sorted(libraries.items()):
         carried.setdefault(owner_of(root, file), []).append(f"lib/{name}")
     packages = [(facts_of(root, package), ", ".join(names)) for package, names in sorted(carried.items())]
-    packages += [(facts_of(root, package), "compiled in") for package in COMPILED_IN]
+    packages += [(facts_of(root, package), "compiled in") for package in compiled_in(root)]
     texts = []
     for facts, _ in packages:
         file = copyright_file(root, facts["Package"])
@@ -225,6 +232,6 @@ def write_system_sbom(root, libraries, out, target, version):
     """For a package that leaves its libraries to the system: what is compiled in, what it depends on."""
     linked = {owner_of(root, file) for file in libraries.values()}
     packages = [(facts_of(root, package), "linked, not shipped") for package in sorted(linked)]
-    packages += [(facts_of(root, package), "compiled in") for package in COMPILED_IN]
+    packages += [(facts_of(root, package), "compiled in") for package in compiled_in(root)]
     target.write_text(sbom(packages, out, target, version, lambda how:
                            "CONTAINS" if how == "compiled in" else "DYNAMIC_LINK"))
