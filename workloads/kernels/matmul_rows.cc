@@ -1,6 +1,6 @@
 // One activation row: one weight row at a time in four accumulators, because one sequential stream
-// reads DRAM best. More rows: blocks of two weight rows by four activation rows, so that a loaded
-// and widened weight serves four products.
+// reads DRAM best. More rows: blocks of weight rows by activation rows, as many as there are
+// registers for their sums, so that what is loaded and widened serves several products.
 #include "workloads/kernels/matmul_rows.h"
 
 #include <cmath>
@@ -61,50 +61,64 @@ HWY_INLINE float dot(const RowMatrix& matrix, long row, const float* HWY_RESTRIC
   return sum;
 }
 
-// 2 weight rows x 4 activation rows; `out` is the result of the first of both.
-template <FloatType type>
+// Sums, weights and an activation of a block stay in registers: 24 + 4 + 1 of 32, 8 + 2 + 1 of 16.
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL || HWY_ARCH_ARM_A64
+constexpr int kWeightRows = 4, kRows = 6;
+#else
+constexpr int kWeightRows = 2, kRows = 4;
+#endif
+
+// kWeightRows weight rows x `rows` activation rows; `out` is the result of the first of both.
+template <FloatType type, int rows>
 HWY_INLINE void block(const RowMatrix& matrix, long row, const float* HWY_RESTRICT x, long x_stride,
                       float* HWY_RESTRICT out, long stride) {
   const DF d;
   const long lanes = static_cast<long>(hn::Lanes(d)), columns = matrix.columns;
-  const std::byte *w0 = matrix.row(row), *w1 = matrix.row(row + 1);
-  VF sums[2][4];
+  VF sums[kWeightRows][rows];
 #pragma GCC unroll 4
-  for (int m = 0; m < 4; ++m) sums[0][m] = sums[1][m] = hn::Zero(d);
+  for (int w = 0; w < kWeightRows; ++w) {
+#pragma GCC unroll 6
+    for (int m = 0; m < rows; ++m) sums[w][m] = hn::Zero(d);
+  }
   long c = 0;
   for (; c + lanes <= columns; c += lanes) {
-    const VF a = load_wide<type>(w0, c), b = load_wide<type>(w1, c);
+    VF weights[kWeightRows];
 #pragma GCC unroll 4
-    for (int m = 0; m < 4; ++m) {
+    for (int w = 0; w < kWeightRows; ++w) weights[w] = load_wide<type>(matrix.row(row + w), c);
+#pragma GCC unroll 6
+    for (int m = 0; m < rows; ++m) {
       const VF value = hn::LoadU(d, x + m * x_stride + c);
-      sums[0][m] = hn::MulAdd(a, value, sums[0][m]);
-      sums[1][m] = hn::MulAdd(b, value, sums[1][m]);
+#pragma GCC unroll 4
+      for (int w = 0; w < kWeightRows; ++w) sums[w][m] = hn::MulAdd(weights[w], value, sums[w][m]);
     }
   }
+#pragma GCC unroll 6
+  for (int m = 0; m < rows; ++m) {
 #pragma GCC unroll 4
-  for (int m = 0; m < 4; ++m) {
-    float first = hn::GetLane(hn::SumOfLanes(d, sums[0][m]));
-    float second = hn::GetLane(hn::SumOfLanes(d, sums[1][m]));
-    for (long tail = c; tail < columns; ++tail) {
-      first += row_weight(matrix, row, tail) * x[m * x_stride + tail];
-      second += row_weight(matrix, row + 1, tail) * x[m * x_stride + tail];
+    for (int w = 0; w < kWeightRows; ++w) {
+      float sum = hn::GetLane(hn::SumOfLanes(d, sums[w][m]));
+      for (long tail = c; tail < columns; ++tail) {
+        sum += row_weight(matrix, row + w, tail) * x[m * x_stride + tail];
+      }
+      out[m * stride + w] = sum;
     }
-    out[m * stride] = first;
-    out[m * stride + 1] = second;
   }
 }
 
 template <FloatType type>
 HWY_INLINE void multiply(const RowMatrix& matrix, long first, long last, const float* x,
                          long x_stride, long rows, float* out, long stride) {
-  for (long row = first; row < last; row += 2) {
+  for (long row = first; row < last; row += kWeightRows) {
     long s = 0;
-    if (row + 2 <= last) {
-      for (; s + 4 <= rows; s += 4) {
-        block<type>(matrix, row, x + s * x_stride, x_stride, out + s * stride + row, stride);
+    if (row + kWeightRows <= last) {
+      for (; s + kRows <= rows; s += kRows) {
+        block<type, kRows>(matrix, row, x + s * x_stride, x_stride, out + s * stride + row, stride);
+      }
+      for (; s + 2 <= rows; s += 2) {
+        block<type, 2>(matrix, row, x + s * x_stride, x_stride, out + s * stride + row, stride);
       }
     }
-    for (long r = row; r < last && r < row + 2; ++r) {
+    for (long r = row; r < last && r < row + kWeightRows; ++r) {
       for (long t = s; t < rows; ++t) {
         out[t * stride + r] = dot<type>(matrix, r, x + t * x_stride);
       }
