@@ -23,7 +23,7 @@ if ((${#missing[@]})); then
 fi
 # Made of the same packages before?
 [[ "$(cat "$root/complete" 2>/dev/null)" == "${packages[*]}" && -f "$root/root/var/lib/dpkg/status" ]] && exit 0
-rm -rf "$root"
+rm -rf "$root/root" "$root/apt" "$root/complete"
 
 # A package manager's state of its own, empty: so that whatever a package depends on is fetched too.
 mkdir -p "$root/apt/lists/partial" "$root/apt/archives/partial"

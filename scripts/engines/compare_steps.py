@@ -76,6 +76,16 @@ def parse_model(text):
     return name, label or "q4_0", {"prefill": prefill, "decode": decode}
 
 
+def head_type(options, spec, config, label):
+    """What the head is stored in: recipes give it more bits than the rest."""
+    shown = subprocess.run([options.bin / "memory_benchmark", "inspect", spec, "--json"], check=True,
+                           capture_output=True, text=True)
+    size = config["vocab_size"] * config["hidden_size"]
+    alone = [kind for kind, of in json.loads(shown.stdout)["tensors_by_type"].items()
+             if of["tensors"] == 1 and of["parameters"] == size]
+    return alone[0] if alone else label
+
+
 def make_model(options, name, label, layers):
     """A GGUF of the shape, cut to `layers`, and the config.json that both sides read it by."""
     folder = options.work / f"{name}-{layers or 'all'}"
@@ -89,6 +99,7 @@ def make_model(options, name, label, layers):
         subprocess.run([options.bin / "memory_benchmark", "synthesize", f"{config}:{label}", "--out",
                         file], check=True, stdout=subprocess.DEVNULL)
     return {"spec": f"{config}:{label}", "file": file, "folder": folder,
+            "head_type": head_type(options, f"{config}:{label}", source, label),
             "layers": layers or whole, "layers_full": whole, "windowed": "sliding_window" in source}
 
 
@@ -199,7 +210,8 @@ class Comparison:
         self.engine.end()
         self.ours.end()
         for (rows, context), pairs in seen.items():
-            yield {"model": self.spec, "layers": self.model["layers"],
+            yield {"model": self.spec, "head_type": self.model["head_type"],
+                   "layers": self.model["layers"],
                    "layers_full": self.model["layers_full"], "phase": self.phase,
                    "threads": self.threads, "rows": rows, "context": context,
                    "page": self.options.page, "flash": not self.options.no_flash,

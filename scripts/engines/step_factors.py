@@ -24,7 +24,7 @@ BLOCK = 64          # rows that the engine's attention takes together from
 ROW_ELEMENTS = 40   # of attention_row in data/engines, with what it calls exposure
 MATRICES = ("qkv", "output", "gate_up", "down", "router", "head")
 FEED_FORWARD = ("ffn_norm", "router", "dispatch", "gate_up", "activation", "down")
-BYTES_PER_WEIGHT = {"q4_0": 18 / 32, "q8_0": 34 / 32}  # GGUF's blocks
+BYTES_PER_WEIGHT = {"q4_0": 18 / 32, "q8_0": 34 / 32, "q6_k": 210 / 256}  # GGUF's blocks
 PER_ELEMENT = "attention of rows: 0.1 ns an element of a head, and 40"
 PER_LOAD = "attention of rows: 100 ns a key row waited for"
 
@@ -40,6 +40,8 @@ class Case:
         self.kv_heads = config["num_key_value_heads"]
         self.head_size = config.get("head_dim", config["hidden_size"] // self.heads)
         self.config = config
+        if "num_experts" in config or "num_local_experts" in config:
+            raise SystemExit(f"{self.model}: experts are not counted here")
         self.trim()
         self.ours = statistics.median(self.ours_seconds)
         self.engine = statistics.median(self.engine_seconds)
@@ -67,14 +69,14 @@ class Case:
         weights = {"qkv": hidden * (attention + 2 * self.kv_heads * self.head_size),
                    "output": hidden * attention, "gate_up": 2 * hidden * width,
                    "down": hidden * width}
-        count = (hidden * self.config["vocab_size"] if operation == "head" else
-                 weights[operation] * self.layers)
-        return count * BYTES_PER_WEIGHT[self.label]
+        if operation == "head":
+            return hidden * self.config["vocab_size"] * BYTES_PER_WEIGHT[self.head_type]
+        return weights[operation] * self.layers * BYTES_PER_WEIGHT[self.label]
 
     def head_positions(self):
         """Query heads times the positions that each row sees, over all rows and layers."""
         window = self.config.get("sliding_window")
-        pattern = self.config.get("sliding_window_pattern", 1)
+        pattern = self.config.get("sliding_window_pattern", self.layers + 1)
         pairs = 0
         for layer in range(self.layers):
             for row in range(self.rows):
@@ -102,7 +104,8 @@ class EngineRates:
         profile = json.loads((ROOT / "data/engines" / f"{profile}.json").read_text())
         for point in json.loads(pathlib.Path(results).read_text())["points"]:
             parameters = point["parameters"]
-            if point["probe"] != "matmul_throughput" or parameters["operation"] != "matvec":
+            if (point["probe"] != "matmul_throughput" or parameters["operation"] != "matvec" or
+                    parameters["threads"] != 1 or "working_set_bytes" in parameters):
                 continue
             isa = profile["on_isa"].get(point["notes"].get("isa"), {})
             efficiency = isa.get("matvec_efficiency_of", {}).get(parameters["type"],
@@ -129,7 +132,8 @@ def kinds_of(case, rates):
     for name, taken in case.ours_operations.items():
         taken *= scale
         if name in MATRICES and (case.rows == 1 or name == "head"):  # the head is of the last row
-            core = case.weight_bytes(name) / (rates.rate[case.label] * case.threads)
+            of_type = case.head_type if name == "head" else case.label
+            core = case.weight_bytes(name) / (rates.rate[of_type] * case.threads)
             known += (taken ** 2 + core ** 2) ** 0.5
             continue
         if name in ("attention", "merge") and by_rows:
@@ -167,7 +171,8 @@ def fit_factors(cases, rates):
 
 
 def predicted_ratios(found, rates):
-    """Our time made the engine's over the engine's own, each model by factors of the others."""
+    """Tokens/s of our step made the engine's over the engine's own, in each round, each model by factors
+    of the others."""
     @functools.cache
     def without(name):
         return fit_factors([c for c in found if c.name != name], rates)
@@ -176,7 +181,7 @@ def predicted_ratios(found, rates):
         known, seconds = kinds_of(case, rates)
         factors = without(case.name)
         made = known + sum(factors.get(k, 1) * v for k, v in seconds.items())
-        yield case.engine / made
+        yield [ratio * case.ours / made for ratio in case.ratios()]
 
 
 def row_of(case):
@@ -189,7 +194,7 @@ def row_of(case):
 
 def error_line(label, errors):
     ninth = sorted(errors)[int(0.9 * len(errors))]
-    return (f"- {label}: {len(errors)} cases, median error {statistics.median(errors):.1%}, "
+    return (f"- {label}: {len(errors)} cases x rounds, median error {statistics.median(errors):.1%}, "
             f"nine of ten within {ninth:.1%}, largest {max(errors):.1%}")
 
 
@@ -197,25 +202,28 @@ def print_table(path, rates):
     found = read_cases(path)
     predicted = list(predicted_ratios(found, rates))
     for phase in ("decode", "prefill"):
-        both = [(statistics.median(c.ratios()), p) for c, p in zip(found, predicted)
-                if c.phase == phase]
-        if both:
-            print(error_line(f"{phase}, as measured", [abs(r - 1) for r, _ in both]))
+        of_phase = [(c, p) for c, p in zip(found, predicted) if c.phase == phase]
+        if of_phase:
+            print(error_line(f"{phase}, as measured",
+                             [abs(r - 1) for c, _ in of_phase for r in c.ratios()]))
+            for threads in sorted({c.threads for c, _ in of_phase}):
+                print(error_line(f"{phase}, with the engine's factors, threads: {threads}",
+                                 [abs(r - 1) for c, p in of_phase if c.threads == threads for r in p]))
             print(error_line(f"{phase}, with the engine's factors",
-                             [abs(p - 1) for _, p in both]))
+                             [abs(r - 1) for _, p in of_phase for r in p]))
     print()
     print("| model | layers | phase | threads | rows | context | ours tokens/s | engine tokens/s | "
           "ours / engine | rounds | with the engine's factors |")
     print("|---|---|---|--:|--:|--:|--:|--:|--:|---|--:|")
     for case, ratio in zip(found, predicted):
-        print(f"{row_of(case)} {ratio:.2f} |")
+        print(f"{row_of(case)} {statistics.median(ratio):.2f} |")
 
 
 def print_factors(path, rates):
     found = read_cases(path)
     print("| operation | engine's time / ours, or what the row says | efficiency |")
     print("|---|--:|--:|")
-    for label in sorted({case.label for case in found}):
+    for label in sorted({case.label for case in found} | {case.head_type for case in found}):
         print(f"| matrix-vector, {label}: GB/s of a core (profile) | {rates.rate[label] / 1e9:.1f} | - |")
     for kind, factor in sorted(fit_factors(found, rates).items()):
         inverse = "-" if kind in (PER_ELEMENT, PER_LOAD) else f"{1 / factor:.2f}"
