@@ -5,8 +5,9 @@
 //   peak    FLOP per second of the same int8 products on registers alone: the ceiling of matmul
 //   matmul  FLOP per second of `rows` activation rows by one matrix that the team shares (prefill)
 //
-// Quantised weights meet int8 activations, quantised beforehand; f32 and bf16 matmul is oneDNN's,
-// with weights packed beforehand (note "library"), as engines do it. FLOP: two per weight and row.
+// Quantised weights meet int8 activations, quantised beforehand; f32 and bf16 matmul is a
+// library's (note "library"): oneDNN's with weights packed beforehand, as engines do it, on Arm f32
+// BLIS's. FLOP: two per weight and row.
 #include <fmt/format.h>
 
 #include <algorithm>

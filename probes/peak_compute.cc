@@ -8,6 +8,7 @@
 // FLOP/s of all threads; a product and a sum are two, int8 likewise.
 #include <fmt/format.h>
 
+#include <memory>
 #include <vector>
 
 #include "data/error.h"
@@ -25,19 +26,22 @@ class LibraryCase final : public Case {
     unit = Unit::kFlopsPerSecond;
     amount_per_iteration = shape.flops() * team.size();
     notes["library"] = DensePeak::library(type);
-    for (int rank = 0; rank < team.size(); ++rank) products_.emplace_back(type, shape);
+    products_.resize(static_cast<std::size_t>(team.size()));
+    team.run([&](int rank) {  // which puts them on its node
+      products_[static_cast<std::size_t>(rank)] = std::make_unique<DensePeak>(type, shape);
+    });
   }
 
   double seconds(std::uint64_t iterations) override {
     return team_.timed([this, iterations](int rank) {
-      DensePeak& mine = products_[static_cast<std::size_t>(rank)];
+      DensePeak& mine = *products_[static_cast<std::size_t>(rank)];
       for (std::uint64_t i = 0; i < iterations; ++i) mine.multiply();
     });
   }
 
   void check() override {
-    for (const DensePeak& product : products_) {
-      if (product.is_right()) continue;
+    for (const auto& product : products_) {
+      if (product->is_right()) continue;
       throw Error(ErrorCode::kFailure,
                   "a product of ones is wrong; this CPU or the library does not compute reliably");
     }
@@ -45,7 +49,7 @@ class LibraryCase final : public Case {
 
  private:
   PinnedTeam& team_;
-  std::vector<DensePeak> products_;
+  std::vector<std::unique_ptr<DensePeak>> products_;
 };
 
 std::unique_ptr<Case> on_registers(const std::string& type, PinnedTeam& team) {
@@ -68,6 +72,8 @@ std::unique_ptr<Case> on_registers(const std::string& type, PinnedTeam& team) {
   return std::make_unique<Int8Case>(team, peak);
 }
 
+constexpr long kMostRows = 8192;
+
 std::unique_ptr<Case> prepare(const PlannedPoint& point, Kit& kit) {
   const Parameters& parameters = point.parameters;
   const std::string operation = parameters.text_or("operation", "registers");
@@ -80,15 +86,19 @@ std::unique_ptr<Case> prepare(const PlannedPoint& point, Kit& kit) {
                             operation, type));
   }
   PinnedTeam& team = kit.team(parameters);
+  const long rows = parameters.number_or("rows", 0);
+  if (parameters.has("rows") && (rows < 1 || rows > kMostRows || operation == "registers")) {
+    throw Error(ErrorCode::kUsage,
+                fmt::format("rows {}: expected 1 to {}, with operation onednn", rows, kMostRows));
+  }
   if (operation == "registers") return on_registers(type, team);
   const auto of_library = type == "f32"    ? DensePeak::Type::kF32
                           : type == "bf16" ? DensePeak::Type::kBF16
                                            : DensePeak::Type::kInt8;
   DensePeak::Shape shape = DensePeak::kSquare;
-  if (parameters.has("rows")) {
+  if (rows > 0) {
     // A thread's part of a matrix that two threads share in matmul_throughput.
-    shape = {parameters.number_or("rows", 512), 2048, 4096};
-    if (shape.rows < 1) throw Error(ErrorCode::kUsage, "rows: expected at least 1");
+    shape = {rows, 2048, 4096};
     kit.require_memory(team.size() * DensePeak::memory_bytes(of_library, shape));
   }
   return std::make_unique<LibraryCase>(team, of_library, shape);
@@ -100,6 +110,6 @@ std::unique_ptr<Case> prepare(const PlannedPoint& point, Kit& kit) {
 int main(int argc, char** argv) {
   return mb::probe_main(
       argc, argv,
-      {"peak_compute", "Peak f32, bf16 and int8 arithmetic on registers and by oneDNN.",
+      {"peak_compute", "Peak f32, bf16 and int8 arithmetic on registers and by a library.",
        mb::prepare});
 }

@@ -1,5 +1,7 @@
 #include "workloads/blas.h"
 
+#include "data/error.h"
+
 #ifdef WITH_BLIS
 #include <blis.h>
 #include <cblas.h>
@@ -24,7 +26,9 @@ void blas_product(long rows, long columns, long outputs, const float* x, const f
 
 bool blas_available() { return false; }
 std::string blas_library() { return {}; }
-void blas_product(long, long, long, const float*, const float*, float*) {}
+void blas_product(long, long, long, const float*, const float*, float*) {
+  throw Error(ErrorCode::kNotAvailable, "this build is without BLIS (WITH_BLIS=ON)");
+}
 
 #endif
 

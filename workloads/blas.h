@@ -8,8 +8,8 @@ namespace mb {
 bool blas_available();       // of this build
 std::string blas_library();  // "BLIS 0.9.0"; empty without
 
-// out[rows x outputs] = x[rows x columns] * weights[outputs x columns] transposed. Not to be called
-// where there is none.
+// out[rows x outputs] = x[rows x columns] * weights[outputs x columns] transposed. Throws
+// Error(kNotAvailable) where there is none.
 void blas_product(long rows, long columns, long outputs, const float* x, const float* weights,
                   float* out);
 

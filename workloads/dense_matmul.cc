@@ -227,12 +227,14 @@ std::unique_ptr<DenseProduct> onednn_product_of_ones(DensePeak::Type, const Dens
 
 [[noreturn]] void throw_missing(std::string_view type) {
   const std::string library = onednn();
-  throw Error(
-      ErrorCode::kNotAvailable,
-      library.empty()
-          ? fmt::format("{} matmul needs oneDNN, and this build is without (WITH_ONEDNN=ON)", type)
-          : fmt::format("{} has no {} matmul for this CPU; a CPU with AVX-512 or AMX has it",
-                        library, type));
+  throw Error(ErrorCode::kNotAvailable,
+              library.empty()
+                  ? fmt::format("{} matmul needs oneDNN (WITH_ONEDNN=ON) or, for f32, BLIS "
+                                "(WITH_BLIS=ON), and this build is without",
+                                type)
+                  : fmt::format("{} has no {} matmul for this CPU; of x86 one with AVX-512 or AMX "
+                                "has it",
+                                library, type));
 }
 
 }  // namespace
@@ -313,9 +315,10 @@ bool DensePeak::is_right() const {
 }
 
 std::int64_t DensePeak::memory_bytes(Type type, Shape shape) {
+  // As given and as packed; while the larger is made, it is f32.
   const std::int64_t bytes = type == Type::kF32 ? 4 : type == Type::kBF16 ? 2 : 1;
-  return bytes * (shape.rows * shape.columns + shape.columns * shape.outputs) +
-         4 * shape.rows * shape.outputs;
+  const std::int64_t x = shape.rows * shape.columns, weights = shape.columns * shape.outputs;
+  return 2 * bytes * (x + weights) + 4 * std::max(x, weights) + 4 * shape.rows * shape.outputs;
 }
 
 DensePeak::~DensePeak() = default;

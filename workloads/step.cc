@@ -207,15 +207,16 @@ void Step::list_operations() {
   }
 }
 
-// Which rank's node a page lies on is decided by who writes to it first.
+// Which rank's node a page lies on is decided by who writes to it first. Interleaving goes by the
+// largest page but the 1 GiB one: of smaller turns a huge page would get whose write comes first.
 void Step::touch(int rank) {
   const FirstTouch touch = plan_.request().first_touch;
   if (touch == FirstTouch::kReader) return;
-  constexpr std::size_t kPage = 4096;
-  std::size_t page = 0;
-  for (std::size_t at = 0; at < plan_.bytes(); at += kPage, ++page) {
+  constexpr std::size_t kPage = 4096, kTurn = 2 << 20;
+  for (std::size_t at = 0; at < plan_.bytes(); at += kPage) {
+    const std::size_t turn = reinterpret_cast<std::uintptr_t>(memory_ + at) / kTurn;
     const std::size_t owner =
-        touch == FirstTouch::kLoader ? 0 : page % static_cast<std::size_t>(ranks_);
+        touch == FirstTouch::kLoader ? 0 : turn % static_cast<std::size_t>(ranks_);
     if (owner == static_cast<std::size_t>(rank)) memory_[at] = std::byte{0};
   }
 }

@@ -57,7 +57,7 @@ TEST(DensePeak, IsRightOnceItHasMultipliedInEveryShape) {
     }
   }
   EXPECT_EQ(DensePeak::memory_bytes(DensePeak::Type::kInt8, {7, 96, 64}),
-            7 * 96 + 96 * 64 + 4 * 7 * 64);
+            2 * (7 * 96 + 96 * 64) + 4 * 96 * 64 + 4 * 7 * 64);
 }
 
 }  // namespace
