@@ -3,21 +3,23 @@
 throughput against prompt length, threads, Q4 against int8 in both phases, attention against the KV
 cache, and what picking a token costs.
 
-  scripts/redo_published.py BUILD_BIN [--model qwen3-30b-a3b] [--seconds 1] [--threads N] [--out FILE]
-                            [--only prompt,threads,int8,attention,pick] [--plan]
+  scripts/redo_published.py BUILD_BIN [--model qwen3-30b-a3b] [--seconds 1] [--rounds 3] [--threads N]
+                            [--out FILE] [--only prompt,threads,int8,attention,pick] [--plan]
 
   scripts/redo_published.py build/release/bin --out docs/published_tables.md
 
 Steps run on a chain of layers (two in prefill, in decode as many as a quarter of the memory and the time
 allow: marked "layers") and are scaled to all of them, the output head counted once; a prompt longer
 than 512 tokens is taken in blocks of 512, of which the one in the middle of the prompt stands for all
-(attention grows evenly with the position). Published rows are those of data/datasets/seed. --plan
+(attention grows evenly with the position). Each cell is the median of the rounds and what they went
+from and to; "!" marks one with a round that is not to be trusted. Published rows are those of data/datasets/seed. --plan
 prints the points that would be measured and ends.
 """
 import argparse
 import json
 import os
 import pathlib
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -44,6 +46,10 @@ class Points:
         return probe, json.dumps(sorted(parameters.items()))
 
     def measure(self):
+        for _ in range(1 if self.options.plan else self.options.rounds):
+            self.measure_once()
+
+    def measure_once(self):
         for probe, asked in self.asked.items():
             step = {"probe": probe, "environment": {},
                     "points": [{"parameters": {k: v for k, v in entries},
@@ -56,17 +62,19 @@ class Points:
                 plan.write_text(json.dumps(step))
                 done = subprocess.run([self.options.bin / probe, "--plan", plan, "--out", out],
                                       capture_output=True, text=True, check=False)
-                if not out.exists():
-                    sys.exit(f"{probe}: exit {done.returncode}, no document\n{done.stderr}")
+                # 4: nothing of it here, 7: nothing of it to be trusted, which the tables mark.
+                if done.returncode not in (0, 4, 7) or not out.exists():
+                    sys.exit(f"{probe}: exit {done.returncode}\n{done.stderr}")
                 document = json.loads(out.read_text())
             for point in document["points"]:
                 key = json.dumps(sorted(point["parameters"].items()))
-                self.found[probe, key] = point
+                self.found.setdefault((probe, key), []).append(point)
             for missing in document.get("missing", []):
                 print(f"{probe}: missing: {missing['what']}: {missing['cause']}", file=sys.stderr)
 
     def get(self, key):
-        return self.found.get(key)
+        """The point of each round."""
+        return self.found.get(key, [])
 
 
 def whole_model(point):
@@ -90,14 +98,23 @@ def decode_point(points, model, context, threads):
                       threads=threads, head=1, profile=1)
 
 
-def rate(points, key, tokens):
-    """Tokens per second of a whole model and the chain; dashes where the point could not be had."""
-    point = points.get(key)
-    if point is None:
-        return "-", "-"
-    seconds, layers = whole_model(point)
-    rows = point["parameters"].get("prompt_tokens", 1)
-    return f"{tokens / (seconds * tokens / rows):.1f}", layers
+def shown(values, points, digits=1):
+    """The median of the rounds and how far they went; marked where a round is not to be trusted."""
+    if not values:
+        return "-"
+    text = f"{statistics.median(values):,.{digits}f}"
+    if len(values) > 1:
+        text += f" ({min(values):,.{digits}f} to {max(values):,.{digits}f})"
+    return text + (" !" if any(p["verdict"]["validity"] == "invalid" for p in points) else "")
+
+
+def rate(points, key):
+    """Tokens per second of a whole model, and its chain; dashes where the point could not be had."""
+    found = points.get(key)
+    wholes = [whole_model(point) for point in found]
+    rows = [point["parameters"].get("prompt_tokens", 1) for point in found]
+    return (shown([n / seconds for n, (seconds, _) in zip(rows, wholes)], found),
+            wholes[0][1] if wholes else "-")
 
 
 def table(head, rows):
@@ -112,15 +129,15 @@ def by_prompt(points, options):
     keys = [(prefill_point(points, model, p, options.threads),
              decode_point(points, model, p, options.threads)) for p in prompts]
     head = ["prompt tokens", "prefill here", "prefill published", "decode here", "decode published",
-            "layers"]
+            "layers: prefill; decode"]
 
     def render():
         decode = {p["prompt_tokens"]: p["tokens_per_second"] for p in series["decode"]}
         rows = []
         for prompt, pair, point in zip(prompts, keys, series["prefill"]):
-            fill, layers = rate(points, pair[0], prompt)
-            rows.append([f"{prompt:,}", fill, point["tokens_per_second"],
-                         rate(points, pair[1], 1)[0], decode.get(prompt, "-"), layers])
+            (fill, fill_layers), (token, token_layers) = (rate(points, key) for key in pair)
+            rows.append([f"{prompt:,}", fill, point["tokens_per_second"], token,
+                         decode.get(prompt, "-"), f"{fill_layers}; {token_layers}"])
         return table(head, rows)
     return "Prompt length (tokens/s)", render
 
@@ -138,8 +155,8 @@ def by_threads(points, options):
         for point in series["prefill"]:
             threads = point["threads"]
             pair = here.get(threads)
-            rows.append([threads, rate(points, pair[0], 1000)[0] if pair else "-",
-                         point["tokens_per_second"], rate(points, pair[1], 1)[0] if pair else "-",
+            rows.append([threads, rate(points, pair[0])[0] if pair else "-",
+                         point["tokens_per_second"], rate(points, pair[1])[0] if pair else "-",
                          decode.get(threads, "-")])
         return table(["threads", "prefill here", "prefill published", "decode here",
                       "decode published"], rows)
@@ -157,10 +174,9 @@ def by_type(points, options):
             asked.append((one, point, make(points, model, prompt, options.threads)))
 
     def render():
-        rows = [[one["phase"], one["label"], f"{point['prompt_tokens']:,}",
-                 rate(points, key, point["prompt_tokens"] if one["phase"] == "prefill" else 1)[0],
+        rows = [[one["phase"], one["label"], f"{point['prompt_tokens']:,}", *rate(points, key),
                  point["tokens_per_second"]] for one, point, key in asked]
-        return table(["phase", "weights", "prompt tokens", "here", "published"], rows)
+        return table(["phase", "weights", "prompt tokens", "here", "layers", "published"], rows)
     return "Q4 against int8 (tokens/s; here Q4_0 and Q8_0)", render
 
 
@@ -176,9 +192,9 @@ def by_cache(points, options):
             cells = []
             for key in asked:
                 found = points.get(key)
-                cells.append(f"{found['summary']['median'] / 1e9:.1f}" if found else "-")
+                cells.append(shown([p["summary"]["median"] / 1e9 for p in found], found))
             found = points.get(asked[0])
-            level = found["notes"].get("served_by", "-") if found else "-"
+            level = found[0]["notes"].get("served_by", "-") if found else "-"
             rows.append([f"{point['positions']:,}", f"{point['kv_bytes'] / 2**20:.2f}", level, *cells,
                          point["gflops"], point["level"]])
         counts = [f"{t} thread{'s' if t > 1 else ''} here" for t in sorted({1, options.threads})]
@@ -196,11 +212,10 @@ def by_pick(points, options):
     def render():
         rows = []
         for (model, pick), key in keys.items():
-            point = points.get(key)
-            if point is not None:
-                facts = point["facts"]
-                rows.append([model, f"{facts['pick_bytes'] / 4:,.0f}", pick,
-                             f"{facts['pick_seconds'] * 1e6:.0f}"])
+            found = points.get(key)
+            if found:
+                rows.append([model, f"{found[0]['facts']['pick_bytes'] / 4:,.0f}", pick,
+                             shown([p["facts"]["pick_seconds"] * 1e6 for p in found], found, 0)])
         return table(["model", "vocabulary", "rule", "microseconds a token"], rows)
     return "Picking the token, one thread (nothing published)", render
 
@@ -215,6 +230,7 @@ def main():
     parser.add_argument("bin", type=pathlib.Path)
     parser.add_argument("--model", default="qwen3-30b-a3b")
     parser.add_argument("--seconds", type=float, default=1)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--only", default=",".join(TABLES))
     parser.add_argument("--out", type=pathlib.Path)

@@ -146,6 +146,7 @@ std::string clock_and_peak(const Results& results) {
       what = fmt::format(
           "Peak {}, {}", p.text_or("type", ""),
           p.text_or("operation", "") == "onednn" ? library_of(point) : "registers only");
+      if (p.has("rows")) what += fmt::format(", {} rows", p.number_or("rows", 0));
     } else {
       continue;
     }

@@ -1,8 +1,10 @@
 #include "workloads/step.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <fstream>
 
 #include "data/error.h"
 #include "tests/workloads/reference_step.h"
@@ -133,6 +135,29 @@ TEST(Step, GivesTheSameResultWhoeverTouchesItsMemoryFirst) {
     request.first_touch = touch;
     expect_reference(request);
   }
+}
+
+// What is asked of the system is what the plan says: a step makes no buffers of its own.
+TEST(Step, StaysWithinItsPlannedMemory) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "needs a build without a sanitizer's shadow of each byte";
+#endif
+  const auto resident_bytes = [] {
+    long pages = 0, resident = 0;
+    std::ifstream("/proc/self/statm") >> pages >> resident;
+    return resident * sysconf(_SC_PAGESIZE);
+  };
+  StepRequest request{small_shape(WeightType::kQ8_0), 4, 16, 30'000, 0, 2};
+  request.head = true;
+  const long before = resident_bytes();
+  RunningStep running(request);
+  running.step.run();
+  running.step.run();
+  const long planned = static_cast<long>(running.plan.bytes());
+  ASSERT_GT(planned, 16L << 20) << "else nothing can be told from a process's size";
+  constexpr long kStacks = 4L << 20;  // of the team's threads, and what malloc keeps
+  EXPECT_LT(resident_bytes() - before, planned + kStacks);
+  EXPECT_GT(resident_bytes() - before, planned / 2) << "it is used";
 }
 
 TEST(Step, PicksATokenForEachSequence) {
