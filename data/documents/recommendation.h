@@ -177,8 +177,8 @@ struct Roofline {
   std::string point;         // of the results document
   std::string phase, model;  // prefill | decode
   int threads = 0;
-  double bandwidth_bytes_per_second = 0;    // DRAM read
-  double peak_flops_per_second = 0;         // the fastest matrix product measured
+  double bandwidth_bytes_per_second = 0;  // DRAM read
+  double peak_flops_per_second = 0;  // the fastest matrix product of the model's type, else of any
   std::vector<double> roof_flops_per_byte;  // left end, ridge point, right end
   std::vector<double> roof_flops_per_second;
   std::vector<RooflineOperation> operations;

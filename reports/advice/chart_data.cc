@@ -48,6 +48,20 @@ double rate_at(const Results& results, std::string_view probe, std::int64_t thre
   return best;
 }
 
+// The fastest matrix product of the model's own weights, else of any: bytes multiply faster than
+// floats, and a step is held against what its own can do.
+double matmul_rate(const Results& results, const std::string& model, std::int64_t threads) {
+  const std::string label = model.substr(model.rfind(':') + 1);
+  const auto rate = [&](bool own) {
+    return rate_at(results, "matmul_throughput", threads, [&](const Parameters& p) {
+      return p.text_or("operation", "") == "matmul" &&
+             (!own || label.starts_with(p.text_or("type", "-")));  // q4_k_m: mostly q4_k
+    });
+  };
+  const double own = rate(true);
+  return own > 0 ? own : rate(false);
+}
+
 // Facts NAME_seconds, NAME_flops and NAME_bytes of a step's kinds of operations.
 std::vector<RooflineOperation> operations_of(const Point& point) {
   constexpr std::string_view kSeconds = "_seconds";
@@ -133,9 +147,7 @@ std::vector<Roofline> find_rooflines(const Results& results) {
             return p.text_or("operation", "") == "read" && p.text_or("level", "") == "dram" &&
                    !p.has("placement") && !p.has("cpu_node");
           });
-      made.peak_flops_per_second =
-          rate_at(results, "matmul_throughput", made.threads,
-                  [](const Parameters& p) { return p.text_or("operation", "") == "matmul"; });
+      made.peak_flops_per_second = matmul_rate(results, made.model, made.threads);
       if (!(made.bandwidth_bytes_per_second > 0) || !(made.peak_flops_per_second > 0)) continue;
       add_roof(made);
       Roofline& kept = by_step[made.phase + "/" + made.model];

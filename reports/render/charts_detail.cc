@@ -106,6 +106,10 @@ Chart roofline(const Roofline& roof) {
                          format_quantity(roof.roof_flops_per_second[i], Unit::kFlopsPerSecond))});
   }
   chart.series.push_back(line);
+  const auto roof_at = [&](const RooflineOperation& operation) {
+    return std::min(roof.peak_flops_per_second,
+                    roof.bandwidth_bytes_per_second * operation.flops_per_byte);
+  };
   for (const RooflineOperation& operation : roof.operations) {
     const std::string name = operation_words(operation.name);
     ChartSeries one{.label = name,
@@ -115,9 +119,11 @@ Chart roofline(const Roofline& roof) {
         {.x = operation.flops_per_byte,
          .y = unit(operation.flops_per_second),
          .text =
-             fmt::format("{}: {} at {} FLOP a byte, {}, {} of the step, served by {}", name,
-                         format_quantity(operation.flops_per_second, Unit::kFlopsPerSecond),
+             fmt::format("{}: {} at {} FLOP a byte, {} of the roof there, {}, {} of the step, "
+                         "served by {}",
+                         name, format_quantity(operation.flops_per_second, Unit::kFlopsPerSecond),
                          format_number(operation.flops_per_byte),
+                         format_share(operation.flops_per_second / roof_at(operation)),
                          format_quantity(operation.bytes_per_second, Unit::kBytesPerSecond),
                          format_share(operation.share),
                          operation.served_by.empty() ? "an unknown level" : operation.served_by),

@@ -144,6 +144,14 @@ TEST(ChartData, ARoofIsOfPlainReadsAndOperationsThatHaveWork) {
     });
     EXPECT_DOUBLE_EQ(made.at(0).bandwidth_bytes_per_second, plain) << axis;
   }
+  // Bytes that multiply faster than the model's own are no roof of it.
+  const double own = roofs([](Results&) {}).at(0).peak_flops_per_second;
+  const auto beside = roofs([](Results& results) {
+    const Parameters other{
+        {"operation", "matmul"}, {"type", "q8_0"}, {"rows", 128}, {"threads", 2}};
+    synthetic::add_point(results, "matmul_throughput", other, 900e9, Unit::kFlopsPerSecond, 0.01);
+  });
+  EXPECT_DOUBLE_EQ(beside.at(0).peak_flops_per_second, own);
   EXPECT_TRUE(roofs([](Results& results) {
                 std::erase_if(results.points, [](const Point& point) {
                   return point.probe == "matmul_throughput" &&

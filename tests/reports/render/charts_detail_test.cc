@@ -133,6 +133,7 @@ TEST(DetailCharts, ARooflineHasTheRoofAndEveryOperationByName) {
   EXPECT_EQ(chart->series[0].points.size(), 3u);
   EXPECT_EQ(chart->series[1].points.at(0).x, roof.operations[0].flops_per_byte);
   EXPECT_EQ(chart->series[1].label, "gate up");
+  EXPECT_THAT(chart->series[1].points.at(0).text, HasSubstr("63.5 % of the roof there"));
   EXPECT_TRUE(chart->x.logarithmic && chart->y.logarithmic);
 }
 
