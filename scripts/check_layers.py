@@ -18,7 +18,7 @@ ROOMS = {
     "data/plan": (["data/documents"], ["nlohmann/"]),
     "workloads/kernels": ([], ["hwy/", "immintrin.h", "arm_neon.h"]),
     "workloads/shapes": (["data/documents", "embedded"], ["nlohmann/"]),
-    "workloads": (["workloads/kernels", "workloads/shapes"], ["dnnl", "omp.h", "oneapi/"]),
+    "workloads": (["workloads/kernels", "workloads/shapes"], ["dnnl", "blis.h", "cblas.h", "omp.h", "oneapi/"]),
     "probes/core": (["data/documents", "data/system", "data/plan", "workloads/team.h",
                      "build_info.h"],
                     ["hwloc.h", "papi.h", "benchmark/", "boost/program_options", "omp.h",
@@ -45,7 +45,7 @@ ROOMS = {
                     ["boost/program_options", "nlohmann/"]),
 }
 # Headers that stand in one file of the product only: the rest of the house must not know them.
-SINGLE = {"hwloc.h", "papi.h", "dnnl.hpp", "oneapi/dnnl/dnnl.hpp"}
+SINGLE = {"hwloc.h", "papi.h", "dnnl.hpp", "blis.h", "cblas.h", "oneapi/dnnl/dnnl.hpp"}
 # What sockets need, and the one file that may use them (SECURITY.md promises it).
 NETWORK = re.compile(r"^(sys/(socket|un)\.h|net/|netinet/|arpa/|netdb\.h|ifaddrs\.h)")
 NETWORK_FILE = "probes/core/http.cc"
