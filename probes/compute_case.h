@@ -98,7 +98,7 @@ class Bf16Case final : public Case {
     quantity = "throughput";
     unit = Unit::kFlopsPerSecond;
     amount_per_iteration = peak.flops_per_pass * team.size();
-    notes["isa"] = "AVX512-BF16";
+    notes["isa"] = peak.isa;
   }
 
   double seconds(std::uint64_t iterations) override {

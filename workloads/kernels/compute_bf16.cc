@@ -66,9 +66,9 @@ float run_bf16(std::uint64_t passes) {
 
 Bf16Peak bf16_peak() {
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512bf16") != 0) return {run_bf16, kFlopsPerPass};
+  if (__builtin_cpu_supports("avx512bf16") != 0) return {run_bf16, kFlopsPerPass, "AVX512-BF16"};
 #elif defined(__aarch64__)
-  if ((getauxval(AT_HWCAP2) & HWCAP2_BF16) != 0) return {run_bf16, kFlopsPerPass};
+  if ((getauxval(AT_HWCAP2) & HWCAP2_BF16) != 0) return {run_bf16, kFlopsPerPass, "NEON-BF16"};
 #endif
   return {};
 }

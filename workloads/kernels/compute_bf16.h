@@ -8,6 +8,7 @@ namespace mb {
 struct Bf16Peak {
   float (*run)(std::uint64_t passes) = nullptr;  // returns one of the sums; null: no instruction
   double flops_per_pass = 0;
+  const char* isa = "";
 };
 Bf16Peak bf16_peak();
 

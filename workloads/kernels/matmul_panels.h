@@ -37,6 +37,13 @@ struct PanelPeak {
   std::int32_t (*run)(std::uint64_t passes) = nullptr;
 };
 PanelPeak panel_peak();
-inline constexpr std::int32_t kPanelPeakSumPerPass = 40;  // ten chains of four products of ones
+// Chains of four products of ones, enough for every unit times its cycles: x86 has two units of up
+// to five cycles and sixteen registers, Arm's large cores have four units of up to four.
+#ifdef __aarch64__
+inline constexpr int kPanelPeakChains = 16;
+#else
+inline constexpr int kPanelPeakChains = 10;
+#endif
+inline constexpr std::int32_t kPanelPeakSumPerPass = 4 * kPanelPeakChains;
 
 }  // namespace mb

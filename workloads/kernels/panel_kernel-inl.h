@@ -270,23 +270,23 @@ struct PanelKernel {
 // activations of one. The asm keeps the compiler from adding up all passes at once.
 template <class Ops>
 struct PeakKernel {
-  static constexpr int kChains = 10;
+  static constexpr int kChains = kPanelPeakChains;
   // Products that the instruction adds to a lane's sum.
   static constexpr double kOpsPerPass = 2.0 * Ops::kPeakProducts * Ops::kLanes * kChains;
 
   static std::int32_t run(std::uint64_t passes) {
     typename Ops::Ints sums[kChains], ones = Ops::broadcast(0x01010101);
     const typename Ops::Ints values = ones;
-#pragma GCC unroll 10
+#pragma GCC unroll 16
     for (int c = 0; c < kChains; ++c) sums[c] = Ops::broadcast(0);
     for (std::uint64_t pass = 0; pass < passes; ++pass) {
-#pragma GCC unroll 10
+#pragma GCC unroll 16
       for (int c = 0; c < kChains; ++c) {
         asm volatile("" : "+x"(ones));
         sums[c] = Ops::peak_step(sums[c], ones, values);
       }
     }
-#pragma GCC unroll 10
+#pragma GCC unroll 16
     for (int c = 1; c < kChains; ++c) sums[0] = Ops::add(sums[0], sums[c]);
     alignas(64) std::int32_t lanes[16];
     std::memcpy(lanes, &sums[0], sizeof sums[0]);
