@@ -8,7 +8,9 @@
 // "served_by"): the smallest level whose caches of the cores in use hold their shares.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
+#include <set>
 
 #include "data/error.h"
 #include "probes/core/probe.h"
@@ -23,7 +25,11 @@ constexpr long kHeads = 32, kKvHeads = 8, kHeadSize = 128;
 // By the sizes that the machine document has: L1 and L2 are a core's own, of the L3 all domains
 // count.
 std::string served_by(const mb::Machine& machine, double bytes, const mb::PinnedTeam& team) {
-  const double share = bytes / team.size();
+  std::set<int> cores;  // two threads of one core share its L1 and L2
+  for (const mb::Pu& pu : machine.pus) {
+    if (std::ranges::count(team.pus(), pu.os_index) > 0) cores.insert(pu.core);
+  }
+  const double share = bytes / static_cast<double>(std::max<std::size_t>(cores.size(), 1));
   for (const int level : {1, 2}) {
     const auto cache = machine.cache_bytes(level);
     if (cache && share <= static_cast<double>(*cache)) return fmt::format("L{}", level);

@@ -1,4 +1,5 @@
-// What one synchronisation costs a team of threads, for each way that engines use.
+// What a step pays besides its arithmetic: one synchronisation of a team of threads, for each way
+// that engines use, and what stands between steps.
 //
 //   barrier   many barriers inside one region, seconds of one: what a step pays per operation when
 //             it stays in the region
@@ -8,10 +9,12 @@
 //             into one leaf a thread (sync work_stealing), each leaf staying until all have begun,
 //             or the first worker would do all of them before anybody had stolen one
 //   grain     one region over `rows` small pieces of work dealt in turn, each adding to an output
-//   of
-//             its own; outputs adjacent (eight to a line, so that threads write to one line) or
+//             of its own; outputs adjacent (eight to a line, so that threads write to one line) or
 //             padded. Fact serial_seconds: the same rows by one thread alone; where a region takes
 //             longer, the work was not worth the threads.
+//   step      a whole step of made-up work whose threads are started for it (started_step.h); fact
+//             work_seconds: what it takes where nobody waits
+//   pick      one thread picks the next token from a model's logits (picked_token.h)
 //
 // With more threads than CPUs (noted as oversubscribed) one who is waited for may not run: what a
 // spinning team then pays is a scheduler's slice. Points stay bounded: spinning ranks yield,
@@ -33,6 +36,8 @@
 #include "data/error.h"
 #include "probes/core/probe.h"
 #include "probes/core/work_stealing.h"
+#include "probes/picked_token.h"
+#include "probes/started_step.h"
 
 namespace mb {
 namespace {
@@ -165,10 +170,7 @@ class CreateCase final : public TeamlessCase {
       }
     } catch (const std::system_error& error) {
       join();
-      throw Error(
-          ErrorCode::kNoResource,
-          fmt::format("cannot create a thread: {}; raise the limit of processes (ulimit -u)",
-                      error.what()));
+      refuse_thread(error);
     } catch (...) {
       join();
       throw;
@@ -317,7 +319,11 @@ std::unique_ptr<Case> prepare(const PlannedPoint& point, Kit& kit) {
   const std::vector<int> pus = place(
       kit.machine(), threads, placement_from_string(parameters.text_or("placement", "spread")));
   std::unique_ptr<Case> prepared;
-  if (sync == "thread_create" || sync == "work_stealing") {
+  if (operation == "pick") {
+    prepared = prepare_picked_token(parameters, kit);
+  } else if (operation == "step") {
+    prepared = prepare_started_step(parameters);
+  } else if (sync == "thread_create" || sync == "work_stealing") {
     if (operation != "region" || threads < 1) {
       throw Error(ErrorCode::kUsage,
                   fmt::format("sync {}: expected operation region and at least one thread", sync));

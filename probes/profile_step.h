@@ -3,6 +3,7 @@
 #pragma once
 #include <fmt/format.h>
 
+#include <numeric>
 #include <vector>
 
 #include "data/documents/results.h"
@@ -39,9 +40,10 @@ inline std::vector<OperationTotal> profile_step(Step& step, PinnedTeam& team, in
 }
 
 // Facts NAME_seconds, NAME_flops, NAME_bytes, NAME_weight_bytes, NAME_kv_bytes of every kind of
-// operation; by_layer: of every operation, as layer0_NAME_seconds. Notes NAME_served_by: what its
-// weights or its cache came from, by what goes by between two uses of a byte (in decode all that a
-// token touches, in prefill the weights, or one layer's cache; activations by their own size).
+// operation; by_layer: of every operation, as layer0_NAME_seconds, and its _share of the step.
+// Notes NAME_served_by: what its weights or its cache came from, by what goes by between two uses
+// of a byte (in decode all that a token touches, in prefill the weights, or one layer's cache;
+// activations by their own size).
 inline void add_profile(Step& step, PinnedTeam& team, const Machine& machine, bool by_layer,
                         Case& into) {
   constexpr int kRepeats = 5;
@@ -72,9 +74,13 @@ inline void add_profile(Step& step, PinnedTeam& team, const Machine& machine, bo
     }
     into.notes[name + "_served_by"] = level_of(between);
   }
+  const double all = std::reduce(seconds.begin(), seconds.end());
   for (std::size_t i = 0; by_layer && i < operations.size(); ++i) {
-    add(fmt::format("layer{}_{}", operations[i].layer, operations[i].name), operations[i],
-        seconds[i]);
+    const std::string kind(operations[i].name);
+    const std::string name = fmt::format("layer{}_{}", operations[i].layer, kind);
+    add(name, operations[i], seconds[i]);
+    into.facts[name + "_share"] = all > 0 ? seconds[i] / all : 0;
+    into.notes[name + "_served_by"] = into.notes[kind + "_served_by"];
   }
 }
 

@@ -80,7 +80,7 @@ struct RuleJudgement {
 // What one change would do to a phase here, by the model: at the fastest measured counts of both.
 struct Lever {
   // quantisation kv_type batch huge_pages numa instances prompt_cache fused_operations
-  // wide_attention compiled engine_per_sequence
+  // kept_threads wide_attention compiled engine_per_sequence
   std::string name;
   std::string setting;  // "q8_0", "8 sequences", "2 engines of 4 threads"
   std::string phase;    // prefill | decode

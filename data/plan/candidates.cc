@@ -254,16 +254,23 @@ ProbePlan attention_kv(const CandidateContext& context) {
       2 * context.machine.last_level_cache_total_bytes() / kKvBytesPerPosition;
   std::vector<std::int64_t> positions{10, 100, 400, 1000, 2000, 4000, 10000, 17000};
   if (past_caches > 17000) positions.push_back(std::min<std::int64_t>(past_caches, 262144));
+  const auto add = [&](std::int64_t count, int threads, bool one_core, int importance) {
+    Parameters parameters{{"operation", "attention"},
+                          {"positions", count},
+                          {"kv_bytes", count * kKvBytesPerPosition}};
+    if (one_core) parameters.set("placement", std::string(to_string(Placement::kCompact)));
+    parameters.set("threads", threads);
+    plan.candidates.push_back({parameters, 1, 0.04, importance});
+  };
   for (const int threads : context.threads) {
     for (const std::int64_t count : positions) {
       const bool spine = count == 10 || count == 1000 || count >= 17000;
-      plan.candidates.push_back({Parameters{{"operation", "attention"},
-                                            {"positions", count},
-                                            {"kv_bytes", count * kKvBytesPerPosition},
-                                            {"threads", threads}},
-                                 1, 0.04, context.importance_of(threads) + (spine ? 7 : 3)});
+      add(count, threads, false, context.importance_of(threads) + (spine ? 7 : 3));
     }
   }
+  // One core by two threads, beside one; all cores by one and by two are among the counts.
+  if (!context.wide || !context.machine.has_smt() || context.threads.back() < 2) return plan;
+  for (const std::int64_t count : positions) add(count, 2, true, count >= 17000 ? 15 : 12);
   return plan;
 }
 
@@ -347,6 +354,13 @@ ProbePlan dispatch_overhead(const CandidateContext& context, bool passive) {
       add("region", sync, threads, base + 2);
     }
   }
+  if (!passive) {
+    const Parameters pick{{"operation", "pick"},
+                          {"model", context.models.front()},
+                          {"pick", "top_p"},
+                          {"threads", context.threads.front()}};
+    out.push_back({pick, 1, 0.02, 20});
+  }
   const int budget = context.threads.back();
   const bool oversubscribes = context.alone && budget == context.machine.limits.effective_cpus;
   if (oversubscribes) {
@@ -356,15 +370,42 @@ ProbePlan dispatch_overhead(const CandidateContext& context, bool passive) {
     }
   }
   if (!context.wide || passive) return plan;
-  for (const char* sync : {"thread_create", "work_stealing"}) {
-    for (const int threads : context.threads) {
-      if (threads > 1) add("region", sync, threads, 10);
-    }
-    if (oversubscribes) add("region", sync, 2 * budget, 9);
+  for (const int threads : context.threads) {
+    if (threads > 1) add("region", "work_stealing", threads, 10);
   }
+  if (oversubscribes) add("region", "work_stealing", 2 * budget, 9);
   if (budget > 1) {
     add_grain(context, "spin", out);
     add_grain(context, "openmp", out);
+  }
+  return plan;
+}
+
+// Threads that are started for a step or region, unpinned: before any team pins their maker or
+// leaves a thread that spins, so in a process of its own or first.
+ProbePlan started_threads(const CandidateContext& context) {
+  ProbePlan plan{"dispatch_overhead", {}, 0.05, 3, {}};
+  plan.left_out_as = "the cost of starting threads for a step";
+  plan.least_seconds = 0.8;  // three lengths of a step
+  const auto add_region = [&](int threads, int importance) {
+    const Parameters parameters{
+        {"operation", "region"}, {"sync", "thread_create"}, {"threads", threads}};
+    plan.candidates.push_back({parameters, 0.1, 0.03, importance});
+  };
+  for (const int threads : context.threads) {
+    if (threads == 1 || (!context.wide && !context.is_end(threads))) continue;
+    for (const int work_ms : {20, 5, 80}) {  // a token of a model of 1, of 0.3 and of 4 GB
+      const Parameters parameters{{"operation", "step"},
+                                  {"sync", "thread_create"},
+                                  {"work_ms", work_ms},
+                                  {"threads", threads}};
+      plan.candidates.push_back({parameters, 1, 0.4, context.importance_of(threads)});
+    }
+    if (context.wide) add_region(threads, 10);
+  }
+  const int budget = context.threads.back();
+  if (context.alone && budget > 1 && budget == context.machine.limits.effective_cpus) {
+    add_region(2 * budget, 9);
   }
   return plan;
 }
@@ -433,6 +474,7 @@ std::vector<ProbePlan> candidate_plans(const CandidateContext& context,
           matmul_throughput(context),
           cache_latency(context),
           attention_kv(context),
+          started_threads(context),
           dispatch_overhead(context, /*passive=*/false),
           dispatch_overhead(context, true),
           steps(context, /*prefill=*/false),

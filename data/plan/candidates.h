@@ -34,6 +34,8 @@ struct ProbePlan {
   double most_seconds = 2;  // more does not make a point better
   std::vector<Candidate> candidates;
   double set_up_seconds = 0;  // first touch of what the points share
+  double least_seconds = 0;   // where its share of the time is less, the whole plan is left out ...
+  std::string left_out_as;    // ... and listed as missing by this name
 };
 
 // In the order in which they are run; reasons for what cannot be asked here go to `missing`.

@@ -39,6 +39,16 @@ double least_time(const std::vector<Candidate>& candidates, double share_seconds
   return worst;
 }
 
+// Of the time that starting and set-up leave, what one of these probes gets.
+double seconds_of(const ProbePlan& one, const std::vector<ProbePlan>& probes, double budget) {
+  double shares = 0, set_up = kStepStartSeconds * static_cast<double>(probes.size());
+  for (const ProbePlan& probe : probes) {
+    shares += probe.share;
+    set_up += probe.set_up_seconds;
+  }
+  return std::max(0.1, budget * kMeasuringShare - set_up) * one.share / shares;
+}
+
 PlannedStep deal(ProbePlan plan, double share_seconds) {
   auto& candidates = plan.candidates;
   while (candidates.size() > 1 && least_time(candidates, share_seconds) < 1) {
@@ -133,17 +143,24 @@ Plan make_plan(const Machine& machine, const PlanRequest& request) {
            (!request.probes.empty() && std::find(request.probes.begin(), request.probes.end(),
                                                  probe.probe) == request.probes.end());
   });
-  double shares = 0, set_up = kStepStartSeconds * static_cast<double>(probes.size());
   for (ProbePlan& probe : probes) {
     probe.set_up_seconds =
         std::min(probe.set_up_seconds, kMostSetUpShare * probe.share * request.budget_seconds);
-    shares += probe.share;
-    set_up += probe.set_up_seconds;
   }
-  const double measuring = std::max(0.1, request.budget_seconds * kMeasuringShare - set_up);
-  for (ProbePlan& probe : probes) {
-    const double seconds = measuring * probe.share / shares;
-    plan.steps.push_back(deal(std::move(probe), seconds));
+  const auto brief = std::ranges::find_if(probes, [&](const ProbePlan& probe) {
+    return seconds_of(probe, probes, request.budget_seconds) < probe.least_seconds;
+  });
+  if (brief != probes.end()) {
+    plan.missing.push_back(
+        {brief->left_out_as, "the budget is too short", "give a longer one (--budget 60s)"});
+    probes.erase(brief);
+  }
+  std::vector<double> seconds;
+  for (const ProbePlan& probe : probes) {
+    seconds.push_back(seconds_of(probe, probes, request.budget_seconds));
+  }
+  for (std::size_t i = 0; i < probes.size(); ++i) {
+    plan.steps.push_back(deal(std::move(probes[i]), seconds[i]));
   }
   if (request.sustain_seconds > 0) {
     plan.steps.push_back(sustained_step(context, request.sustain_seconds));

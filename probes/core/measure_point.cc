@@ -21,8 +21,9 @@ constexpr double kClockStepsPerSample = 1000;
 
 class NoiseWatch {
  public:
-  NoiseWatch(const ProbeKit& kit, Clock& clock, const HostFiles& files)
+  NoiseWatch(const ProbeKit& kit, const Case& measured, Clock& clock, const HostFiles& files)
       : kit_(kit), clock_(clock), files_(files) {
+    scope_.scheduling_is_measured = measured.scheduling_is_measured;
     std::set<int> cpus;
     std::size_t threads = 0;
     for (const PinnedTeam* team : kit.teams_in_use()) {
@@ -172,7 +173,7 @@ Point measure_point(const Probe& probe, const PlannedPoint& planned, ProbeKit& k
   request.min_sample_seconds =
       std::max(request.min_sample_seconds, kClockStepsPerSample * clock_resolution_seconds());
 
-  NoiseWatch watch(kit, clock, files);
+  NoiseWatch watch(kit, *measured, clock, files);
   watch.start();
   const Samples samples = take_samples(request, clock, [&](std::uint64_t iterations) {
     if (interrupt_requested()) throw Error(ErrorCode::kInterrupted, "interrupted by a signal");
@@ -208,6 +209,9 @@ Point measure_point(const Probe& probe, const PlannedPoint& planned, ProbeKit& k
     point.facts["counted_iterations"] = static_cast<double>(counted);
   }
   judge_samples(point.samples, point.summary, point.modes, samples.too_short, point.verdict);
+  if (measured->scheduling_is_measured) {
+    point.verdict.validity = std::min(point.verdict.validity, Validity::kNoisy);
+  }
   judge_noise(point.noise, watch.scope(), point.verdict);
   if (shared_with_other_guests(kit.machine(), planned.parameters)) {
     judge_watched(point.noise.wall_seconds, point.verdict);

@@ -191,9 +191,7 @@ NoiseReading noise_between(const NoiseCounts& before, const NoiseCounts& after,
     }
     noise.throttled_share = most / wall;
   }
-  // Threads that share a CPU wait for each other, which is no news.
-  if (before.pressure_seconds && after.pressure_seconds && wall > 0 &&
-      scope.threads <= scope.cpus) {
+  if (before.pressure_seconds && after.pressure_seconds && wall > 0 && scope.waits_are_noise()) {
     noise.pressure_share =
         std::max(0.0, (*after.pressure_seconds - *before.pressure_seconds) / wall);
   }
@@ -233,7 +231,7 @@ void judge_noise(const NoiseReading& noise, const NoiseScope& scope, Verdict& ve
           countable(kPressureLimit, noise.wall_seconds / kWaitSeconds), "pressure",
           fmt::format("a task waited for a CPU for {:.1f} % of the time, limit {:.0f} %",
                       100 * *noise.pressure_share, 100 * kPressureLimit.noisy));
-  } else if (scope.threads <= scope.cpus) {
+  } else if (scope.waits_are_noise()) {
     missing(verdict, "pressure: no /proc/pressure/cpu");
   }
   if (noise.involuntary_switches_per_thread_second) {

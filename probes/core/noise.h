@@ -75,6 +75,9 @@ NoiseCounts read_noise_files(const HostFiles& files, const std::vector<int>& pus
 // How much was watched: rates are per CPU and per thread.
 struct NoiseScope {
   int cpus = 1, threads = 1;
+  bool scheduling_is_measured = false;  // waiting for a CPU is part of the figure
+  // Threads that share a CPU wait for each other, which is no news.
+  bool waits_are_noise() const { return threads <= cpus && !scheduling_is_measured; }
 };
 
 NoiseReading noise_between(const NoiseCounts& before, const NoiseCounts& after,

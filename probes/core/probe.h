@@ -39,6 +39,8 @@ class Case {
   Unit unit = Unit::kSeconds;
   // Bytes or FLOP per iteration: a sample is amount / seconds. 0: the sample is seconds themselves.
   double amount_per_iteration = 0;
+  // That threads wait for a CPU and samples differ is what is measured: noisy at most for either.
+  bool scheduling_is_measured = false;
   std::map<std::string, std::string> notes;  // page_obtained, isa ...      (Point::notes)
   std::map<std::string, double> facts;       // working_set_bytes, layers ... (Point::facts)
 };

@@ -87,14 +87,15 @@ Session::Session(const Probe& probe, const ProbeOptions& options, std::vector<st
 }
 
 // Steps differ in the environment that their process is started with, and this process has one: the
-// points are those of the steps that ask for it, or else for what the first step asks.
+// points are those of the steps that ask for nothing or for it, or else for what the first of those
+// that ask at all asks.
 void Session::take_steps(const std::vector<PlannedStep>& steps) {
-  if (steps.empty()) return;
+  const auto asks = [](const PlannedStep& step) { return !step.environment.empty(); };
   auto ours = std::ranges::find_if(
-      steps, [](const PlannedStep& step) { return is_here(step.environment); });
-  if (ours == steps.end()) ours = steps.begin();
+      steps, [&](const PlannedStep& step) { return asks(step) && is_here(step.environment); });
+  if (ours == steps.end()) ours = std::ranges::find_if(steps, asks);
   for (const PlannedStep& step : steps) {
-    if (step.environment == ours->environment) {
+    if (!asks(step) || step.environment == ours->environment) {
       points_.insert(points_.end(), step.points.begin(), step.points.end());
       continue;
     }

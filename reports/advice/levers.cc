@@ -51,6 +51,7 @@ class Levers {
     engine_per_sequence();
     prompt_cache();
     fused_operations();
+    kept_threads();
     wide_attention();
     compiled();
     return std::move(levers_);
@@ -236,6 +237,20 @@ class Levers {
           phase, fastest(context_, work_, fused, query_of(phase)),
           fmt::format("synchronising takes {:.2g} % of the time",
                       100 * before(phase).share_by_term.at("dispatch")));
+    }
+  }
+
+  void kept_threads() {
+    EngineProfile kept = context_.engine;
+    if (!kept.starts_threads) {
+      none("kept_threads", "decode", fmt::format("{} keeps its threads already", kept.name));
+      return;
+    }
+    kept.starts_threads = false;
+    for (const char* phase : {"prefill", "decode"}) {
+      add("kept_threads", "threads that outlast a step", phase,
+          fastest(context_, work_, kept, query_of(phase)),
+          "a build with OpenMP, or a program that attaches a pool of threads");
     }
   }
 

@@ -1,7 +1,11 @@
 // Least squares on log throughput over the points of prefill and decode, pseudo-Huber beyond two
 // deviations so that one bad point cannot bend the rest, with priors in place of bounds: a common
-// factor within half or twice, a term's own within a quarter of that, and next to no serial time. A
-// mixed phase has no terms of its own and is left out.
+// factor, each term's own, and next to no serial time. A mixed phase has no terms of its own and is
+// left out.
+//
+// The priors say what may differ between this run and the forward model, so that what one run
+// showed is not carried to where it does not belong: a slow minute of memory, or threads that were
+// started on one CPU, says nothing of a run on one thread.
 #include "reports/model/calibrate.h"
 
 #include <fmt/format.h>
@@ -22,10 +26,14 @@ namespace {
 constexpr char kDefaultEngine[] = "llama.cpp-threadpool";
 constexpr char kPlainBase[] = "generic";
 
-// Noise of a point, as a share: the form error of the model on its own steps.
-constexpr double kPointDeviation = 0.03;
-// Logarithmic widths of the priors. Engines were seen at 0.4 to 1.1 of our own kernels.
-constexpr double kCommonWidth = 0.5, kTermWidth = 0.15;
+// Noise of a point, as a share: from run to run on a guest (docs/likeness-zen4.md).
+constexpr double kPointDeviation = 0.08;
+// Logarithmic widths of the priors. Engines were seen at 0.4 to 1.1 of our own kernels; where the
+// profile's figures were measured on this instruction set, that much is known.
+constexpr double kCommonWidth = 0.5, kMeasuredCommonWidth = 0.15;
+// Of a term's own factor: weights (DRAM of a guest from minute to minute), compute, attention, and
+// dispatch (a factor of two, as where nothing was measured).
+constexpr std::array kTermWidths{0.3, 0.15, 0.15, 0.7};
 // Serial seconds a token: around 10 us (a sampler), two decades either way at two deviations.
 constexpr double kTypicalSerialSeconds = 1e-5, kSerialWidth = 2.3;
 constexpr double kHuberDeviations = 2;  // deviations
@@ -75,7 +83,13 @@ std::vector<FitPoint> fit_points(const std::vector<ComparedPoint>& compared) {
   return points;
 }
 
-Vector fit(const std::vector<FitPoint>& points) {
+double prior_width(int parameter, double common_width) {
+  if (parameter == kParameters - 1) return kSerialWidth;
+  const int of_phase = parameter % kPhaseParameters;
+  return of_phase == 0 ? common_width : kTermWidths[static_cast<std::size_t>(of_phase) - 1];
+}
+
+Vector fit(const std::vector<FitPoint>& points, double common_width) {
   const auto count = static_cast<Eigen::Index>(points.size());
   const auto residuals = [&](const Vector& x) {
     Eigen::VectorXd r(count + kParameters);
@@ -84,9 +98,7 @@ Vector fit(const std::vector<FitPoint>& points) {
       r[i] = softened(std::log(predicted(point, x) / point.measured) / kPointDeviation);
     }
     for (int k = 0; k < kParameters; ++k) {
-      const bool common = k == 0 || k == kPhaseParameters;
-      const double width = k == kParameters - 1 ? kSerialWidth : common ? kCommonWidth : kTermWidth;
-      r[count + k] = x[k] / width;
+      r[count + k] = x[k] / prior_width(k, common_width);
     }
     return r;
   };
@@ -158,7 +170,7 @@ Results calibrate(const Results& results, const std::vector<NamedSweep>& sweeps,
                 fmt::format("no point of prefill or decode can be used to calibrate {}{}", name,
                             skipped.empty() ? "" : "; " + skipped.front()));
   }
-  const Vector x = fit(points);
+  const Vector x = fit(points, base.measured_on.empty() ? kCommonWidth : kMeasuredCommonWidth);
   made.points = static_cast<int>(points.size());
   for (int phase = 0; phase < 2; ++phase) {
     const bool seen = std::ranges::count(points, phase, &FitPoint::phase) > 0;

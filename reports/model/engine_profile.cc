@@ -57,6 +57,7 @@ Stored stored_from_file(const EmbeddedFile& file) {
     json.at("regions_per_layer_dense").get_to(profile.regions_per_layer_dense);
     json.at("regions_per_layer_moe").get_to(profile.regions_per_layer_moe);
     json.at("regions_fixed").get_to(profile.regions_fixed);
+    profile.starts_threads = json.value("starts_threads", false);
     json.at("ubatch").get_to(profile.ubatch);
     json.at("weights_page").get_to(profile.weights_page);
     json.at("weights_placement").get_to(profile.weights_placement);
@@ -73,7 +74,9 @@ Stored stored_from_file(const EmbeddedFile& file) {
     json.at("sources").get_to(profile.sources);
     if (const auto measured = json.find("on_isa"); measured != json.end()) {
       for (const auto& [isa, figures] : measured->items()) {
-        stored.on_isa.emplace(isa, on_isa(profile, figures));
+        EngineProfile& made = stored.on_isa[isa];
+        made = on_isa(profile, figures);
+        made.measured_on = isa;
       }
     }
     return stored;

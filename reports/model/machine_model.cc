@@ -112,12 +112,17 @@ double all_threads(const Step& step, int threads) {
   return threads * static_cast<double>(step.instances);
 }
 
+double memory_of(const ChosenResidual& chosen, const Step& step, int threads) {
+  if (chosen.residual == nullptr) return 1;
+  return chosen.residual->memory.at(all_threads(step, threads)).value;
+}
+
 void scale(StepTerms& terms, const ChosenResidual& chosen, const EngineProfile& engine,
            const Step& step, int threads) {
   if (chosen.residual != nullptr) {
-    const double eta = chosen.residual->eta.at(all_threads(step, threads)).value;
+    const double rest = chosen.residual->rest.at(all_threads(step, threads)).value;
     for (const Term term : {Term::kWeights, Term::kCompute, Term::kAttention, Term::kDispatch}) {
-      terms[term] /= eta;
+      terms[term] /= rest;
     }
   }
   for (int i = 0; i < kTerms && !engine.seconds_factors.empty(); ++i) {
@@ -132,8 +137,10 @@ void scale(StepTerms& terms, const ChosenResidual& chosen, const EngineProfile& 
 double MachineModel::tokens_per_second(const Workload& work, const EngineProfile& engine,
                                        const Query& query, int threads) const {
   const Step step = step_of(query);
-  StepTerms terms = step_terms(state_->curves, work, engine, step, threads);
-  scale(terms, choose_residual(state_->residuals, query.phase, work), engine, step, threads);
+  const ChosenResidual chosen = choose_residual(state_->residuals, query.phase, work);
+  StepTerms terms =
+      step_terms(state_->curves, work, engine, step, threads, memory_of(chosen, step, threads));
+  scale(terms, chosen, engine, step, threads);
   return static_cast<double>(step.rows * step.batch * step.instances) / terms.total();
 }
 
@@ -141,8 +148,9 @@ Prediction MachineModel::predict(const Workload& work, const EngineProfile& engi
                                  const Query& query, int threads) const {
   if (threads < 1) throw Error(ErrorCode::kUsage, "threads: at least 1 is needed");
   const Step step = step_of(query);
-  StepTerms terms = step_terms(state_->curves, work, engine, step, threads);
   const ChosenResidual chosen = choose_residual(state_->residuals, query.phase, work);
+  StepTerms terms =
+      step_terms(state_->curves, work, engine, step, threads, memory_of(chosen, step, threads));
   const double sigma = deviation(terms, chosen, all_threads(step, threads));
   scale(terms, chosen, engine, step, threads);
   Prediction prediction;

@@ -5,6 +5,7 @@
 //   F_q(T, S)     matmul FLOP/s at S rows
 //   A(kv, T)      attention FLOP/s against one layer's KV bytes
 //   tau(T, sync)  seconds for one parallel operation
+//   start(w, T)   seconds that a step of w seconds takes longer whose threads are started for it
 //   eta(T)        measured step over predicted step, by phase: the residual efficiency
 #pragma once
 #include <cstdint>
@@ -36,7 +37,8 @@ struct EngineProfile {
   std::string sync = "spin";          // spin | futex | openmp | openmp_passive
   std::string operation = "barrier";  // of a dispatch: barrier (running team) | region (fork, join)
   double regions_per_layer_dense = 0, regions_per_layer_moe = 0, regions_fixed = 0;  // R
-  std::int64_t ubatch = 512;  // rows of one prefill step; 0: the whole prompt
+  bool starts_threads = false;  // anew for every step, where others keep them
+  std::int64_t ubatch = 512;    // rows of one prefill step; 0: the whole prompt
   // Page kind that holds the weights: 4k (mapped file) | thp | hugetlb_2m | hugetlb_1g, or
   // anonymous: thp where the system's mode is always, else 4k.
   std::string weights_page = "thp";
@@ -67,6 +69,7 @@ struct EngineProfile {
   double serial_seconds_per_token = 0;
   bool dynamic_chunks = true;                  // else a static split waits for the slowest
   std::map<std::string, std::string> sources;  // of each field in words, or "not measured ..."
+  std::string measured_on;  // the instruction set that figures of on_isa are of; empty: none
   // Of a calibrated profile (calibrate.h): "decode/weights" -> what multiplies that term's seconds.
   std::map<std::string, double> seconds_factors;
   std::string calibrated_with;  // "sweep.json (12 points)", which `name` says too; else empty

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
 #include <set>
 
 #include "data/error.h"
@@ -90,6 +91,9 @@ double dispatch_prior_seconds(std::string_view sync, double threads) {
   return two_threads / 2 * std::max(0.0, threads - 1);
 }
 
+// Of the logarithm: a factor of two either way, as where nothing was measured.
+constexpr double kMostStartSpread = 0.7;
+
 }  // namespace
 
 MeasuredCurves::MeasuredCurves(const Results& results)
@@ -148,6 +152,8 @@ void MeasuredCurves::take(const Point& point) {
   } else if (point.probe == "dispatch_overhead") {
     // Oversubscription is shown, not modelled; a region over rows is not dispatch alone.
     if (operation == "grain" || threads > machine.limits.effective_cpus) return;
+    if (operation == "step") return take_start(point, threads, d.spread, d.error);
+    if (operation == "pick") return take_pick(point);
     dispatch[operation + "/" + axes.text_or("sync", "spin")].add(
         {threads, value, d.spread, d.error});
   } else if (point.probe == "smt_interference") {
@@ -208,6 +214,7 @@ MeasuredCurves MeasuredCurves::resampled(Random& random) const {
   drawn.matmul.perturb(random);
   drawn.attention.perturb(random);
   for (auto& [name, curve] : drawn.dispatch) curve.perturb(random);
+  drawn.start.perturb(random);
   std::normal_distribution<double> normal;
   for (auto& [type, point] : drawn.matvec) point.y *= std::exp(point.error * normal(random));
   for (ChainPoint& chain : drawn.chains) chain.seconds *= std::exp(chain.error * normal(random));
@@ -254,6 +261,34 @@ double MeasuredCurves::threads_effective(double threads, bool dynamic_chunks) co
   // that share a core.
   const double added = dynamic_chunks ? cores + siblings * (gain - 1) : threads * gain / 2;
   return std::clamp(added, kLeast, threads);
+}
+
+// The step's own work is known; its deviations are those of what is left.
+void MeasuredCurves::take_start(const Point& point, double threads, double spread, double error) {
+  constexpr double kLeastSeconds = 1e-6;  // no thread starts sooner
+  const auto work = point.facts.find("work_seconds");
+  if (work == point.facts.end() || !(work->second > 0)) return;
+  // The mean, as of each sample's steps: a few long ones are most of the cost.
+  const double whole = std::reduce(point.samples.begin(), point.samples.end()) /
+                       static_cast<double>(std::max<std::size_t>(point.samples.size(), 1));
+  const double seconds = std::max(whole - work->second, kLeastSeconds);
+  const double share = whole / seconds;
+  start.add("", work->second, threads, seconds, std::min(spread * share, kMostStartSpread),
+            std::min(error * share, kMostStartSpread));
+}
+
+void MeasuredCurves::take_pick(const Point& point) {
+  const auto vocabulary = point.facts.find("vocabulary");
+  if (vocabulary == point.facts.end() || !(vocabulary->second > 0)) return;
+  pick_seconds = point.summary.median / vocabulary->second;
+}
+
+Estimate MeasuredCurves::start_seconds(double work_seconds, double threads) const {
+  if (threads <= 1 || start.empty()) return {0, 0};
+  Estimate seconds = start.at("", work_seconds, threads);
+  // Each thread is started in turn.
+  if (threads > start.most_threads()) seconds.value *= threads / start.most_threads();
+  return seconds;
 }
 
 Estimate MeasuredCurves::dispatch_seconds(std::string_view operation, std::string_view sync,

@@ -42,6 +42,8 @@ struct MeasuredCurves {
   Family matmul;                                       // FLOP/s, group: weight type, x: rows
   Family attention;                                    // FLOP/s, group: "", x: one layer's KV bytes
   std::map<std::string, Curve, std::less<>> dispatch;  // seconds, "barrier/spin" ...
+  Family start;                                        // seconds, group: "", x: a step's work, s
+  double pick_seconds = 0;  // to choose a token, of each of a vocabulary's; 0: not measured
   std::map<std::string, CurvePoint, std::less<>> matvec;  // weight bytes/s of one thread, by type
   Curve working_set;               // one thread's read bandwidth against bytes
   Curve load_rate;                 // one thread's dependent loads per second against bytes
@@ -65,6 +67,9 @@ struct MeasuredCurves {
   double threads_effective(double threads, bool dynamic_chunks) const;
   Estimate dispatch_seconds(std::string_view operation, std::string_view sync,
                             double threads) const;
+  // What a step of so much work takes longer whose threads are started for it; nothing where that
+  // was not measured.
+  Estimate start_seconds(double work_seconds, double threads) const;
   // Bytes/s that `threads` read from a working set of `bytes`, all threads together.
   Estimate bandwidth(std::string_view page, double threads, double bytes) const;
   // The L2 caches within reach of so many threads, as reads see them; usual ones where none was
@@ -82,6 +87,8 @@ struct MeasuredCurves {
   void take(const Point& point);
   void take_stream(const Point& point, double spread, double error);
   void take_chain(const Point& point, double spread, double error);
+  void take_pick(const Point& point);
+  void take_start(const Point& point, double threads, double spread, double error);
   void find_cache_levels();
   void list_missing();
 };

@@ -38,7 +38,27 @@ EngineProfile chain_profile(const ChainPoint& chain) {
   return profile;
 }
 
-void add_point(const MeasuredCurves& curves, const PreparedChain& prepared, Residual& residual) {
+// What the arithmetic of prefill got of its rate on so many threads: of the measured models' the
+// figure nearest to 1, since a model that the terms describe badly tells of itself. 1 without any.
+double arithmetic_part(const std::vector<Residual>& prefills, double threads) {
+  double nearest = kLeastEta;
+  for (const Residual& prefill : prefills) {
+    const double eta = prefill.eta.at(threads).value;
+    if (std::abs(std::log(eta)) < std::abs(std::log(nearest))) nearest = eta;
+  }
+  return prefills.empty() ? 1 : nearest;
+}
+
+// What memory must have given of its rate for eta to be so, beside that of the arithmetic. Where
+// less than half of the time hangs on memory, eta says too little of it for the whole difference.
+double memory_part(double eta, double arithmetic, const StepTerms& terms) {
+  constexpr double kLeastShare = 0.5;
+  const double share = terms.weight[static_cast<std::size_t>(Source::kBandwidth)];
+  return std::pow(eta / arithmetic, std::min(1 / share, share / (kLeastShare * kLeastShare)));
+}
+
+void add_point(const MeasuredCurves& curves, const PreparedChain& prepared, double arithmetic,
+               Residual& residual) {
   const ChainPoint& chain = curves.chains[prepared.chain];
   const StepTerms terms =
       step_terms(curves, prepared.part, prepared.part_profile, prepared.step, chain.threads);
@@ -50,6 +70,13 @@ void add_point(const MeasuredCurves& curves, const PreparedChain& prepared, Resi
   }
   const double threads = chain.threads;
   residual.eta.add({threads, eta, chain.spread, chain.error});
+  const double memory = prepared.step.prefill ? 1 : memory_part(eta, arithmetic, terms);
+  const double left =
+      step_terms(curves, prepared.part, prepared.part_profile, prepared.step, chain.threads, memory)
+          .total() /
+      terms.total() * eta;
+  residual.memory.add({threads, memory, chain.spread, chain.error});
+  residual.rest.add({threads, left, chain.spread, chain.error});
   residual.leaning.emplace_back(threads, terms.weight);
   const double whole =
       step_terms(curves, prepared.whole, prepared.whole_profile, prepared.step, chain.threads)
@@ -102,23 +129,26 @@ std::vector<PreparedChain> prepare_chains(const std::vector<ChainPoint>& chains)
 
 std::vector<Residual> find_residuals(const MeasuredCurves& curves,
                                      const std::vector<PreparedChain>& chains) {
-  std::map<std::pair<std::string, std::string>, Residual> found;
-  for (const PreparedChain& prepared : chains) {
-    const ChainPoint& chain = curves.chains[prepared.chain];
-    Residual& residual = found[{chain.phase, chain.model}];
-    residual.phase = chain.phase;
-    residual.model = chain.model;
-    residual.moe = prepared.whole.shape.is_moe();
-    residual.weight_bytes_per_token = prepared.whole.weight_bytes_per_token();
-    try {
-      add_point(curves, prepared, residual);
-    } catch (const Error&) {
-      // A curve is missing: predict() says which.
-    }
-  }
   std::vector<Residual> residuals;
-  for (auto& [key, residual] : found) {
-    if (!residual.eta.empty()) residuals.push_back(std::move(residual));
+  for (const std::string_view phase : {"prefill", "decode"}) {  // decode is taken apart by prefill
+    std::map<std::string, Residual> found;
+    for (const PreparedChain& prepared : chains) {
+      const ChainPoint& chain = curves.chains[prepared.chain];
+      if (chain.phase != phase) continue;
+      Residual& residual = found[chain.model];
+      residual.phase = chain.phase;
+      residual.model = chain.model;
+      residual.moe = prepared.whole.shape.is_moe();
+      residual.weight_bytes_per_token = prepared.whole.weight_bytes_per_token();
+      try {
+        add_point(curves, prepared, arithmetic_part(residuals, chain.threads), residual);
+      } catch (const Error&) {
+        // A curve is missing: predict() says which.
+      }
+    }
+    for (auto& [key, residual] : found) {
+      if (!residual.eta.empty()) residuals.push_back(std::move(residual));
+    }
   }
   return residuals;
 }

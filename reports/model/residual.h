@@ -1,6 +1,11 @@
 // The residual efficiency eta(T): what the terms predict for the measured chain of layers over what
 // that chain took. The chain already contains barriers and attention, so it is not added to the
 // terms; it only scales them. One curve for each phase and measured model.
+//
+// That of decode is applied in two parts: to the bandwidth before memory and compute join, and to
+// all terms after. What prefill's chains lose is the arithmetic's; what decode's lose beyond that
+// is memory's, for which an engine whose cores are slower than ours waits less. Together the parts
+// make the chain's own prediction what it took.
 #pragma once
 #include <array>
 #include <string>
@@ -18,7 +23,8 @@ struct Residual {
   std::string phase, model;
   bool moe = false;
   double weight_bytes_per_token = 0;
-  Curve eta;  // over threads
+  Curve eta;           // over threads, as is rest
+  Curve memory, rest;  // the parts of eta: of the bandwidth, and of all terms then
   // How the predicted chain leans on each source: errors that chain and prediction share cancel.
   std::vector<std::pair<double, std::array<double, kSources>>> leaning;
   Curve whole_tokens_per_second;     // the chain's time scaled to the whole model

@@ -51,12 +51,13 @@ class Ledger {
 class Stepper {
  public:
   Stepper(const MeasuredCurves& curves, const Workload& work, const EngineProfile& engine,
-          const Step& step, int threads)
+          const Step& step, int threads, double memory)
       : curves_(curves),
         work_(work),
         engine_(engine),
         step_(step),
         threads_(threads),
+        memory_(memory),
         batch_(static_cast<double>(step.batch)),
         instances_(static_cast<double>(step.instances)),
         all_threads_(threads_ * instances_),
@@ -76,7 +77,10 @@ class Stepper {
     add_weights_and_compute();
     add_attention();
     add_dispatch();
-    ledger_.terms[Term::kSerial] = engine_.serial_seconds_per_token * blocks_;
+    // One thread picks a token of each row that went through a head.
+    const double picks = work_.head.bytes > 0 ? head_rows_ : 0;
+    const double pick = static_cast<double>(work_.shape.vocabulary) * curves_.pick_seconds;
+    ledger_.terms[Term::kSerial] = engine_.serial_seconds_per_token * blocks_ + picks * pick;
     return ledger_.finish();
   }
 
@@ -158,7 +162,7 @@ class Stepper {
   // Engines side by side each hold their own `resident` bytes.
   Estimate bandwidth(const std::string& page, double resident) const {
     Estimate all = curves_.bandwidth(page, all_threads_, resident * instances_);
-    all.value /= instances_;
+    all.value *= memory_ / instances_;
     return all;
   }
 
@@ -307,15 +311,23 @@ class Stepper {
     const double regions =
         per_layer * static_cast<double>(work_.shape.layers) + engine_.regions_fixed;
     const Estimate tau = curves_.dispatch_seconds(engine_.operation, engine_.sync, threads_);
-    ledger_.terms[Term::kDispatch] = regions * blocks_ * tau.value;
-    ledger_.lean(Source::kDispatch, ledger_.terms[Term::kDispatch], tau.spread);
+    const double barriers = regions * tau.value;
+    Estimate start{0, 0};
+    if (engine_.starts_threads) {
+      const double work = ledger_.terms[Term::kWeights] + ledger_.terms[Term::kCompute] +
+                          ledger_.terms[Term::kAttention];
+      start = curves_.start_seconds(work / blocks_ + barriers, threads_);
+    }
+    ledger_.terms[Term::kDispatch] = blocks_ * (barriers + start.value);
+    ledger_.lean(Source::kDispatch, ledger_.terms[Term::kDispatch],
+                 start.value > barriers ? start.spread : tau.spread);
   }
 
   const MeasuredCurves& curves_;
   const Workload& work_;
   const EngineProfile& engine_;
   const Step& step_;
-  double threads_, batch_, instances_, all_threads_;
+  double threads_, memory_, batch_, instances_, all_threads_;
   std::string page_, mapped_page_;
   double effective_, kv_bytes_;
   // Rows of the step, of one of its blocks, and those that go through the head.
@@ -344,8 +356,8 @@ double StepTerms::total() const {
 }
 
 StepTerms step_terms(const MeasuredCurves& curves, const Workload& work,
-                     const EngineProfile& engine, const Step& step, int threads) {
-  return Stepper(curves, work, engine, step, threads).terms();
+                     const EngineProfile& engine, const Step& step, int threads, double memory) {
+  return Stepper(curves, work, engine, step, threads, memory).terms();
 }
 
 }  // namespace mb

@@ -41,8 +41,9 @@ struct Step {
   std::int64_t batch = 1, instances = 1;
 };
 
-// Throws Error(kUntrustworthy) when bandwidth or matrix rates were not measured at all.
+// `memory`: what its reads get of the measured bandwidth (residual.h). Throws
+// Error(kUntrustworthy) when bandwidth or matrix rates were not measured at all.
 StepTerms step_terms(const MeasuredCurves& curves, const Workload& work,
-                     const EngineProfile& engine, const Step& step, int threads);
+                     const EngineProfile& engine, const Step& step, int threads, double memory = 1);
 
 }  // namespace mb

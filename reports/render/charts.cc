@@ -182,7 +182,7 @@ Chart loaded_latency(const Results& results) {
 Chart attention(const Results& results, const Recommendation& recommendation) {
   Chart chart = empty_chart("attention", "Attention by KV cache size",
                             "What one layer's attention costs as the conversation grows.");
-  const Points points = select(results, "attention_kv", [](const Point& point) {
+  const Points points = select_all(results, "attention_kv", [](const Point& point) {
     return point.parameters.has("kv_bytes") && point.parameters.has("positions");
   });
   if (points.empty()) return chart;
@@ -191,7 +191,8 @@ Chart attention(const Results& results, const Recommendation& recommendation) {
     const std::int64_t threads = point->parameters.number_or("threads", 1);
     const std::int64_t positions = point->parameters.number_or("positions", 1);
     const double bytes = static_cast<double>(point->parameters.number_or("kv_bytes", 1));
-    const std::string label = threads_text(threads);
+    const bool one_core = point->parameters.text_or("placement", "spread") == "compact";
+    const std::string label = threads_text(threads) + (one_core ? " on one core" : "");
     const int colour = static_cast<int>(chart.series.size());
     series_named(chart, label, colour, false)
         .points.push_back(chart_point(

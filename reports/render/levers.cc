@@ -67,7 +67,7 @@ std::string offload_lines(const Offload& offload) {
 }  // namespace
 
 std::string lever_title(std::string_view name) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 11> kTitles{{
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kTitles{{
       {"quantisation", "Another quantisation"},
       {"kv_type", "Another KV type"},
       {"batch", "A batch"},
@@ -76,6 +76,7 @@ std::string lever_title(std::string_view name) {
       {"instances", "Two engines"},
       {"prompt_cache", "Prompt cache"},
       {"fused_operations", "Fused operations"},
+      {"kept_threads", "Threads that are kept"},
       {"wide_attention", "Wider SIMD in attention"},
       {"compiled", "Compiled instead of eager"},
       {"engine_per_sequence", "One engine a sequence"},

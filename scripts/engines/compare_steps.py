@@ -17,6 +17,8 @@ the same synthesised model on both sides, turn by turn in rounds, the ratio take
       model. RESULTS is the main job's document of this machine, for what its caches give.
   scripts/engines/compare_steps.py factors WORK/likeness.jsonl RESULTS
       those factors, fitted to all cases.
+  scripts/engines/compare_steps.py attention WORK/likeness.jsonl
+      attention alone, on equal KV bytes: what a cache adds to the same step on both sides.
 
 BUILD_BIN is a build's bin folder (step_rounds and memory_benchmark). The engine is npm's
 node-llama-cpp; engine_steps.mjs says how it is timed. Exit 1 when a side fails.
@@ -32,6 +34,7 @@ import subprocess
 import sys
 import time
 
+import step_attention
 import step_factors
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -244,7 +247,10 @@ def main():
         verb.add_argument("file", type=pathlib.Path)
         verb.add_argument("results", type=pathlib.Path)
         verb.add_argument("--engine", default="llama.cpp-threadpool")
+    verbs.add_parser("attention").add_argument("file", type=pathlib.Path)
     options = parser.parse_args()
+    if options.verb == "attention":
+        return step_attention.print_attention(options.file)
     if options.verb != "run":
         rates = step_factors.EngineRates(options.results, options.engine)
         show = {"table": step_factors.print_table, "factors": step_factors.print_factors}

@@ -1,4 +1,5 @@
 // What the command line says and how it exits, without measuring anything.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -6,6 +7,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "data/documents/results.h"
 #include "data/system/files.h"
 #include "tests/e2e/programs.h"
 
@@ -229,6 +231,39 @@ TEST(CommandLine, ProbesAreListedAndRunByName) {
   const ChildResult names = run_program({"probe", "dispatch_overhead", "--benchmark_list_tests"});
   EXPECT_TRUE(names.ok()) << names.standard_error;
   EXPECT_THAT(names.standard_output, HasSubstr("dispatch_overhead/barrier/"));
+}
+
+TEST(CommandLine, WhatStandsBetweenStepsIsMeasured) {
+  const TemporaryFolder folder;
+  const std::string plan = (folder.path() / "plan.json").string();
+  const std::string out = (folder.path() / "out.json").string();
+  const auto measured = [&](const char* parameters) {
+    write_file_atomically(plan, fmt::format(R"({{"probe": "dispatch_overhead", "environment": {{}},
+                               "set_up_seconds": 0, "points": [{{"seconds": 0.1, "parameters":
+                               {{{}}}}}]}})",
+                                            parameters));
+    return run_program({"probe", "dispatch_overhead", "--plan", plan, "--out", out});
+  };
+  const auto point = [&] {
+    const Results results = results_from_json_text(read_file(out), "out");
+    EXPECT_EQ(results.points.size(), 1u);
+    return results.points.at(0);
+  };
+  const char* step = R"("operation": "step", "sync": "thread_create", "work_ms": 6, "threads": 2)";
+  ASSERT_TRUE(measured(step).ok());
+  EXPECT_DOUBLE_EQ(point().facts.at("work_seconds"), 0.006);
+  EXPECT_GE(point().summary.median, 0.006) << "a step takes its work and more";
+  EXPECT_NE(point().verdict.validity, Validity::kInvalid);
+  ASSERT_TRUE(measured(R"("operation": "pick", "model": "gemma-3-270m", "threads": 1)").ok());
+  EXPECT_EQ(point().facts.at("vocabulary"), 262'144);
+  EXPECT_GT(point().summary.median, 0);
+  const char* kept = R"("operation": "step", "sync": "spin", "threads": 2)";
+  EXPECT_EQ(measured(kept).exit_code, 2);
+  const char* alone = R"("operation": "step", "sync": "thread_create", "threads": 1)";
+  EXPECT_THAT(measured(alone).standard_error, HasSubstr("two threads or more"));
+  const char* none = R"("operation": "step", "sync": "thread_create", "work_ms": 0, "threads": 2)";
+  EXPECT_THAT(measured(none).standard_error, HasSubstr("work_ms 0"));
+  EXPECT_EQ(measured(R"("operation": "pick", "pick": "none", "threads": 1)").exit_code, 2);
 }
 
 TEST(CommandLine, ASweepIsMeasuredAndFitted) {

@@ -196,6 +196,24 @@ TEST(Plan, ComparesHardwareThreadsWhereThereAreAny) {
               ElementsAre(4, 8));
 }
 
+TEST(Plan, AttentionOfOneCoreIsByOneAndByTwoThreads) {
+  const auto on_one_core = [](const Machine& machine) {
+    std::set<std::int64_t> positions;
+    for (const PlannedStep& step : make_plan(machine, {.budget_seconds = 600}).steps) {
+      if (step.probe != "attention_kv") continue;
+      for (const PlannedPoint& point : step.points) {
+        if (point.parameters.text_or("placement", "") != "compact") continue;
+        EXPECT_EQ(point.parameters.number_or("threads", 0), 2);
+        positions.insert(point.parameters.number_or("positions", 0));
+      }
+    }
+    return positions;
+  };
+  EXPECT_TRUE(on_one_core(make_machine(1, 1, 4, 1)).empty());
+  const std::set<std::int64_t> positions = on_one_core(make_machine(1, 1, 4, 2));
+  EXPECT_THAT(positions, testing::IsSupersetOf({10, 100, 400, 1000, 2000, 4000, 10000, 17000}));
+}
+
 TEST(Plan, SaysWhenSharedMemoryIsTooSmall) {
   Machine machine = make_machine(1, 1, 2, 1);
   machine.limits.shm_free_bytes = 32 << 20;
@@ -209,6 +227,7 @@ TEST(Plan, PassiveOpenMpIsAProcessOfItsOwn) {
   int steps = 0;
   for (const PlannedStep& step : plan.steps) {
     if (step.probe != "dispatch_overhead") continue;
+    if (step.environment.empty()) continue;  // no team, so no OpenMP
     ++steps;
     const bool passive = step.environment.at("OMP_WAIT_POLICY") == "passive";
     for (const PlannedPoint& point : step.points) {
@@ -216,6 +235,31 @@ TEST(Plan, PassiveOpenMpIsAProcessOfItsOwn) {
     }
   }
   EXPECT_EQ(steps, 2);
+}
+
+TEST(Plan, StartedStepsAreAProcessOfTheirOwnWithTheMostThreads) {
+  const auto counts = [](const Plan& plan) {
+    std::vector<std::int64_t> threads;
+    for (const PlannedStep& step : plan.steps) {
+      for (const PlannedPoint& point : step.points) {
+        if (point.parameters.text_or("sync", "") != "thread_create" ||
+            point.parameters.text_or("operation", "") != "step") {
+          continue;
+        }
+        EXPECT_TRUE(step.environment.empty()) << "a team of this process pins and spins";
+        if (point.parameters.number_or("work_ms", 0) != 20) continue;  // of three lengths
+        threads.push_back(point.parameters.number_or("threads", 0));
+      }
+    }
+    return threads;
+  };
+  EXPECT_THAT(counts(make_plan(make_machine(1, 1, 4, 2), {})), ElementsAre(8));
+  EXPECT_THAT(counts(make_plan(make_machine(1, 1, 4, 2), {.budget_seconds = 600})),
+              testing::Not(Contains(1)));
+  EXPECT_THAT(counts(make_plan(make_machine(1, 1, 1, 1), {})), testing::IsEmpty());
+  const Plan brief = make_plan(make_machine(1, 1, 4, 2), {.budget_seconds = 9});
+  EXPECT_THAT(counts(brief), testing::IsEmpty());
+  EXPECT_THAT(brief.missing, Contains(testing::Field(&Missing::cause, "the budget is too short")));
 }
 
 std::set<std::string> names_of(const Plan& plan, const std::string& probe) {

@@ -179,6 +179,20 @@ TEST(Noise, AMissingSignalIsListedAndDoesNotWorsen) {
          "missing_signal missing_signal missing_signal missing_signal missing_signal");
 }
 
+TEST(Noise, WaitsForACpuAreNoNoiseWhereTheyAreMeasured) {
+  NoiseCounts before, after;
+  before.pressure_seconds = 0;
+  after.pressure_seconds = 0.5;
+  after.wall_seconds = 1;
+  EXPECT_DOUBLE_EQ(noise_between(before, after, kScope).pressure_share.value(), 0.5);
+  constexpr NoiseScope kScheduled{.cpus = 2, .threads = 2, .scheduling_is_measured = true};
+  EXPECT_FALSE(noise_between(before, after, kScheduled).pressure_share);
+  NoiseReading noise = quiet();
+  noise.pressure_share.reset();
+  expect(judged(noise, kScheduled), Validity::kValid, "");
+  expect(judged(noise), Validity::kValid, "missing_signal");
+}
+
 TEST(Noise, EveryReasonIsInTheTable) {
   NoiseReading noisy = quiet();
   noisy.steal_share = noisy.throttled_share = noisy.clock_drift = 1;

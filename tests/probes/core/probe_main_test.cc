@@ -38,6 +38,7 @@ class ToyCase final : public Case {
   explicit ToyCase(std::string operation) : operation_(std::move(operation)) {
     if (operation_ != "bare") notes["isa"] = "TOY";
     facts["working_set_bytes"] = kBytes;
+    scheduling_is_measured = operation_ == "scheduled";
     if (operation_ == "read" || operation_ == "wrong") {
       quantity = "bandwidth";
       unit = Unit::kBytesPerSecond;
@@ -53,7 +54,8 @@ class ToyCase final : public Case {
   double seconds(std::uint64_t iterations) override {
     if (operation_ == "endless") std::this_thread::sleep_for(std::chrono::milliseconds(20));
     // Every sample three times the one before, then again: no two modes, a huge spread.
-    const bool wild = operation_ == "barrier" || operation_ == "region";
+    const bool wild =
+        operation_ == "barrier" || operation_ == "region" || operation_ == "scheduled";
     const double factor = wild ? 1 + 3 * (calls_++ % 4) : 1;
     return factor * kSeconds * static_cast<double>(iterations);
   }
@@ -361,6 +363,15 @@ TEST_F(ProbeMain, WithoutAPlanItPlansForItselfAndDistrustsWildSamples) {
   }
 }
 
+TEST_F(ProbeMain, WildSamplesAreNoisyAtMostWhereSchedulingIsMeasured) {
+  plan({"scheduled"});
+  EXPECT_EQ(run(planned()).exit_code, 0);
+  ASSERT_THAT(document().points, SizeIs(1));
+  const Verdict verdict = document().points.front().verdict;
+  EXPECT_EQ(verdict.validity, Validity::kNoisy);
+  EXPECT_EQ(verdict.reasons.front().code, "spread");
+}
+
 TEST_F(ProbeMain, APointThatNeedsAnotherEnvironmentIsNotAmongThoseOfThisProcess) {
   ChildRequest listing = request({"--machine", file("machine.json"), "--benchmark_list_tests"});
   const ChildResult active = run_child(listing);
@@ -370,6 +381,10 @@ TEST_F(ProbeMain, APointThatNeedsAnotherEnvironmentIsNotAmongThoseOfThisProcess)
   const ChildResult passive = run_child(listing);
   EXPECT_THAT(passive.standard_output, HasSubstr("sync:openmp_passive"));
   EXPECT_THAT(passive.standard_output, Not(HasSubstr("sync:openmp/")));
+  if (machine_.limits.effective_cpus < 2) return;
+  for (const ChildResult& any : {active, passive}) {  // what asks for nothing is run by either
+    EXPECT_THAT(any.standard_output, HasSubstr("step/sync:thread_create/"));
+  }
 }
 
 TEST_F(ProbeMain, UnknownFlagsAndBadFilesGiveOneLineAndKeepTheOldDocument) {

@@ -94,6 +94,26 @@ TEST(Levers, FusedOperationsSaveTheirBarriers) {
   EXPECT_THAT(none.note, HasSubstr("already"));
 }
 
+TEST(Levers, KeptThreadsSaveTheirStart) {
+  Results results = synthetic::results(memory_bound());
+  AdviceRequest request;
+  request.engine_profile = "llama.cpp-threadpool";
+  EXPECT_NEAR(*lever(advise_one(results, request), "kept_threads", "outlast").speedup, 1, 1e-9)
+      << "what starting them costs was not measured";
+  for (const int threads : {1, 2, 4, 8}) {
+    synthetic::add_point(
+        results, "dispatch_overhead",
+        {{"operation", "step"}, {"sync", "thread_create"}, {"work_ms", 50}, {"threads", threads}},
+        0.060, Unit::kSeconds, 0)
+        .facts["work_seconds"] = 0.050;
+  }
+  EXPECT_GT(*lever(advise_one(results, request), "kept_threads", "outlast").speedup, 1.02);
+  request.engine_profile = "llama.cpp-openmp";
+  const ModelAdvice kept = advise_one(results, request);
+  EXPECT_FALSE(lever(kept, "kept_threads", "").speedup);
+  EXPECT_THAT(lever(kept, "kept_threads", "").note, HasSubstr("already"));
+}
+
 TEST(Levers, AttentionTwiceAsFastIsBoundByItsShare) {
   Laws laws = memory_bound();
   laws.attention_one = 2e9;

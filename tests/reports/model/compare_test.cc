@@ -25,9 +25,9 @@ struct Lengths {
 // What an engine whose terms take `factors` times as long would have measured.
 NamedSweep spoilt_sweep(const MachineModel& model, const std::vector<int>& threads,
                         const std::vector<Lengths>& lengths,
-                        const std::map<std::string, double>& factors) {
+                        const std::map<std::string, double>& factors, std::string_view isa = {}) {
   NamedSweep named{"engine.json", {}, find_model(kSpec)};
-  const EngineProfile engine = find_engine_profile("llama.cpp-threadpool");
+  const EngineProfile engine = find_engine_profile("llama.cpp-threadpool", isa);
   for (const char* phase : {"prefill", "decode"}) {
     const bool prefill = std::string(phase) == "prefill";
     for (const Lengths& at : lengths) {
@@ -146,6 +146,36 @@ TEST(Memory, IsHeldAgainstTheLargestRun) {
   ASSERT_TRUE(memory.has_value());
   EXPECT_EQ(memory->measured_bytes, 3'000'000'000);
   EXPECT_EQ(memory->predicted_bytes, named.shape.memory_bytes(1000));
+}
+
+TEST(Calibrate, ASlowStartOfThreadsSaysNothingOfOneThread) {
+  Results results = synthetic::results(synthetic::Laws());
+  synthetic::add_point(
+      results, "dispatch_overhead",
+      {{"operation", "step"}, {"sync", "thread_create"}, {"work_ms", 40}, {"threads", 8}}, 0.070,
+      Unit::kSeconds, 0)
+      .facts["work_seconds"] = 0.040;
+  for (Point& point : results.points) {  // an instruction set that the profile has figures of
+    if (point.probe == "matmul_throughput") point.notes["isa"] = "AVX512_VNNI";
+  }
+  const MachineModel model(results);
+  const EngineProfile base = engine_profile_for(results, "llama.cpp-threadpool");
+  ASSERT_TRUE(base.starts_threads);
+  ASSERT_EQ(base.measured_on, "AVX512_VNNI");
+  const std::map<std::string, double> slower = {{"decode/dispatch", 2}};
+  const Results made =
+      calibrate(results, {spoilt_sweep(model, {8}, {{64, 512, 64}}, slower, base.measured_on)},
+                "llama.cpp-threadpool");
+  const EngineProfile engine = engine_profile_for(made, "llama.cpp-threadpool");
+  const auto decode = [&](const EngineProfile& profile, int threads) {
+    return model.predict(find_model(kSpec), profile, {"decode", 512, 512, "f16"}, threads)
+        .tokens_per_second;
+  };
+  const auto moved = [&](int threads) {
+    return 1 - decode(engine, threads) / decode(base, threads);
+  };
+  EXPECT_GT(moved(8), 0.1);
+  EXPECT_LT(moved(1), 0.3 * moved(8));
 }
 
 TEST(Calibrate, AnEngineIsPredictedWhereItWasNotMeasured) {

@@ -348,6 +348,28 @@ TEST(Efficiency, OfTheChainIsAppliedAndShown) {
   EXPECT_TRUE(seen);
 }
 
+TEST(Efficiency, OfAChainThatWaitsForMemoryIsMostlyMemorys) {
+  // Where the cores of an engine are the limit, slow memory matters less than to our chain.
+  EngineProfile engine = find_engine_profile("generic");
+  const auto rate = [&engine](double efficiency) {
+    Results results = synthetic::results(Laws{});
+    for (Point& point : results.points) {  // prefill's chain shows that it is not the arithmetic
+      if (point.probe != "decode_scaling") continue;
+      for (double& sample : point.samples) sample *= 0.9 / efficiency;
+      point.summary = summarise(point.samples, point.unit);
+    }
+    return MachineModel(results)
+        .predict(find_model("qwen3-4b"), engine, {"decode", 512, 512, "f16"}, 8)
+        .tokens_per_second;
+  };
+  const double ours = rate(0.9) / rate(0.6);
+  engine.matvec_efficiency = 0.2;  // 40 GB/s of 60
+  const double slow = rate(0.9) / rate(0.6);
+  EXPECT_NEAR(ours, 1.5, 0.02);
+  EXPECT_LT(slow, 1.35);
+  EXPECT_GT(slow, 1);
+}
+
 TEST(Efficiency, BeyondSenseIsHeldAndNamed) {
   Laws laws;
   laws.efficiency = 0.05;
@@ -445,6 +467,50 @@ TEST(Dispatch, OfOneThreadTellsNothingOfMore) {
       find_model("qwen3-4b"), find_engine_profile("generic"), {"decode", 512, 0, "f16"}, 2);
   // The figure of a small guest stands in: 50 ns for each thread beyond the first.
   EXPECT_GT(seen.seconds_by_term.at("dispatch"), 0.8 * 5e-8 * (12 * 36 + 2));
+}
+
+TEST(Dispatch, ThreadsThatAreStartedForAStepCostOnceABlock) {
+  Laws laws;
+  laws.models = {};  // no measured chain scales what follows
+  Results results = synthetic::results(laws);
+  synthetic::add_point(results, "dispatch_overhead",
+                       {{"operation", "step"}, {"sync", "thread_create"}, {"threads", 8}}, 0.016,
+                       Unit::kSeconds, 0)
+      .facts["work_seconds"] = 0.006;
+  const MachineModel model(results);
+  EngineProfile keeps = find_engine_profile("generic"), starts = keeps;
+  keeps.ubatch = starts.ubatch = 512;
+  starts.starts_threads = true;
+  const auto extra = [&](const Query& query, int threads) {
+    const auto dispatch = [&](const EngineProfile& engine) {
+      return model.predict(find_model("qwen3-4b"), engine, query, threads)
+          .seconds_by_term.at("dispatch");
+    };
+    return dispatch(starts) - dispatch(keeps);
+  };
+  EXPECT_NEAR(extra({"decode", 512, 512, "f16"}, 8), 0.010, 1e-9);
+  EXPECT_NEAR(extra({"prefill", 1024, 0, "f16"}, 8), 0.020, 1e-9);
+  EXPECT_EQ(extra({"decode", 512, 512, "f16"}, 1), 0);
+  EXPECT_TRUE(find_engine_profile("llama.cpp-threadpool").starts_threads);
+  EXPECT_FALSE(find_engine_profile("llama.cpp-openmp").starts_threads);
+}
+
+TEST(Serial, EachPickedTokenGoesThroughTheVocabulary) {
+  Results results = synthetic::results(Laws{});
+  synthetic::add_point(results, "dispatch_overhead",
+                       {{"operation", "pick"}, {"pick", "top_p"}, {"threads", 1}}, 1e-4,
+                       Unit::kSeconds, 0)
+      .facts["vocabulary"] = 75'968;
+  const MachineModel model(results);
+  const ModelShape shape = find_model("qwen3-4b");
+  ASSERT_EQ(shape.vocabulary, 151'936);
+  const auto serial = [&](const Query& query) {
+    return model.predict(shape, find_engine_profile("generic"), query, 8)
+        .seconds_by_term.at("serial");
+  };
+  EXPECT_NEAR(serial({"decode", 512, 512, "f16"}), 2e-4, 1e-12);
+  EXPECT_NEAR(serial({"decode", 512, 512, "f16", 3}), 6e-4, 1e-12) << "one a sequence";
+  EXPECT_NEAR(serial({"prefill", 1024, 0, "f16"}), 2e-4, 1e-12) << "the last row's alone";
 }
 
 TEST(Query, ThatMakesNoSenseIsRefused) {

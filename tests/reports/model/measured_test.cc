@@ -95,6 +95,63 @@ TEST(MeasuredCurves, TheOtherOperationStandsInAndMoreThreadsCostInProportion) {
   EXPECT_DOUBLE_EQ(alone.dispatch_seconds("barrier", "spin", 1).value, 3e-9);
 }
 
+Point step_point(std::vector<double> samples, int threads) {
+  Point point = measured_point(
+      "dispatch_overhead", {{"operation", "step"}, {"sync", "thread_create"}, {"threads", threads}},
+      0, Unit::kSeconds);
+  point.summary = summarise(samples, Unit::kSeconds);
+  point.samples = std::move(samples);
+  point.facts["work_seconds"] = 0.006;
+  return point;
+}
+
+TEST(MeasuredCurves, StartingThreadsCostsTheMeanBeyondTheWork) {
+  EXPECT_EQ(curves_of({}).start_seconds(0.01, 2).value, 0) << "not measured";
+  const MeasuredCurves curves = curves_of({step_point({0.008, 0.008, 0.017}, 4)});
+  EXPECT_DOUBLE_EQ(curves.start_seconds(0.006, 4).value, 0.005) << "the mean, not the median";
+  EXPECT_DOUBLE_EQ(curves.start_seconds(0.006, 2).value, 0.0025);
+  EXPECT_DOUBLE_EQ(curves.start_seconds(0.006, 8).value, 0.010) << "in proportion beyond";
+  EXPECT_EQ(curves.start_seconds(0.006, 1).value, 0) << "one thread starts no other";
+  EXPECT_FALSE(curves.dispatch.contains("step/thread_create"));
+  EXPECT_DOUBLE_EQ(curves_of({step_point({0.005}, 4)}).start_seconds(0.006, 4).value, 1e-6);
+}
+
+TEST(MeasuredCurves, StartingThreadsGoesByTheLengthOfTheStep) {
+  Point longer = step_point({0.026}, 4);
+  longer.facts["work_seconds"] = 0.024;
+  const MeasuredCurves curves = curves_of({step_point({0.014}, 4), longer});
+  EXPECT_DOUBLE_EQ(curves.start_seconds(0.006, 4).value, 0.008);
+  EXPECT_DOUBLE_EQ(curves.start_seconds(0.024, 4).value, 0.002);
+  EXPECT_NEAR(curves.start_seconds(0.012, 4).value, 0.004, 1e-9) << "half-way on a log-log line";
+  EXPECT_DOUBLE_EQ(curves.start_seconds(1, 4).value, 0.002) << "held at the longest";
+}
+
+TEST(MeasuredCurves, StartingThreadsIsAsUnsureAsWhatIsLeftOfTheStep) {
+  Point point = step_point(std::vector<double>(9, 0.008), 4);
+  point.summary.mad = 0.08e-3;  // a hundredth of the step is four of the two milliseconds left
+  EXPECT_NEAR(curves_of({point}).start_seconds(0.006, 4).spread, 4 * 0.014826, 1e-9);
+  point.summary.mad = 2e-3;
+  EXPECT_EQ(curves_of({point}).start_seconds(0.006, 4).spread, 0.7) << "a factor of two at most";
+  point.facts.clear();
+  EXPECT_EQ(curves_of({point}).start_seconds(0.006, 4).value, 0) << "whose work is not known";
+}
+
+Point pick_point(double seconds, double vocabulary) {
+  Point point = measured_point("dispatch_overhead",
+                               {{"operation", "pick"}, {"pick", "top_p"}, {"threads", 1}}, seconds,
+                               Unit::kSeconds);
+  point.facts["vocabulary"] = vocabulary;
+  return point;
+}
+
+TEST(MeasuredCurves, PickingATokenGoesByTheVocabulary) {
+  EXPECT_EQ(curves_of({}).pick_seconds, 0);
+  const MeasuredCurves curves = curves_of({pick_point(5e-5, 100'000)});
+  EXPECT_DOUBLE_EQ(curves.pick_seconds, 5e-10);
+  EXPECT_TRUE(curves.dispatch.empty());
+  EXPECT_EQ(curves_of({pick_point(5e-5, 0)}).pick_seconds, 0);
+}
+
 TEST(MeasuredCurves, TakeNoBarrierAboveTheBudgetAndNoGrain) {
   const MeasuredCurves curves = curves_of(
       {barrier_point(1e-6, 8), barrier_point(9e-6, 9), barrier_point(7e-6, 4, "spin", "grain")});

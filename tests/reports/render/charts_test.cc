@@ -61,6 +61,22 @@ TEST(Charts, BandwidthPointsAreTheDocumentsMediansAndIntervals) {
   }
 }
 
+TEST(Charts, AttentionOfOneCoreByTwoThreadsIsASeriesOfItsOwn) {
+  fixture::Documents d = fixture::smt_machine();
+  Point on_one_core;
+  for (const Point& point : d.results.points) {
+    if (point.probe == "attention_kv" && point.parameters.has("positions")) on_one_core = point;
+  }
+  on_one_core.parameters.set("placement", std::string("compact")).set("threads", 2);
+  d.results.points.push_back(on_one_core);
+  const std::vector<Chart> charts = make_charts(d.results, d.recommendation);
+  const Chart* chart = find_chart(charts, "attention");
+  ASSERT_NE(chart, nullptr);
+  const ChartSeries* series = find_series(*chart, "2 threads on one core");
+  ASSERT_NE(series, nullptr);
+  EXPECT_EQ(series->points.size(), 1u);
+}
+
 TEST(Charts, PageKindsAreNamedOnlyWhereThereAreSeveral) {
   const fixture::Documents d = fixture::small_guest();
   const std::vector<Chart> charts = machine_charts(d.results, d.recommendation);
