@@ -76,16 +76,21 @@ std::string beyond(const AdviceContext& context, int threads, const std::map<int
   return fmt::format("more threads cost at least {}", percent(gain));
 }
 
+std::string_view what_takes(std::string_view term, const EngineProfile& engine) {
+  if (term == "weights") return "streaming the weights from memory takes";
+  if (term == "compute") return "arithmetic takes";
+  if (term == "attention") return "attention over the KV cache takes";
+  if (term != "dispatch") return "serial work takes";
+  return engine.starts_threads ? "starting and synchronising the threads takes"
+                               : "synchronising the threads takes";
+}
+
 std::string why(const AdviceContext& context, const Prediction& expected,
                 const std::map<int, double>& score) {
   double total = 0;
   for (const auto& [term, seconds] : expected.seconds_by_term) total += seconds;
   const double share = expected.seconds_by_term.at(expected.limited_by) / total;
-  const char* limit = expected.limited_by == "weights"   ? "streaming the weights from memory takes"
-                      : expected.limited_by == "compute" ? "arithmetic takes"
-                      : expected.limited_by == "attention" ? "attention over the KV cache takes"
-                      : expected.limited_by == "dispatch"  ? "synchronising the threads takes"
-                                                           : "serial work takes";
+  const std::string_view limit = what_takes(expected.limited_by, context.engine);
   const std::string counted = count_of(expected.threads, "thread");
   const int cores = context.results.machine.usable_cores();
   const char* where = context.results.machine.has_smt() && expected.threads == cores

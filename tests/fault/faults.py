@@ -13,6 +13,7 @@ n is tried, of allocations every n to 200 and then steps of a fiftieth.
 import argparse
 import collections
 import errno
+import json
 import pathlib
 import sys
 
@@ -53,6 +54,13 @@ def scenarios(bin_folder, golden):
     def campaign(folder):
         return [house.fake_house(folder / "bin", bin_folder), "run", "--budget", "2s", "--out",
                 folder / "out" / "run"]
+    def started(folder):  # steps whose threads are created for them
+        plan = folder / "plan.json"
+        plan.write_text(json.dumps({
+            "probe": "dispatch_overhead", "environment": {}, "set_up_seconds": 0,
+            "points": [{"seconds": 0.1, "parameters": {"operation": "step", "sync": "thread_create",
+                                                       "work_ms": 50, "threads": 3}}]}))
+        return [bin_folder / "dispatch_overhead", "--plan", plan, "--out", folder / "out" / "d"]
     run_files = {"run"}
     return [
         Scenario("machine", "machine", lambda f: [bin_folder / "machine", "--out", f / "out" / "m"],
@@ -70,6 +78,8 @@ def scenarios(bin_folder, golden):
                  lambda f: [bin_folder / "dispatch_overhead", "--budget", "0.2", "--out",
                             f / "out" / "d", "--benchmark_filter=(spin|futex|openmp)/"],
                  MEASURING, "d", short=False),
+        Scenario("started", "dispatch_overhead", started, ["pthread_create", "setaffinity"], "d",
+                 short=False),
         Scenario("shm", "shm_bandwidth",
                  lambda f: [bin_folder / "shm_bandwidth", "--budget", "0.2", "--out",
                             f / "out" / "s"],
