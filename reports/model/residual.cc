@@ -54,7 +54,8 @@ double arithmetic_part(const std::vector<Residual>& prefills, double threads) {
 double memory_part(double eta, double arithmetic, const StepTerms& terms) {
   constexpr double kLeastShare = 0.5;
   const double share = terms.weight[static_cast<std::size_t>(Source::kBandwidth)];
-  return std::pow(eta / arithmetic, std::min(1 / share, share / (kLeastShare * kLeastShare)));
+  const double power = share >= kLeastShare ? 1 / share : share / (kLeastShare * kLeastShare);
+  return std::pow(eta / arithmetic, power);
 }
 
 void add_point(const MeasuredCurves& curves, const PreparedChain& prepared, double arithmetic,

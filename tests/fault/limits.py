@@ -233,7 +233,7 @@ def affinity_narrowed(bin_folder, folder):
     if len(cpus) < 2:
         raise Skip("two CPUs")
     found = []
-    for sync in ("spin", "futex"):
+    for sync, operation in (("spin", "barrier"), ("futex", "barrier"), ("thread_create", "step")):
         out = folder / f"{sync}.json"
 
         def narrow(child):
@@ -247,7 +247,7 @@ def affinity_narrowed(bin_folder, folder):
                 time.sleep(0.2)
         plan = folder / "plan.json"  # one point that lasts, so that the narrowing falls into it
         plan.write_text(json.dumps({"probe": "dispatch_overhead", "environment": {}, "points": [
-            {"parameters": {"operation": "barrier", "sync": sync, "threads": 2}, "seconds": 3}]}))
+            {"parameters": {"operation": operation, "sync": sync, "threads": 2}, "seconds": 3}]}))
         ended = house.run([bin_folder / "dispatch_overhead", "--plan", plan, "--out", out],
                           house.environment(), on_start=narrow)
         found += [f"{sync}: {problem}" for problem in ended_well(ended, {0, 4})]
@@ -259,6 +259,9 @@ def affinity_narrowed(bin_folder, folder):
                    for reason in point["verdict"]["reasons"]}
         if document["points"] and "affinity" not in reasons:
             found.append(f"{sync}: reasons {sorted(reasons)}")
+        # What pins no thread has no failed pin, so the point itself is refused.
+        if operation == "step" and not any("were changed" in each["cause"] for each in document["missing"]):
+            found.append(f"{sync}: {[point['name'] for point in document['points']]} measured")
     return found
 
 
