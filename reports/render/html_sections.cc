@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <set>
 
+#include "reports/render/chart_parts.h"
 #include "reports/render/escape.h"
 #include "reports/render/format.h"
 #include "reports/render/headline.h"
@@ -116,10 +118,30 @@ std::string engine_card(const EngineSettings& settings) {
   return markup + "</div>\n";
 }
 
+// What engines that start their threads anew for every step pay for it (dispatch_overhead/step).
+std::string start_table(const Results& results) {
+  Table table("Threads started anew for every step: what a step takes longer, in the mean",
+              {{"Work of the step", Cell::kNumber},
+               {"Threads", Cell::kNumber},
+               {"Longer by", Cell::kNumber}});
+  for (const Point* point : results.of_probe("dispatch_overhead")) {
+    const auto work = point->facts.find("work_seconds");
+    if (!usable(*point) || work == point->facts.end() || point->samples.empty()) continue;
+    const double mean = std::reduce(point->samples.begin(), point->samples.end()) /
+                        static_cast<double>(point->samples.size());
+    table.row({html_escape(format_quantity(work->second, point->unit)),
+               fmt::format("{}", threads_of(*point)),
+               html_escape(format_quantity(std::max(mean - work->second, 0.0), point->unit)) +
+                   verdict_mark(point->verdict)});
+  }
+  return table.empty() ? "" : table.text();
+}
+
 }  // namespace
 
 std::string dispatch(const Documents& documents) {
-  return figures(documents, {"dispatch"}) + handoff_table(documents.results);
+  return figures(documents, {"dispatch"}) + handoff_table(documents.results) +
+         start_table(documents.results);
 }
 
 std::string machine(const Documents& documents) {

@@ -219,6 +219,25 @@ TEST(Html, AMachineWithoutHardwareThreadsSaysSo) {
               HasSubstr("no hardware threads to compare here"));
 }
 
+TEST(Html, StartedThreadsHaveTheirCostByTheLengthOfTheStep) {
+  fixture::Documents d = fixture::small_guest();
+  const auto markup = [&] { return html::dispatch({d.results, d.recommendation, {}}); };
+  EXPECT_THAT(markup(), Not(HasSubstr("started anew")));
+  Point point;
+  point.probe = "dispatch_overhead";
+  point.unit = Unit::kSeconds;
+  point.parameters =
+      Parameters{{"operation", "step"}, {"sync", "thread_create"}, {"work_ms", 20}, {"threads", 2}};
+  point.name = point.parameters.name(point.probe);
+  point.samples = {0.023, 0.024, 0.031};  // 26 in the mean
+  point.summary = summarise(point.samples, point.unit);
+  point.facts["work_seconds"] = 0.020;
+  d.results.points.push_back(point);
+  EXPECT_THAT(markup(), HasSubstr("started anew"));
+  EXPECT_THAT(markup(), HasSubstr("20.0 ms"));
+  EXPECT_THAT(markup(), HasSubstr("6.00 ms"));
+}
+
 TEST(Html, HandOffsBetweenCpusAreAMatrix) {
   fixture::Documents d = fixture::small_guest();
   Point point;
