@@ -295,8 +295,9 @@ std::unique_ptr<Case> prepare_on_team(const std::string& operation, const Parame
   if (operation == "barrier") return std::make_unique<BarrierCase>(team);
   if (operation == "region") return std::make_unique<RegionCase>(team);
   if (operation == "grain") return prepare_grain(parameters, team);
-  throw Error(ErrorCode::kUsage,
-              fmt::format("operation '{}': expected barrier, region or grain", operation));
+  throw Error(
+      ErrorCode::kUsage,
+      fmt::format("operation '{}': expected barrier, region, grain, step or pick", operation));
 }
 
 // libgomp has one policy a process; the label must be what the process does.

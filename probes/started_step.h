@@ -6,9 +6,9 @@
 // handed from this thread to one of a pool's, as an event loop hands over what blocks: then the
 // scheduler may take the other CPU for busy still and put a new thread on the CPU of its maker,
 // where each barrier waits for the scheduler's next tick until the balancer parts them. On a guest
-// of two CPUs that befell two steps of three of npm's node-llama-cpp, for 5 to 30 ms each
-// (sched_switch, Linux 6.18; docs/likeness-zen4.md), and few of a loop that starts its threads
-// without handing over. The longer a step, the less it loses there: hence the axis work_ms.
+// of two CPUs that befell 97 of 120 steps of npm's node-llama-cpp, for 18 ms in the mean (Linux
+// 6.18; docs/likeness-zen4.md), and few of a loop that starts its threads without handing over. The
+// longer a step, the less it loses there: hence the axis work_ms.
 //
 // Most steps lose little and some lose much, and throughput is the mean of them: a sample is the
 // mean of several steps. Waiting and spread are what is measured, so neither makes the point

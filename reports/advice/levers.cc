@@ -248,9 +248,13 @@ class Levers {
     }
     kept.starts_threads = false;
     for (const char* phase : {"prefill", "decode"}) {
-      add("kept_threads", "threads that outlast a step", phase,
-          fastest(context_, work_, kept, query_of(phase)),
-          "a build with OpenMP, or a program that attaches a pool of threads");
+      const Prediction after = fastest(context_, work_, kept, query_of(phase));
+      if (after.tokens_per_second > before(phase).tokens_per_second) {
+        add("kept_threads", "threads that outlast a step", phase, after,
+            "a build with OpenMP, or a program that attaches a pool of threads");
+      } else {
+        none("kept_threads", phase, "starting threads costs nothing here, or was not measured");
+      }
     }
   }
 

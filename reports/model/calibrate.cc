@@ -26,7 +26,8 @@ namespace {
 constexpr char kDefaultEngine[] = "llama.cpp-threadpool";
 constexpr char kPlainBase[] = "generic";
 
-// Noise of a point, as a share: from run to run on a guest (docs/likeness-zen4.md).
+// Noise of a point, as a share, beside what the terms' widths allow. Less lets one slow run decide;
+// from 0.1 on a dozen exact points no longer outweigh the priors.
 constexpr double kPointDeviation = 0.08;
 // Logarithmic widths of the priors. Engines were seen at 0.4 to 1.1 of our own kernels; where the
 // profile's figures were measured on this instruction set, that much is known.

@@ -19,6 +19,8 @@ namespace mb {
 namespace {
 
 constexpr double kLeastEta = 0.2, kMostEta = 1.25;
+constexpr double kMostMemory =
+    2;  // of the measured bandwidth: a guest's DRAM from minute to minute
 
 constexpr std::array kOverlaps{2.0, 3.0, 4.0, 6.0, 8.0, 16.0, 64.0};
 // What the overlap is weighed against: it is as far from 4 as a doubling or two, and eta differs by
@@ -55,7 +57,7 @@ double memory_part(double eta, double arithmetic, const StepTerms& terms) {
   constexpr double kLeastShare = 0.5;
   const double share = terms.weight[static_cast<std::size_t>(Source::kBandwidth)];
   const double power = share >= kLeastShare ? 1 / share : share / (kLeastShare * kLeastShare);
-  return std::pow(eta / arithmetic, power);
+  return std::clamp(std::pow(eta / arithmetic, power), kLeastEta, kMostMemory);
 }
 
 void add_point(const MeasuredCurves& curves, const PreparedChain& prepared, double arithmetic,

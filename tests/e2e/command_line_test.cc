@@ -266,6 +266,30 @@ TEST(CommandLine, WhatStandsBetweenStepsIsMeasured) {
   EXPECT_EQ(measured(R"("operation": "pick", "pick": "none", "threads": 1)").exit_code, 2);
 }
 
+TEST(CommandLine, AProfileByLayerHasSharesAndLevels) {
+  const TemporaryFolder folder;
+  const std::string plan = (folder.path() / "plan.json").string();
+  const std::string out = (folder.path() / "out.json").string();
+  write_file_atomically(plan, R"({"probe": "decode_scaling", "environment": {},
+      "set_up_seconds": 0, "points": [{"seconds": 0.1, "parameters": {"operation": "step",
+      "model": "gemma-3-270m:q4_0", "context_tokens": 16, "layers": 2, "profile": 2, "threads": 1}}]})");
+  const ChildResult run = run_program({"probe", "decode_scaling", "--plan", plan, "--out", out});
+  ASSERT_NE(run.exit_code, 2) << run.standard_error;
+  const Results results = results_from_json_text(read_file(out), "out");
+  ASSERT_EQ(results.points.size(), 1u);
+  double sum = 0;
+  int layers = 0;
+  for (const auto& [name, value] : results.points.front().facts) {
+    if (!name.starts_with("layer") || !name.ends_with("_share")) continue;
+    sum += value;
+    layers += name.starts_with("layer1_") ? 1 : 0;
+    const std::string level = name.substr(0, name.size() - 6) + "_served_by";
+    EXPECT_NE(results.points.front().notes.at(level), "") << level;
+  }
+  EXPECT_NEAR(sum, 1, 1e-6);
+  EXPECT_GT(layers, 5) << "operations of the second layer";
+}
+
 TEST(CommandLine, ASweepIsMeasuredAndFitted) {
   const TemporaryFolder folder;
   const std::string file = (folder.path() / "sweep.json").string();
