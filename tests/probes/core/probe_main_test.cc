@@ -61,6 +61,7 @@ class ToyCase final : public Case {
   }
   void check() override {
     if (operation_ == "wrong") throw Error(ErrorCode::kFailure, "sum is 3, expected 4");
+    if (operation_ == "moved") throw Error(ErrorCode::kNotAvailable, "somebody moved the toy");
   }
 
  private:
@@ -238,6 +239,31 @@ TEST_F(ProbeMain, WhatIsNotAvailableIsMissingAndNeverAZero) {
   const auto row = nlohmann::json::parse(ran.standard_output).at("benchmarks").at(0);
   EXPECT_EQ(row.at("error_occurred"), true);
   EXPECT_THAT(row.at("error_message").get<std::string>(), HasSubstr("no such hardware"));
+}
+
+TEST_F(ProbeMain, APointThatItsCheckRefusesIsMissingAndNoFailure) {
+  plan({"moved", "read"});
+  EXPECT_EQ(run(planned()).exit_code, 0);
+  EXPECT_THAT(document().points, SizeIs(1));
+  EXPECT_THAT(document().missing,
+              testing::Contains(testing::Field(&Missing::cause, "somebody moved the toy")));
+}
+
+TEST_F(ProbeMain, ASignalEndsARunWithoutADocumentToo) {
+  plan({"read", "endless"});
+  ChildRequest child = request({"--machine", file("machine.json"), "--plan", file("plan.json")});
+  bool measured = false, sent = false;  // the first point's row is out: its handlers stand
+  child.on_line = [&](std::string_view line) {
+    measured = measured || line.find("/read/") != std::string_view::npos;
+  };
+  child.on_tick = [&](int pid) {
+    if (measured && !sent) kill(pid, SIGTERM);
+    sent = measured;
+  };
+  const ChildResult ended = run_child(child);
+  EXPECT_EQ(ended.exit_code, 5) << ended.describe();
+  EXPECT_THAT(ended.standard_error, HasSubstr("interrupted by a signal: 1 points finished"));
+  EXPECT_THAT(ended.standard_error, Not(HasSubstr("kept in")));
 }
 
 TEST_F(ProbeMain, AWrongResultFailsTheRunAndIsNoPoint) {
