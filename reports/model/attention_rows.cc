@@ -27,7 +27,7 @@ double with_waiting(const AttentionRow& row, const MeasuredCurves& curves, const
   const double loads = row.loads * row_exposure(of.row_bytes, of.kv_heads);
   if (loads <= 0 || curves.load_rate.empty()) return of.seconds;
   const auto pass = [&](double bytes) {
-    return smoothmax(of.seconds, loads / curves.load_rate.at(bytes).value, curves.overlap).seconds;
+    return smoothmax(of.seconds, loads / curves.load_rate.at(bytes).value, kOverlapPower).seconds;
   };
   return (pass(of.step_bytes) + (of.passes - 1) * pass(of.key_head_bytes)) / of.passes;
 }

@@ -18,7 +18,8 @@ struct Estimate {
   double value = 0, spread = 0;
 };
 
-// (a^power + b^power)^(1/power) of two times that overlap.
+// (a^power + b^power)^(1/power) of two times that overlap almost wholly.
+inline constexpr double kOverlapPower = 4;
 struct Joined {
   double seconds = 0, share_a = 0.5;  // share of a in the logarithmic derivative
 };

@@ -67,7 +67,6 @@ struct MachineModel::State {
 MachineModel::MachineModel(const Results& results) {
   MeasuredCurves curves(results);
   auto chains = std::make_shared<const std::vector<PreparedChain>>(prepare_chains(curves.chains));
-  curves.overlap = find_overlap(curves, *chains);
   state_ = std::make_unique<State>(std::move(curves), std::move(chains));
 }
 MachineModel::MachineModel(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -112,9 +111,9 @@ double all_threads(const Step& step, int threads) {
   return threads * static_cast<double>(step.instances);
 }
 
-double memory_of(const ChosenResidual& chosen, const Step& step, int threads) {
-  if (chosen.residual == nullptr) return 1;
-  return chosen.residual->memory.at(all_threads(step, threads)).value;
+Meeting meeting_of(const ChosenResidual& chosen, const Step& step, int threads) {
+  if (chosen.residual == nullptr) return {};
+  return chosen.residual->meeting_at(all_threads(step, threads));
 }
 
 void scale(StepTerms& terms, const ChosenResidual& chosen, const EngineProfile& engine,
@@ -139,7 +138,7 @@ double MachineModel::tokens_per_second(const Workload& work, const EngineProfile
   const Step step = step_of(query);
   const ChosenResidual chosen = choose_residual(state_->residuals, query.phase, work);
   StepTerms terms =
-      step_terms(state_->curves, work, engine, step, threads, memory_of(chosen, step, threads));
+      step_terms(state_->curves, work, engine, step, threads, meeting_of(chosen, step, threads));
   scale(terms, chosen, engine, step, threads);
   return static_cast<double>(step.rows * step.batch * step.instances) / terms.total();
 }
@@ -150,7 +149,7 @@ Prediction MachineModel::predict(const Workload& work, const EngineProfile& engi
   const Step step = step_of(query);
   const ChosenResidual chosen = choose_residual(state_->residuals, query.phase, work);
   StepTerms terms =
-      step_terms(state_->curves, work, engine, step, threads, memory_of(chosen, step, threads));
+      step_terms(state_->curves, work, engine, step, threads, meeting_of(chosen, step, threads));
   const double sigma = deviation(terms, chosen, all_threads(step, threads));
   scale(terms, chosen, engine, step, threads);
   Prediction prediction;

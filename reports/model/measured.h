@@ -50,8 +50,6 @@ struct MeasuredCurves {
   std::optional<double> smt_gain;  // rate of two threads a core over one, compute
   std::vector<CacheLevel> caches;  // nearest first, without L1
   std::vector<ChainPoint> chains;
-  // Power of the join of memory and compute, (a^p + b^p)^(1/p); find_overlap() learns it.
-  double overlap = 4;
   Verdict verdict;
   std::vector<Missing> missing;
 

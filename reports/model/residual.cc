@@ -7,11 +7,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <limits>
 #include <map>
-#include <numeric>
 
 #include "data/error.h"
 
@@ -21,11 +18,6 @@ namespace {
 constexpr double kLeastEta = 0.2, kMostEta = 1.25;
 constexpr double kMostMemory =
     2;  // of the measured bandwidth: a guest's DRAM from minute to minute
-
-constexpr std::array kOverlaps{2.0, 3.0, 4.0, 6.0, 8.0, 16.0, 64.0};
-// What the overlap is weighed against: it is as far from 4 as a doubling or two, and eta differs by
-// a few per cent between thread counts for other reasons too.
-constexpr double kOverlapDoublings = 2, kEtaDeviation = 0.05;
 
 EngineProfile chain_profile(const ChainPoint& chain) {
   EngineProfile profile = find_engine_profile("generic");
@@ -40,24 +32,36 @@ EngineProfile chain_profile(const ChainPoint& chain) {
   return profile;
 }
 
-// What the arithmetic of prefill got of its rate on so many threads: of the measured models' the
-// figure nearest to 1, since a model that the terms describe badly tells of itself. 1 without any.
+// What the arithmetic of prefill got of its rate on so many threads. Of dense models where there
+// are any, since what an expert's few rows get is between two measured rates; of several the figure
+// nearest to 1, since a model that the terms describe badly tells of itself. 1 without any.
 double arithmetic_part(const std::vector<Residual>& prefills, double threads) {
+  const bool dense = std::any_of(prefills.begin(), prefills.end(),
+                                 [](const Residual& prefill) { return !prefill.moe; });
   double nearest = kLeastEta;
   for (const Residual& prefill : prefills) {
-    const double eta = prefill.eta.at(threads).value;
+    if (prefill.moe && dense) continue;
+    const double eta = prefill.least_eta.at(threads).value;
     if (std::abs(std::log(eta)) < std::abs(std::log(nearest))) nearest = eta;
   }
   return prefills.empty() ? 1 : nearest;
 }
 
-// What memory must have given of its rate for eta to be so, beside that of the arithmetic. Where
-// less than half of the time hangs on memory, eta says too little of it for the whole difference.
-double memory_part(double eta, double arithmetic, const StepTerms& terms) {
+// How memory and compute must have met for eta to be so, beside the efficiency of the arithmetic:
+// as sharply as that asks for, and where even a whole overlap (`least_eta`) does not do, at another
+// rate of memory. Where less than half of the time hangs on memory, eta says too little of it for
+// the whole difference.
+Meeting meeting(double eta, double least_eta, double arithmetic, const StepTerms& terms) {
   constexpr double kLeastShare = 0.5;
+  Meeting found;
+  if (eta > least_eta) {
+    found.overlap = std::clamp(std::log(eta / arithmetic) / std::log(eta / least_eta), 0.0, 1.0);
+  }
+  const double left = eta / std::pow(eta / least_eta, found.overlap) / arithmetic;
   const double share = terms.weight[static_cast<std::size_t>(Source::kBandwidth)];
   const double power = share >= kLeastShare ? 1 / share : share / (kLeastShare * kLeastShare);
-  return std::clamp(std::pow(eta / arithmetic, power), kLeastEta, kMostMemory);
+  found.memory = std::clamp(std::pow(left, power), kLeastEta, kMostMemory);
+  return found;
 }
 
 void add_point(const MeasuredCurves& curves, const PreparedChain& prepared, double arithmetic,
@@ -73,12 +77,15 @@ void add_point(const MeasuredCurves& curves, const PreparedChain& prepared, doub
   }
   const double threads = chain.threads;
   residual.eta.add({threads, eta, chain.spread, chain.error});
-  const double memory = prepared.step.prefill ? 1 : memory_part(eta, arithmetic, terms);
+  const double least = eta * terms.hardest_seconds / terms.total();
+  residual.least_eta.add({threads, least, chain.spread, chain.error});
+  const Meeting met = prepared.step.prefill ? Meeting{} : meeting(eta, least, arithmetic, terms);
   const double left =
-      step_terms(curves, prepared.part, prepared.part_profile, prepared.step, chain.threads, memory)
+      step_terms(curves, prepared.part, prepared.part_profile, prepared.step, chain.threads, met)
           .total() /
       terms.total() * eta;
-  residual.memory.add({threads, memory, chain.spread, chain.error});
+  residual.memory.add({threads, met.memory, chain.spread, chain.error});
+  residual.overlap.add({threads, met.overlap, chain.spread, chain.error});
   residual.rest.add({threads, left, chain.spread, chain.error});
   residual.leaning.emplace_back(threads, terms.weight);
   const double whole =
@@ -90,6 +97,10 @@ void add_point(const MeasuredCurves& curves, const PreparedChain& prepared, doub
 }
 
 }  // namespace
+
+Meeting Residual::meeting_at(double threads) const {
+  return {memory.at(threads).value, overlap.at(threads).value};
+}
 
 const std::array<double, kSources>& Residual::leaning_at(double threads) const {
   return std::min_element(leaning.begin(), leaning.end(),
@@ -154,36 +165,6 @@ std::vector<Residual> find_residuals(const MeasuredCurves& curves,
     }
   }
   return residuals;
-}
-
-double find_overlap(const MeasuredCurves& curves, const std::vector<PreparedChain>& chains) {
-  MeasuredCurves tried = curves;
-  double best = curves.overlap, least = std::numeric_limits<double>::infinity();
-  for (const double power : kOverlaps) {
-    tried.overlap = power;
-    std::map<std::string, std::vector<double>> logs;  // of eta, by model
-    for (const PreparedChain& prepared : chains) {
-      const ChainPoint& chain = tried.chains[prepared.chain];
-      if (chain.phase != "decode") continue;
-      try {
-        const StepTerms terms =
-            step_terms(tried, prepared.part, prepared.part_profile, prepared.step, chain.threads);
-        logs[chain.model].push_back(std::log(terms.total() / chain.seconds));
-      } catch (const Error&) {
-        // A curve is missing: predict() says which.
-      }
-    }
-    double cost = std::pow(std::log2(power / curves.overlap) / kOverlapDoublings, 2);
-    for (const auto& [model, values] : logs) {
-      const double mean =
-          std::reduce(values.begin(), values.end()) / static_cast<double>(values.size());
-      for (const double value : values) cost += std::pow((value - mean) / kEtaDeviation, 2);
-    }
-    if (cost >= least) continue;
-    least = cost;
-    best = power;
-  }
-  return best;
 }
 
 ChosenResidual choose_residual(const std::vector<Residual>& residuals, std::string_view phase,

@@ -2,10 +2,12 @@
 // that chain took. The chain already contains barriers and attention, so it is not added to the
 // terms; it only scales them. One curve for each phase and measured model.
 //
-// That of decode is applied in two parts: to the bandwidth before memory and compute join, and to
-// all terms after. What prefill's chains lose is the arithmetic's; what decode's lose beyond that
-// is memory's, for which an engine whose cores are slower than ours waits less. Together the parts
-// make the chain's own prediction what it took.
+// That of decode is applied in parts. What prefill's chains lose is the arithmetic's and scales all
+// terms. A decode chain that lost less than that hid one of memory and compute behind the other
+// better than the terms' join has it, which no step away from their edge gains by; what even a
+// whole overlap cannot explain, and what the chain lost beyond the arithmetic, is memory's, for
+// which an engine whose cores are slower than ours waits less. Together the parts make the chain's
+// own prediction what it took.
 #pragma once
 #include <array>
 #include <string>
@@ -23,13 +25,16 @@ struct Residual {
   std::string phase, model;
   bool moe = false;
   double weight_bytes_per_token = 0;
-  Curve eta;           // over threads, as is rest
-  Curve memory, rest;  // the parts of eta: of the bandwidth, and of all terms then
+  // Over threads: eta, and what it would be if memory and compute overlapped wholly.
+  Curve eta, least_eta;
+  // The parts of eta: of the bandwidth, of how memory and compute meet, and of all terms then.
+  Curve memory, overlap, rest;
   // How the predicted chain leans on each source: errors that chain and prediction share cancel.
   std::vector<std::pair<double, std::array<double, kSources>>> leaning;
   Curve whole_tokens_per_second;     // the chain's time scaled to the whole model
   std::vector<std::string> clamped;  // "eta 3.1 at 4 threads held at 1.25"
 
+  Meeting meeting_at(double threads) const;
   const std::array<double, kSources>& leaning_at(double threads) const;
 };
 
@@ -42,11 +47,6 @@ struct PreparedChain {
 };
 // Chains of models that this catalogue does not know are left out.
 std::vector<PreparedChain> prepare_chains(const std::vector<ChainPoint>& chains);
-
-// The power with which memory and compute join in the measured decode steps: of 2 to 64 (all but
-// the hard maximum) the one that leaves eta most alike over the thread counts of each model. Where
-// no step is near the edge between both they cannot tell, and it stays at 4.
-double find_overlap(const MeasuredCurves& curves, const std::vector<PreparedChain>& chains);
 
 std::vector<Residual> find_residuals(const MeasuredCurves& curves,
                                      const std::vector<PreparedChain>& chains);

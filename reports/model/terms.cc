@@ -1,6 +1,6 @@
 // smoothmax(a, b) = (a^p + b^p)^(1/p): memory and compute overlap almost wholly (threads prefetch
-// while others compute). With p = 4 the step takes 19 % more at equality than either alone; the
-// measured decode steps say how sharp the edge is on this machine (find_overlap).
+// while others compute). With p = 4 the step takes 19 % more at equality than either alone; how
+// much of that the measured decode steps did not have is left out again (residual.h).
 //
 // A decode step is one row a sequence, or several where it checks drafted tokens; a prefill step is
 // ceil(S / ubatch) blocks that each read the weights, with the head computed for the last row of
@@ -51,13 +51,13 @@ class Ledger {
 class Stepper {
  public:
   Stepper(const MeasuredCurves& curves, const Workload& work, const EngineProfile& engine,
-          const Step& step, int threads, double memory)
+          const Step& step, int threads, const Meeting& meeting)
       : curves_(curves),
         work_(work),
         engine_(engine),
         step_(step),
         threads_(threads),
-        memory_(memory),
+        meeting_(meeting),
         batch_(static_cast<double>(step.batch)),
         instances_(static_cast<double>(step.instances)),
         all_threads_(threads_ * instances_),
@@ -81,6 +81,7 @@ class Stepper {
     const double picks = work_.head.bytes > 0 ? head_rows_ : 0;
     const double pick = static_cast<double>(work_.shape.vocabulary) * curves_.pick_seconds;
     ledger_.terms[Term::kSerial] = engine_.serial_seconds_per_token * blocks_ + picks * pick;
+    ledger_.terms.hardest_seconds += ledger_.terms[Term::kDispatch] + ledger_.terms[Term::kSerial];
     return ledger_.finish();
   }
 
@@ -162,8 +163,17 @@ class Stepper {
   // Engines side by side each hold their own `resident` bytes.
   Estimate bandwidth(const std::string& page, double resident) const {
     Estimate all = curves_.bandwidth(page, all_threads_, resident * instances_);
-    all.value *= memory_ / instances_;
+    all.value *= meeting_.memory / instances_;
     return all;
+  }
+
+  // Two times that overlap, as sharply as the measured steps showed.
+  Joined meet(double a, double b) const {
+    Joined joined = smoothmax(a, b, kOverlapPower);
+    const double longer = std::max(a, b);
+    if (longer > 0)
+      joined.seconds = longer * std::pow(joined.seconds / longer, 1 - meeting_.overlap);
+    return joined;
   }
 
   void add_weights_and_compute() {
@@ -202,8 +212,9 @@ class Stepper {
       compute += each.part.value;
       unhindered += each.part.value * each.efficiency;
     }
-    const Joined joined = smoothmax(streaming, compute, curves_.overlap);
-    ledger_.terms.roofline_seconds += smoothmax(streaming, unhindered, curves_.overlap).seconds;
+    const Joined joined = meet(streaming, compute);
+    ledger_.terms.roofline_seconds += meet(streaming, unhindered).seconds;
+    ledger_.terms.hardest_seconds += std::max(streaming, compute);
     ledger_.terms[Term::kWeights] = joined.seconds * joined.share_a;
     ledger_.terms[Term::kCompute] = joined.seconds * (1 - joined.share_a);
     ledger_.lean(Source::kBandwidth, ledger_.terms[Term::kWeights], spread);
@@ -296,9 +307,11 @@ class Stepper {
     // In prefill a block's rows share what they read, so bytes bind only without a kernel curve.
     const bool bytes_bind = !step_.prefill || kernel.engine <= 0;
     const auto join = [&](double seconds) {
-      return bytes_bind ? smoothmax(seconds, streaming, curves_.overlap) : Joined{seconds, 1};
+      return bytes_bind ? meet(seconds, streaming) : Joined{seconds, 1};
     };
     const Joined joined = join(kernel.engine);
+    ledger_.terms.hardest_seconds +=
+        bytes_bind ? std::max(kernel.engine, streaming) : kernel.engine;
     ledger_.terms.roofline_seconds += join(kernel.ours).seconds;
     ledger_.terms[Term::kAttention] = joined.seconds;
     ledger_.lean(Source::kAttention, joined.seconds * joined.share_a, kernel.spread);
@@ -327,7 +340,9 @@ class Stepper {
   const Workload& work_;
   const EngineProfile& engine_;
   const Step& step_;
-  double threads_, memory_, batch_, instances_, all_threads_;
+  double threads_;
+  Meeting meeting_;
+  double batch_, instances_, all_threads_;
   std::string page_, mapped_page_;
   double effective_, kv_bytes_;
   // Rows of the step, of one of its blocks, and those that go through the head.
@@ -356,8 +371,9 @@ double StepTerms::total() const {
 }
 
 StepTerms step_terms(const MeasuredCurves& curves, const Workload& work,
-                     const EngineProfile& engine, const Step& step, int threads, double memory) {
-  return Stepper(curves, work, engine, step, threads, memory).terms();
+                     const EngineProfile& engine, const Step& step, int threads,
+                     const Meeting& meeting) {
+  return Stepper(curves, work, engine, step, threads, meeting).terms();
 }
 
 }  // namespace mb

@@ -24,6 +24,8 @@ struct StepTerms {
   // What weights, compute and attention would take at the rates of our kernels, an engine's own
   // efficiencies apart.
   double roofline_seconds = 0;
+  // The total if memory and compute overlapped wholly, so that the longer of both alone counts.
+  double hardest_seconds = 0;
   std::string_view served_from = "dram";  // the level that most of the weights come from
   // d ln(total) / d ln(source), and the source's deviation.
   std::array<double, kSources> weight{}, spread{};
@@ -41,9 +43,15 @@ struct Step {
   std::int64_t batch = 1, instances = 1;
 };
 
-// `memory`: what its reads get of the measured bandwidth (residual.h). Throws
-// Error(kUntrustworthy) when bandwidth or matrix rates were not measured at all.
+// What the measured steps say of how a step's reads and arithmetic meet (residual.h).
+struct Meeting {
+  double memory = 1;   // what reads get of the measured bandwidth
+  double overlap = 0;  // 0: memory and compute join as the curves say, 1: wholly hidden
+};
+
+// Throws Error(kUntrustworthy) when bandwidth or matrix rates were not measured at all.
 StepTerms step_terms(const MeasuredCurves& curves, const Workload& work,
-                     const EngineProfile& engine, const Step& step, int threads, double memory = 1);
+                     const EngineProfile& engine, const Step& step, int threads,
+                     const Meeting& meeting = {});
 
 }  // namespace mb

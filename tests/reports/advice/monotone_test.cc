@@ -105,13 +105,14 @@ std::string told(const Laws& laws, const Draw::Asked& asked, double factor) {
 }
 
 // With the parts alone measured there is nothing that could hide bandwidth: not one case may lose.
-// With measured steps their efficiency is some per cent higher where memory and compute meet (these
-// machines take the harder of both without any loss, which the terms only approach), and leaving
-// that edge costs it: such cases are counted, and the bound is half as much again as the worst
-// seen.
+// With measured steps a decode's efficiency is taken apart by that of prefill, which the terms know
+// within a per cent or two (these machines compute the head's one row as quickly as any other, the
+// terms as a matrix-vector product); that much is booked as another rate of memory, and with it the
+// gain of an engine at the edge of memory and compute. Such cases are counted, and the bound is
+// half as much again as the worst of 10,000.
 TEST(Monotone, MoreBandwidthNeverLowersDecode) {
   Draw draw(8);
-  constexpr double kRounding = 1e-9, kEdge = 0.15;
+  constexpr double kRounding = 1e-9, kEdge = 0.025;
   int of_parts = 0, of_steps = 0, steps = 0;
   double most = 0;
   for (int i = 0; i < cases_wanted(); ++i) {
