@@ -31,7 +31,7 @@ class StepCase final : public Case {
     facts["head_bytes"] = static_cast<double>(step_.head_bytes());
     facts["kv_bytes"] = static_cast<double>(plan.kv_bytes());
     facts["regions"] = step_.operations();
-    notes["isa"] = plan.quantised() ? matmul_panels_isa() : chosen_isa();
+    notes["isa"] = multiply_isa(plan.layers().front().q.weights.type());
     notes["type"] = to_string(plan.shape().type);
     notes["model_spec"] = plan.shape().spec();
   }

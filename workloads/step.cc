@@ -403,16 +403,22 @@ KvHead Step::kv_head(long layer, long head) const {
           plan_.shape().head_size};
 }
 
-Activations Step::activations(Span values, Span quantised, long columns, long stride) const {
-  Activations result{reinterpret_cast<float*>(memory_ + values.offset), stride, {}};
-  std::byte* at = memory_ + quantised.offset;
-  // place_quantised: bytes = rows * columns * (1 + 4/32 + 4/16).
-  const long rows = static_cast<long>(quantised.bytes) / (columns + columns / 8 + columns / 4);
-  result.quantised.values = reinterpret_cast<std::int8_t*>(at);
-  result.quantised.scales = reinterpret_cast<float*>(at + rows * columns);
-  result.quantised.sums =
-      reinterpret_cast<std::int32_t*>(at + rows * columns + rows * (columns / 8));
-  result.quantised.columns = columns;
+Activations Step::activations(Span values, Span converted, long columns, long stride) const {
+  Activations result{reinterpret_cast<float*>(memory_ + values.offset), stride, {}, {}};
+  if (converted.bytes == 0) return result;
+  const long rows = static_cast<long>(converted.bytes) / plan_.converted_bytes(columns);
+  std::byte* at = memory_ + converted.offset;
+  if (plan_.rounded()) {
+    result.rounded = {reinterpret_cast<std::uint16_t*>(at), columns};
+    at += rows * columns * 2;
+  }
+  if (plan_.quantised()) {
+    result.quantised.values = reinterpret_cast<std::int8_t*>(at);
+    result.quantised.scales = reinterpret_cast<float*>(at + rows * columns);
+    result.quantised.sums =
+        reinterpret_cast<std::int32_t*>(at + rows * columns + rows * (columns / 8));
+    result.quantised.columns = columns;
+  }
   return result;
 }
 

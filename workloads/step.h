@@ -100,7 +100,7 @@ class Step {
   }
 
   float* floats(Span span) { return reinterpret_cast<float*>(memory_ + span.offset); }
-  Activations activations(Span values, Span quantised, long columns, long stride) const;
+  Activations activations(Span values, Span converted, long columns, long stride) const;
   void bind_layer(long index);
   void route(long index, Layer& layer);
   void split(Layer& layer);

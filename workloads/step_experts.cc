@@ -2,7 +2,6 @@
 // by expert, so each expert multiplies its rows in one go; their inputs are copied together first.
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "workloads/step.h"
 
@@ -12,7 +11,7 @@ void Step::route_rows(long index, int rank) {
   const ModelShape& shape = plan_.shape();
   const ActivationPlan& a = plan_.activations();
   const Layer& layer = layers_[static_cast<std::size_t>(index)];
-  const Activations x = activations(a.normed, a.normed_quantised, shape.hidden, shape.hidden);
+  const Activations x = activations(a.normed, a.normed_converted, shape.hidden, shape.hidden);
   for (const WorkRange& range : layer.router_split[static_cast<std::size_t>(rank)]) {
     layer.router.multiply(range.first, range.last, x, plan_.request().rows, floats(a.router_logits),
                           shape.experts);
@@ -24,10 +23,9 @@ void Step::dispatch(long index, int rank) {
   const ActivationPlan& a = plan_.activations();
   const Layer& layer = layers_[static_cast<std::size_t>(index)];
   const long hidden = shape.hidden;
-  const Activations from = activations(a.normed, a.normed_quantised, hidden, hidden);
-  const Activations to = activations(a.expert_input, a.expert_quantised, hidden, hidden);
+  const Activations from = activations(a.normed, a.normed_converted, hidden, hidden);
+  const Activations to = activations(a.expert_input, a.expert_converted, hidden, hidden);
   const auto [first, last] = share_of(plan_.expert_rows(), rank, ranks_);
-  const auto count = static_cast<std::size_t>(hidden);
   for (long entry = first; entry < last; ++entry) {
     const Layer::Routed& here = layer.routed[static_cast<std::size_t>(entry)];
     // The weight is the softmax over the row's chosen experts.
@@ -39,12 +37,7 @@ void Step::dispatch(long index, int rank) {
       sum += std::exp(logits[other] - logits[here.expert]);
     }
     floats(a.expert_weights)[entry] = 1 / sum;
-    const Activations source = from.row(here.row), target = to.row(entry);
-    std::memcpy(target.values, source.values, count * sizeof(float));
-    if (!plan_.quantised()) continue;
-    std::memcpy(target.quantised.values, source.quantised.values, count);
-    std::memcpy(target.quantised.scales, source.quantised.scales, count / 32 * sizeof(float));
-    std::memcpy(target.quantised.sums, source.quantised.sums, count / 16 * sizeof(std::int32_t));
+    from.copy_row(here.row, to, entry, hidden);
   }
 }
 
@@ -53,7 +46,7 @@ void Step::expert_gate_up(long index, int rank) {
   const ActivationPlan& a = plan_.activations();
   const Layer& layer = layers_[static_cast<std::size_t>(index)];
   const long ffn = shape.expert_ffn;
-  const Activations x = activations(a.expert_input, a.expert_quantised, shape.hidden, shape.hidden);
+  const Activations x = activations(a.expert_input, a.expert_converted, shape.hidden, shape.hidden);
   for (const WorkRange& range : layer.gate_up_split[static_cast<std::size_t>(rank)]) {
     const Layer::Group& group = layer.groups[static_cast<std::size_t>(range.item / 2)];
     const bool gate = range.item % 2 == 0;
@@ -68,7 +61,7 @@ void Step::expert_down(long index, int rank) {
   const ActivationPlan& a = plan_.activations();
   const Layer& layer = layers_[static_cast<std::size_t>(index)];
   const long ffn = shape.expert_ffn;
-  const Activations x = activations(a.gate_up, a.gate_quantised, ffn, 2 * ffn);
+  const Activations x = activations(a.gate_up, a.gate_converted, ffn, 2 * ffn);
   for (const WorkRange& range : layer.down_split[static_cast<std::size_t>(rank)]) {
     const Layer::Group& group = layer.groups[static_cast<std::size_t>(range.item)];
     layer.down[static_cast<std::size_t>(group.expert)].multiply(

@@ -13,9 +13,9 @@ namespace mb {
 void Step::norm_row(long row, Span weight) {
   const long hidden = plan_.shape().hidden;
   const ActivationPlan& a = plan_.activations();
-  const Activations normed = activations(a.normed, a.normed_quantised, hidden, hidden);
+  const Activations normed = activations(a.normed, a.normed_converted, hidden, hidden);
   rms_norm(floats(a.hidden) + row * hidden, floats(weight), hidden, normed.row(row).values);
-  if (plan_.quantised()) normed.quantise_blocks(row, 0, hidden / kBlockColumns);
+  normed.convert_blocks(row, 0, hidden / kBlockColumns);
 }
 
 // The residual that the layer's feed-forward part left behind.
@@ -58,7 +58,7 @@ void Step::project_qkv(long index, int rank) {
   const ModelShape& shape = plan_.shape();
   const ActivationPlan& a = plan_.activations();
   const Layer& layer = layers_[static_cast<std::size_t>(index)];
-  const Activations x = activations(a.normed, a.normed_quantised, shape.hidden, shape.hidden);
+  const Activations x = activations(a.normed, a.normed_converted, shape.hidden, shape.hidden);
   const Weights* matrices[] = {&layer.q, &layer.k, &layer.v};
   const long offsets[] = {0, layer.q.rows(), layer.q.rows() + layer.k.rows()};
   const long stride = layer.q.rows() + layer.k.rows() + layer.v.rows();
@@ -121,7 +121,7 @@ void Step::merge(long index, int rank) {
   const AttentionSchedule& schedule = layers_[static_cast<std::size_t>(index)].attention;
   const long group = shape.heads / shape.kv_heads, size = shape.head_size;
   const long columns = shape.heads * size;
-  const Activations attended = activations(a.attended, a.attended_quantised, columns, columns);
+  const Activations attended = activations(a.attended, a.attended_converted, columns, columns);
   const auto [first, last] = share_of(static_cast<long>(schedule.units.size()), rank, ranks_);
   for (long i = first; i < last; ++i) {
     const AttentionUnit& unit = schedule.units[static_cast<std::size_t>(i)];
@@ -130,10 +130,8 @@ void Step::merge(long index, int rank) {
     const long first_row = unit_row(unit);
     merge_attention(partial(unit.first_slot), partial(1).values - partial(0).values, unit.slots,
                     size, unit.tokens, group, attended.row(first_row).values + offset, columns);
-    if (!plan_.quantised()) continue;
     for (long row = first_row; row < first_row + unit.tokens; ++row) {
-      attended.quantise_blocks(row, offset / kBlockColumns,
-                               (offset + group * size) / kBlockColumns);
+      attended.convert_blocks(row, offset / kBlockColumns, (offset + group * size) / kBlockColumns);
     }
   }
 }
@@ -143,7 +141,7 @@ void Step::project_output(long index, int rank) {
   const ActivationPlan& a = plan_.activations();
   const Layer& layer = layers_[static_cast<std::size_t>(index)];
   const long columns = shape.heads * shape.head_size;
-  const Activations x = activations(a.attended, a.attended_quantised, columns, columns);
+  const Activations x = activations(a.attended, a.attended_converted, columns, columns);
   for (const WorkRange& range : layer.output_split[static_cast<std::size_t>(rank)]) {
     layer.output.multiply(range.first, range.last, x, plan_.request().rows, floats(a.projected),
                           shape.hidden);
@@ -169,7 +167,7 @@ void Step::gate_up(long index, int rank) {
   const ModelShape& shape = plan_.shape();
   const ActivationPlan& a = plan_.activations();
   const Layer& layer = layers_[static_cast<std::size_t>(index)];
-  const Activations x = activations(a.normed, a.normed_quantised, shape.hidden, shape.hidden);
+  const Activations x = activations(a.normed, a.normed_converted, shape.hidden, shape.hidden);
   for (const WorkRange& range : layer.gate_up_split[static_cast<std::size_t>(rank)]) {
     const Weights& weights = range.item == 0 ? layer.gate[0] : layer.up[0];
     weights.multiply(range.first, range.last, x, plan_.request().rows,
@@ -183,7 +181,7 @@ void Step::activate(long, int rank) {
   const long ffn = shape.is_moe() ? shape.expert_ffn : shape.ffn;
   const long rows = shape.is_moe() ? plan_.expert_rows() : plan_.request().rows;
   // The result takes the gate's place; blocks of all rows are laid end to end.
-  const Activations gated = activations(a.gate_up, a.gate_quantised, ffn, 2 * ffn);
+  const Activations gated = activations(a.gate_up, a.gate_converted, ffn, 2 * ffn);
   const long blocks = ffn / kBlockColumns;
   const auto [first, last] = share_of(rows * blocks, rank, ranks_);
   for (long at = first; at < last;) {
@@ -191,7 +189,7 @@ void Step::activate(long, int rank) {
     const long to = std::min(blocks, from + last - at);
     float* gate = gated.row(row).values + from * kBlockColumns;
     gated_activation(activation_, gate, gate + ffn, (to - from) * kBlockColumns, gate);
-    if (plan_.quantised()) gated.quantise_blocks(row, from, to);
+    gated.convert_blocks(row, from, to);
     at += to - from;
   }
 }
@@ -200,7 +198,7 @@ void Step::down(long index, int rank) {
   const ModelShape& shape = plan_.shape();
   const ActivationPlan& a = plan_.activations();
   const Layer& layer = layers_[static_cast<std::size_t>(index)];
-  const Activations x = activations(a.gate_up, a.gate_quantised, shape.ffn, 2 * shape.ffn);
+  const Activations x = activations(a.gate_up, a.gate_converted, shape.ffn, 2 * shape.ffn);
   for (const WorkRange& range : layer.down_split[static_cast<std::size_t>(rank)]) {
     layer.down[0].multiply(range.first, range.last, x, plan_.request().rows, floats(a.projected),
                            shape.hidden);
@@ -218,7 +216,7 @@ void Step::norm_output(long layer, int rank) {
 void Step::multiply_head(long, int rank) {
   const ModelShape& shape = plan_.shape();
   const ActivationPlan& a = plan_.activations();
-  const Activations x = activations(a.normed, a.normed_quantised, shape.hidden, shape.hidden);
+  const Activations x = activations(a.normed, a.normed_converted, shape.hidden, shape.hidden);
   for (const WorkRange& range : head_split_[static_cast<std::size_t>(rank)]) {
     head_.multiply(range.first, range.last, x.row(first_head_row()), plan_.request().sequences,
                    floats(a.logits), shape.vocabulary);

@@ -113,15 +113,17 @@ Span StepPlan::place(std::int64_t bytes) {
   return span;
 }
 
-// Values, scales and sums of QuantisedRows, one after the other.
-Span StepPlan::place_quantised(long rows, std::int64_t columns) {
-  return place(rows * (columns + columns / 32 * 4 + columns / 16 * 4));
+// Bf16Rows, then values, scales and sums of QuantisedRows.
+std::int64_t StepPlan::converted_bytes(std::int64_t columns) const {
+  return (rounded_ ? columns * 2 : 0) +
+         (quantised_ ? columns + columns / 32 * 4 + columns / 16 * 4 : 0);
 }
 
 PlacedMatrix StepPlan::place_matrix(const Tensor& tensor) {
   PlacedMatrix matrix{Weights(tensor.type, tensor.rows, tensor.columns), {}, tensor.count};
   matrix.span = place(matrix.weights.memory_bytes() * tensor.count);
   quantised_ = quantised_ || is_quantised(tensor.type);
+  rounded_ = rounded_ || tensor.type == WeightType::kBF16;
   return matrix;
 }
 
@@ -209,7 +211,7 @@ void StepPlan::place_activations() {
     a.expert_output = place_floats(ffn_rows * s.hidden);
     a.router_logits = place_floats(rows * s.experts);
     a.expert_weights = place_floats(ffn_rows);
-    a.expert_quantised = place_quantised(ffn_rows, s.hidden);
+    a.expert_converted = place_converted(ffn_rows, s.hidden);
   }
   a.logits = place_floats(s.vocabulary * request_.sequences);
   const AttentionShape attention = attention_shape(layers_.front(), request_.context);
@@ -217,9 +219,9 @@ void StepPlan::place_activations() {
                             attention_unit_rows(attention) * (s.head_size + 2));
   a.cosines = place_floats(rows * s.head_size / 2);
   a.sines = place_floats(rows * s.head_size / 2);
-  a.normed_quantised = place_quantised(rows, s.hidden);
-  a.attended_quantised = place_quantised(rows, query);
-  a.gate_quantised = place_quantised(ffn_rows, ffn);
+  a.normed_converted = place_converted(rows, s.hidden);
+  a.attended_converted = place_converted(rows, query);
+  a.gate_converted = place_converted(ffn_rows, ffn);
 }
 
 std::int64_t StepPlan::kv_bytes() const {

@@ -73,7 +73,7 @@ struct LayerPlan {
 struct ActivationPlan {
   Span hidden, normed, qkv, attended, projected, gate_up, expert_input, expert_output,
       router_logits, expert_weights, logits, partials, cosines, sines;
-  Span normed_quantised, attended_quantised, gate_quantised, expert_quantised;
+  Span normed_converted, attended_converted, gate_converted, expert_converted;
 };
 
 class StepPlan {
@@ -89,7 +89,10 @@ class StepPlan {
   const ActivationPlan& activations() const { return activations_; }
   // KV heads of all sequences, one after the other.
   AttentionShape attention_shape(const LayerPlan& layer, long context) const;
-  bool quantised() const { return quantised_; }  // any matrix is
+  // The forms of activations that any matrix asks for, beside f32.
+  bool quantised() const { return quantised_; }
+  bool rounded() const { return rounded_; }
+  std::int64_t converted_bytes(std::int64_t columns) const;  // of a row in those forms
   std::size_t bytes() const { return bytes_; }
 
   // Rows that the expert matrices see: rows x experts used.
@@ -100,7 +103,9 @@ class StepPlan {
  private:
   Span place(std::int64_t bytes);
   Span place_floats(std::int64_t count) { return place(count * 4); }
-  Span place_quantised(long rows, std::int64_t columns);
+  Span place_converted(long rows, std::int64_t columns) {
+    return place(rows * converted_bytes(columns));
+  }
   PlacedMatrix place_matrix(const Tensor& tensor);
   void place_layer(int index, const std::vector<Tensor>& tensors);
   void place_tensor(LayerPlan& layer, const Tensor& tensor);
@@ -112,7 +117,7 @@ class StepPlan {
   PlacedMatrix head_;
   Span output_norm_;
   ActivationPlan activations_;
-  bool quantised_ = false;
+  bool quantised_ = false, rounded_ = false;
   std::size_t bytes_ = 0;
 };
 

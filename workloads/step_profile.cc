@@ -52,7 +52,9 @@ class Counter {
     }
     // Input in the kernels' form: a byte a value and its scales where weights are quantised.
     const Weights& first = **matrices.begin();
-    const double value_bytes = is_quantised(first.type()) ? 1.375 : 4;
+    const double value_bytes = is_quantised(first.type())          ? 1.375
+                               : first.type() == WeightType::kBF16 ? 2
+                                                                   : 4;
     work.activation_bytes += value_bytes * rows * as_double(first.columns());
   }
 

@@ -1,10 +1,13 @@
-// Every stored type is one of two layouts; this file is the only place that tells them apart.
+// Every stored type is one of two layouts and has one of three kinds of kernels; this file is the
+// only place that tells them apart.
 #include "workloads/weights.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "data/error.h"
 #include "fmt/format.h"
+#include "workloads/kernels/isa.h"
 
 namespace mb {
 namespace {
@@ -29,6 +32,34 @@ bool has_float_kernel(WeightType type) {
 bool is_quantised(WeightType type) {
   return type == WeightType::kQ8_0 || type == WeightType::kQ4_0 || type == WeightType::kQ6_K ||
          type == WeightType::kQ4_K;
+}
+
+std::string multiply_isa(WeightType type) {
+  if (is_quantised(type)) return matmul_panels_isa();
+  return type == WeightType::kBF16 ? matmul_bf16_isa() : chosen_isa();
+}
+
+void Activations::convert_blocks(long s, long first, long last) const {
+  const float* from = values + s * stride;
+  if (quantised.values != nullptr) quantise(from, first, last, quantised.row(s));
+  if (rounded.values != nullptr) {
+    const long at = first * kBlockColumns;
+    round_bf16(from + at, (last - first) * kBlockColumns, rounded.row(s).values + at);
+  }
+}
+
+void Activations::copy_row(long s, const Activations& to, long to_row, long columns) const {
+  const Activations from = row(s), into = to.row(to_row);
+  const auto count = static_cast<std::size_t>(columns);
+  std::memcpy(into.values, from.values, count * sizeof(float));
+  if (quantised.values != nullptr) {
+    std::memcpy(into.quantised.values, from.quantised.values, count);
+    std::memcpy(into.quantised.scales, from.quantised.scales, count / 32 * sizeof(float));
+    std::memcpy(into.quantised.sums, from.quantised.sums, count / 16 * sizeof(std::int32_t));
+  }
+  if (rounded.values != nullptr) {
+    std::memcpy(into.rounded.values, from.rounded.values, count * sizeof(std::uint16_t));
+  }
 }
 
 Weights::Weights(WeightType type, std::int64_t rows, std::int64_t columns)
@@ -70,8 +101,11 @@ void Weights::multiply(long first_unit, long last_unit, const Activations& x, lo
   if (is_quantised(type_)) {
     return matmul_panels(panels(), first_unit, last_unit, x.quantised, rows, out, stride);
   }
-  matmul_rows(row_matrix(), first_unit * kUnitRows, std::min(rows_, last_unit * kUnitRows),
-              x.values, x.stride, rows, out, stride);
+  const long first = first_unit * kUnitRows, last = std::min(rows_, last_unit * kUnitRows);
+  if (type_ == WeightType::kBF16) {
+    return matmul_bf16(row_matrix(), first, last, x.rounded, rows, out, stride);
+  }
+  matmul_rows(row_matrix(), first, last, x.values, x.stride, rows, out, stride);
 }
 
 float Weights::at(long row, long column) const {

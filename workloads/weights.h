@@ -3,6 +3,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "workloads/kernels/matmul_panels.h"
 #include "workloads/kernels/matmul_rows.h"
@@ -11,19 +12,27 @@
 namespace mb {
 
 bool is_quantised(WeightType type);
+// The instruction set that multiplies such weights now.
+std::string multiply_isa(WeightType type);
 
-// Activation rows as both kinds of kernels want them; `quantised` is unset where no matrix of the
-// operation is quantised.
+// Activation rows as every kind of kernel wants them: int8 blocks beside quantised weights, bf16
+// beside those; a form is unset where no weights of the step ask for it.
 struct Activations {
   float* values = nullptr;
   long stride = 0;  // floats between rows
   QuantisedRows quantised;
+  Bf16Rows rounded;
 
-  Activations row(long s) const { return {values + s * stride, stride, quantised.row(s)}; }
-  // Columns [32 * first, 32 * last) of one row, from values into quantised.
-  void quantise_blocks(long s, long first, long last) const {
-    quantise(values + s * stride, first, last, quantised.row(s));
+  Activations row(long s) const {
+    Activations one{values + s * stride, stride, {}, {}};
+    if (quantised.values != nullptr) one.quantised = quantised.row(s);
+    if (rounded.values != nullptr) one.rounded = rounded.row(s);
+    return one;
   }
+  // Columns [32 * first, 32 * last) of one row, from values into the other forms.
+  void convert_blocks(long s, long first, long last) const;
+  // Row s with all its forms, of `columns` values, into row `to_row`.
+  void copy_row(long s, const Activations& to, long to_row, long columns) const;
 };
 
 class Weights {

@@ -199,7 +199,7 @@ ProbePlan stream_bandwidth(const CandidateContext& context, std::vector<Missing>
 
 ProbePlan matmul_throughput(const CandidateContext& context) {
   ProbePlan plan{"matmul_throughput", {}, 0.16, 1.0, {}};
-  for (const char* type : {"q4_0", "q8_0", "q4_k", "q6_k", "bf16", "f32"}) {
+  for (const char* type : {"q4_0", "q8_0", "q4_k", "q6_k", "bf16", "f16", "f32"}) {
     // No prediction is made without one product of either kind; other types stand in for a type.
     const std::string_view name = type;
     const bool common = name[0] == 'q';
@@ -210,7 +210,8 @@ ProbePlan matmul_throughput(const CandidateContext& context) {
       for (const int rows : {16, 128, 512}) {
         const bool every_count = std::string_view(type) == "q4_0" || rows == 128;
         if (!every_count && !context.is_end(threads)) continue;
-        if (std::string_view(type) == "q6_k") continue;  // only the head is stored so: one row
+        // Of these one row alone: only the head is stored in q6_k, and bf16's ceiling is f16's.
+        if (name == "q6_k" || name == "f16") continue;
         plan.candidates.push_back(
             {Parameters{
                  {"operation", "matmul"}, {"type", type}, {"rows", rows}, {"threads", threads}},

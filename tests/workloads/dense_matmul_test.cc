@@ -27,9 +27,12 @@ TEST_P(DenseMatmulOf, EqualsOurOwnKernelOnASliceOfTheMatrix) {
   weights.fill(0, weights.units(), 1);
   std::vector<float> x(kRows * kColumns), expected(kRows * 80);
   std::mt19937 generator(1);
-  // Whole eighths: exact in bf16 too.
-  for (float& value : x) value = static_cast<float>(generator() % 17) / 8 - 1;
-  weights.multiply(0, weights.units(), {x.data(), kColumns, {}}, kRows, expected.data(), 80);
+  std::uniform_real_distribution<float> uniform(-1, 1);
+  for (float& value : x) value = uniform(generator);
+  std::vector<std::uint16_t> rounded(x.size());  // as the library rounds them beside bf16 weights
+  const Activations activations{x.data(), kColumns, {}, {rounded.data(), kColumns}};
+  for (long s = 0; s < kRows; ++s) activations.convert_blocks(s, 0, kColumns / kBlockColumns);
+  weights.multiply(0, weights.units(), activations, kRows, expected.data(), 80);
   DenseMatmul matmul(weights, 16, kOutputs, x.data(), kRows);
   matmul.multiply();
   for (long s = 0; s < kRows; ++s) {

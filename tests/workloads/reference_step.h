@@ -4,6 +4,7 @@
 #include <cmath>
 #include <vector>
 
+#include "workloads/kernels/half.h"
 #include "workloads/kernels/rms_norm.h"
 #include "workloads/kernels/rope.h"
 #include "workloads/step.h"
@@ -50,7 +51,8 @@ class ReferenceStep {
     return out;
   }
 
-  // Every row of x by the whole matrix, with activations quantised where the matrix is.
+  // Every row of x by the whole matrix, with activations quantised where the matrix is, and rounded
+  // where it is bf16.
   static Rows multiply(const Weights& weights, const Rows& x) {
     const auto columns = static_cast<std::size_t>(weights.columns());
     Rows values = x;
@@ -61,6 +63,9 @@ class ReferenceStep {
       quantise_scalar(x.data(), 0, static_cast<long>(x.size() / 32),
                       {q.data(), scales.data(), sums.data(), static_cast<long>(x.size())});
       for (std::size_t i = 0; i < x.size(); ++i) values[i] = scales[i / 32] * q[i];
+    }
+    if (weights.type() == WeightType::kBF16) {
+      for (float& value : values) value = f32_from_bf16(bf16_from_f32(value));
     }
     Rows out;
     for (std::size_t s = 0; s < x.size() / columns; ++s) {

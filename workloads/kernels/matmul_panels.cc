@@ -5,7 +5,6 @@
 #include "workloads/kernels/matmul_panels.h"
 
 #include <algorithm>
-#include <atomic>
 
 #include "workloads/kernels/fixed_width.h"
 #include "workloads/kernels/half.h"
@@ -201,8 +200,6 @@ void matmul_panels_vector(const PanelMatrix& matrix, long first_panel, long last
 }
 #endif  // HWY_SCALAR
 
-std::int64_t target_here() { return HWY_TARGET; }
-
 }  // namespace HWY_NAMESPACE
 }  // namespace mb
 HWY_AFTER_NAMESPACE();
@@ -211,18 +208,12 @@ HWY_AFTER_NAMESPACE();
 namespace mb {
 
 HWY_EXPORT(matmul_panels_vector);
-HWY_EXPORT(target_here);
 
 namespace {
 
-std::atomic<bool> intrinsics_allowed{true};
-
-// Such a file is used only where Highway's chosen target implies its vector size, so that forcing
-// an older instruction set forces this kernel too. The target is asked through the dispatch table:
-// hwy::SupportedTargets() runs CPUID, which costs 15 us in a virtual machine.
 const PanelVariant* chosen_variant() {
-  if (!intrinsics_allowed.load(std::memory_order_relaxed)) return nullptr;
-  [[maybe_unused]] const std::int64_t target = HWY_DYNAMIC_DISPATCH(target_here)();
+  if (!intrinsics_allowed()) return nullptr;
+  [[maybe_unused]] const std::int64_t target = chosen_target();
 #if HWY_ARCH_X86
   if (target == HWY_AVX3 && avx512_vnni().supported) return &avx512_vnni();
   if ((target == HWY_AVX3 || target == HWY_AVX2) && avx_vnni().supported) return &avx_vnni();
@@ -270,10 +261,6 @@ PanelPeak panel_peak() {
 std::string matmul_panels_isa() {
   const PanelVariant* variant = chosen_variant();
   return variant != nullptr ? variant->name : chosen_isa();
-}
-
-void allow_intrinsics(bool allowed) {
-  intrinsics_allowed.store(allowed, std::memory_order_relaxed);
 }
 
 }  // namespace mb

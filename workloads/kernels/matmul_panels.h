@@ -25,9 +25,6 @@ void matmul_panels_scalar(const PanelMatrix& matrix, long first_panel, long last
 // What matmul_panels runs on now: AVX512_VNNI, AVX_VNNI, AVX2, NEON_I8MM, NEON_DOTPROD or the name
 // of Highway's target.
 std::string matmul_panels_isa();
-// The files with byte products can be left out, to run on Highway's target alone (an experiment's
-// axis, and how tests reach it). While a ForcedIsa lives, only what its target implies is used.
-void allow_intrinsics(bool allowed);
 
 // The same products on registers alone, as int8 (q8_0) needs them: multiply, add up to 32 bits.
 // run(passes) returns kPanelPeakSumPerPass x passes modulo 2^32. Null where products go by

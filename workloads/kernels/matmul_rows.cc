@@ -1,13 +1,18 @@
 // One activation row: one weight row at a time in four accumulators, because one sequential stream
-// reads DRAM best. More rows: blocks of weight rows by activation rows, as many as there are
-// registers for their sums, so that what is loaded and widened serves several products.
+// reads DRAM best. More rows: strips of 16 weight rows stay in L2 while activation rows go by, in
+// blocks of as many weight and activation rows as there are registers for their sums, so that what
+// is loaded and widened serves several products.
 #include "workloads/kernels/matmul_rows.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <type_traits>
 
 #include "workloads/kernels/fixed_width.h"
 #include "workloads/kernels/half.h"
+#include "workloads/kernels/isa.h"
+#include "workloads/kernels/matmul_bf16_avx512.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "workloads/kernels/matmul_rows.cc"
@@ -40,24 +45,41 @@ HWY_INLINE VF load_wide(const std::byte* row, long column) {
   }
 }
 
+// What meets weights of this type.
 template <FloatType type>
-HWY_INLINE float dot(const RowMatrix& matrix, long row, const float* HWY_RESTRICT x) {
+using Input = std::conditional_t<type == FloatType::kBF16, std::uint16_t, float>;
+
+template <FloatType type>
+HWY_INLINE VF load_input(const Input<type>* x) {
+  constexpr FloatType kStored = type == FloatType::kBF16 ? FloatType::kBF16 : FloatType::kF32;
+  return load_wide<kStored>(reinterpret_cast<const std::byte*>(x), 0);
+}
+
+HWY_INLINE float number(float value) { return value; }
+HWY_INLINE float number(std::uint16_t bits) { return f32_from_bf16(bits); }
+
+template <FloatType type>
+HWY_INLINE float dot(const RowMatrix& matrix, long row, const Input<type>* HWY_RESTRICT x) {
   const DF d;
   const long lanes = static_cast<long>(hn::Lanes(d)), columns = matrix.columns;
   const std::byte* w = matrix.row(row);
   VF sum0 = hn::Zero(d), sum1 = sum0, sum2 = sum0, sum3 = sum0;
   long c = 0;
   for (; c + 4 * lanes <= columns; c += 4 * lanes) {
-    sum0 = hn::MulAdd(load_wide<type>(w, c), hn::LoadU(d, x + c), sum0);
-    sum1 = hn::MulAdd(load_wide<type>(w, c + lanes), hn::LoadU(d, x + c + lanes), sum1);
-    sum2 = hn::MulAdd(load_wide<type>(w, c + 2 * lanes), hn::LoadU(d, x + c + 2 * lanes), sum2);
-    sum3 = hn::MulAdd(load_wide<type>(w, c + 3 * lanes), hn::LoadU(d, x + c + 3 * lanes), sum3);
+    const std::byte* ahead = w + c * float_bytes(type) + kRowPrefetchBytes;
+    for (long at = 0; at < 4 * lanes * float_bytes(type); at += kRowPrefetchStep) {
+      __builtin_prefetch(ahead + at, 0, 2);
+    }
+    sum0 = hn::MulAdd(load_wide<type>(w, c), load_input<type>(x + c), sum0);
+    sum1 = hn::MulAdd(load_wide<type>(w, c + lanes), load_input<type>(x + c + lanes), sum1);
+    sum2 = hn::MulAdd(load_wide<type>(w, c + 2 * lanes), load_input<type>(x + c + 2 * lanes), sum2);
+    sum3 = hn::MulAdd(load_wide<type>(w, c + 3 * lanes), load_input<type>(x + c + 3 * lanes), sum3);
   }
   for (; c + lanes <= columns; c += lanes) {
-    sum0 = hn::MulAdd(load_wide<type>(w, c), hn::LoadU(d, x + c), sum0);
+    sum0 = hn::MulAdd(load_wide<type>(w, c), load_input<type>(x + c), sum0);
   }
   float sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(hn::Add(sum0, sum1), hn::Add(sum2, sum3))));
-  for (; c < columns; ++c) sum += row_weight(matrix, row, c) * x[c];
+  for (; c < columns; ++c) sum += row_weight(matrix, row, c) * number(x[c]);
   return sum;
 }
 
@@ -70,8 +92,8 @@ constexpr int kWeightRows = 2, kRows = 4;
 
 // kWeightRows weight rows x `rows` activation rows; `out` is the result of the first of both.
 template <FloatType type, int rows>
-HWY_INLINE void block(const RowMatrix& matrix, long row, const float* HWY_RESTRICT x, long x_stride,
-                      float* HWY_RESTRICT out, long stride) {
+HWY_INLINE void block(const RowMatrix& matrix, long row, const Input<type>* HWY_RESTRICT x,
+                      long x_stride, float* HWY_RESTRICT out, long stride) {
   const DF d;
   const long lanes = static_cast<long>(hn::Lanes(d)), columns = matrix.columns;
   VF sums[kWeightRows][rows];
@@ -87,7 +109,7 @@ HWY_INLINE void block(const RowMatrix& matrix, long row, const float* HWY_RESTRI
     for (int w = 0; w < kWeightRows; ++w) weights[w] = load_wide<type>(matrix.row(row + w), c);
 #pragma GCC unroll 6
     for (int m = 0; m < rows; ++m) {
-      const VF value = hn::LoadU(d, x + m * x_stride + c);
+      const VF value = load_input<type>(x + m * x_stride + c);
 #pragma GCC unroll 4
       for (int w = 0; w < kWeightRows; ++w) sums[w][m] = hn::MulAdd(weights[w], value, sums[w][m]);
     }
@@ -98,44 +120,56 @@ HWY_INLINE void block(const RowMatrix& matrix, long row, const float* HWY_RESTRI
     for (int w = 0; w < kWeightRows; ++w) {
       float sum = hn::GetLane(hn::SumOfLanes(d, sums[w][m]));
       for (long tail = c; tail < columns; ++tail) {
-        sum += row_weight(matrix, row + w, tail) * x[m * x_stride + tail];
+        sum += row_weight(matrix, row + w, tail) * number(x[m * x_stride + tail]);
       }
       out[m * stride + w] = sum;
     }
   }
 }
 
+// Weight rows [first, last) of one strip.
 template <FloatType type>
-HWY_INLINE void multiply(const RowMatrix& matrix, long first, long last, const float* x,
+HWY_INLINE void multiply_strip(const RowMatrix& matrix, long first, long last, const Input<type>* x,
+                               long x_stride, long rows, float* out, long stride) {
+  const long whole = first + (last - first) / kWeightRows * kWeightRows;
+  long s = 0;
+  for (; s + kRows <= rows; s += kRows) {
+    for (long row = first; row < whole; row += kWeightRows) {
+      block<type, kRows>(matrix, row, x + s * x_stride, x_stride, out + s * stride + row, stride);
+    }
+  }
+  for (; s + 2 <= rows; s += 2) {
+    for (long row = first; row < whole; row += kWeightRows) {
+      block<type, 2>(matrix, row, x + s * x_stride, x_stride, out + s * stride + row, stride);
+    }
+  }
+  for (long row = first; row < last; ++row) {
+    for (long t = row < whole ? s : 0; t < rows; ++t) {
+      out[t * stride + row] = dot<type>(matrix, row, x + t * x_stride);
+    }
+  }
+}
+
+template <FloatType type>
+HWY_INLINE void multiply(const RowMatrix& matrix, long first, long last, const Input<type>* x,
                          long x_stride, long rows, float* out, long stride) {
-  for (long row = first; row < last; row += kWeightRows) {
-    long s = 0;
-    if (row + kWeightRows <= last) {
-      for (; s + kRows <= rows; s += kRows) {
-        block<type, kRows>(matrix, row, x + s * x_stride, x_stride, out + s * stride + row, stride);
-      }
-      for (; s + 2 <= rows; s += 2) {
-        block<type, 2>(matrix, row, x + s * x_stride, x_stride, out + s * stride + row, stride);
-      }
-    }
-    for (long r = row; r < last && r < row + kWeightRows; ++r) {
-      for (long t = s; t < rows; ++t) {
-        out[t * stride + r] = dot<type>(matrix, r, x + t * x_stride);
-      }
-    }
+  constexpr long kStrip = 16;
+  for (long row = first; row < last; row += kStrip) {
+    multiply_strip<type>(matrix, row, std::min(last, row + kStrip), x, x_stride, rows, out, stride);
   }
 }
 
 void matmul_rows_vector(const RowMatrix& matrix, long first, long last, const float* x,
                         long x_stride, long rows, float* out, long stride) {
-  switch (matrix.type) {
-    case FloatType::kF32:
-      return multiply<FloatType::kF32>(matrix, first, last, x, x_stride, rows, out, stride);
-    case FloatType::kF16:
-      return multiply<FloatType::kF16>(matrix, first, last, x, x_stride, rows, out, stride);
-    case FloatType::kBF16:
-      return multiply<FloatType::kBF16>(matrix, first, last, x, x_stride, rows, out, stride);
+  if (matrix.type == FloatType::kF32) {
+    return multiply<FloatType::kF32>(matrix, first, last, x, x_stride, rows, out, stride);
   }
+  multiply<FloatType::kF16>(matrix, first, last, x, x_stride, rows, out, stride);
+}
+
+void matmul_bf16_vector(const RowMatrix& matrix, long first, long last, const Bf16Rows& x,
+                        long rows, float* out, long stride) {
+  multiply<FloatType::kBF16>(matrix, first, last, x.values, x.columns, rows, out, stride);
 }
 
 }  // namespace HWY_NAMESPACE
@@ -146,6 +180,19 @@ HWY_AFTER_NAMESPACE();
 namespace mb {
 
 HWY_EXPORT(matmul_rows_vector);
+HWY_EXPORT(matmul_bf16_vector);
+
+namespace {
+
+bool pairs_chosen() {
+#if HWY_ARCH_X86
+  return intrinsics_allowed() && chosen_target() == HWY_AVX3 && avx512_bf16_supported();
+#else
+  return false;
+#endif
+}
+
+}  // namespace
 
 void matmul_rows(const RowMatrix& matrix, long first, long last, const float* x, long x_stride,
                  long rows, float* out, long stride) {
@@ -166,6 +213,28 @@ void matmul_rows_scalar(const RowMatrix& matrix, long first, long last, const fl
     }
   }
 }
+
+void matmul_bf16(const RowMatrix& matrix, long first, long last, const Bf16Rows& x, long rows,
+                 float* out, long stride) {
+  if (pairs_chosen()) return matmul_bf16_avx512(matrix, first, last, x, rows, out, stride);
+  HWY_DYNAMIC_DISPATCH(matmul_bf16_vector)(matrix, first, last, x, rows, out, stride);
+}
+
+void matmul_bf16_scalar(const RowMatrix& matrix, long first, long last, const Bf16Rows& x,
+                        long rows, float* out, long stride) {
+  for (long s = 0; s < rows; ++s) {
+    for (long row = first; row < last; ++row) {
+      double sum = 0;
+      for (long c = 0; c < matrix.columns; ++c) {
+        sum += static_cast<double>(row_weight(matrix, row, c)) *
+               static_cast<double>(f32_from_bf16(x.row(s).values[c]));
+      }
+      out[s * stride + row] = static_cast<float>(sum);
+    }
+  }
+}
+
+std::string matmul_bf16_isa() { return pairs_chosen() ? "AVX512_BF16" : chosen_isa(); }
 
 float row_weight(const RowMatrix& matrix, long row, long column) {
   const std::byte* at = matrix.row(row) + column * float_bytes(matrix.type);

@@ -73,6 +73,8 @@ Check draw_quantise(Draw& draw);
 Check draw_argmax(Draw& draw);
 Check draw_pick_token(Draw& draw);
 Check draw_matmul_rows(Draw& draw);
+Check draw_matmul_bf16(Draw& draw);
+Check draw_round_bf16(Draw& draw);
 Check draw_matmul_panels(Draw& draw);
 Check draw_append_kv(Draw& draw);
 Check draw_attention(Draw& draw);

@@ -6,6 +6,7 @@
 #include "tests/workloads/kernels/differential.h"
 #include "workloads/kernels/attention.h"
 #include "workloads/kernels/half.h"
+#include "workloads/kernels/isa.h"
 #include "workloads/kernels/matmul_panels.h"
 #include "workloads/kernels/matmul_panels_variants.h"
 #include "workloads/kernels/matmul_rows.h"
@@ -29,8 +30,7 @@ double largest(const std::vector<float>& values) {
 Check draw_matmul_rows(Draw& draw) {
   const long rows = draw.between(1, 9), columns = draw.between(1, 160);
   const long activations = draw.between(1, 6), x_stride = columns + draw.between(0, 5);
-  const FloatType type =
-      draw.among<FloatType>({FloatType::kF32, FloatType::kF16, FloatType::kBF16});
+  const FloatType type = draw.among<FloatType>({FloatType::kF32, FloatType::kF16});
   const long row_bytes = columns * float_bytes(type);
   std::vector<std::byte> data(as_size(rows * row_bytes));
   for (long row = 0; row < rows; ++row) {
@@ -55,6 +55,56 @@ Check draw_matmul_rows(Draw& draw) {
     std::vector<float> got(expected.size());
     matmul_rows(matrix, 0, rows, x.data(), x_stride, activations, got.data(), rows);
     expect_within(got, expected, bounds);
+  };
+}
+
+// Products of two bf16 are exact in f32; values and products below 2^-126 may be dropped.
+Check draw_matmul_bf16(Draw& draw) {
+  const long rows = draw.between(1, 40), columns = draw.between(1, 160);
+  const long activations = draw.between(1, 14);
+  std::vector<std::byte> data(as_size(rows * columns * 2));
+  for (long row = 0; row < rows; ++row) {
+    fill_row(FloatType::kBF16, columns, draw.bits(), data.data() + row * columns * 2);
+  }
+  const std::vector<float> x = draw.numbers(activations * columns, -4, 4);
+  std::vector<std::uint16_t> values(x.size());
+  round_bf16_scalar(x.data(), std::ssize(x), values.data());
+  std::vector<float> expected(as_size(activations * rows));
+  std::vector<double> bounds;
+  const RowMatrix drawn{FloatType::kBF16, data.data(), rows, columns};
+  matmul_bf16_scalar(drawn, 0, rows, {values.data(), columns}, activations, expected.data(), rows);
+  for (long s = 0; s < activations; ++s) {
+    for (long row = 0; row < rows; ++row) {
+      double sum = 0;
+      for (long c = 0; c < columns; ++c) {
+        sum += size_of(row_weight(drawn, row, c)) *
+               size_of(f32_from_bf16(values[as_size(s * columns + c)]));
+      }
+      bounds.push_back(static_cast<double>(columns + 2) * (kRounding * sum + 0x1p-125));
+    }
+  }
+  return [=] {
+    const RowMatrix matrix{FloatType::kBF16, data.data(), rows, columns};
+    std::vector<std::uint16_t> own = values;
+    for (const bool intrinsics : {true, false}) {
+      allow_intrinsics(intrinsics);
+      std::vector<float> got(expected.size());
+      matmul_bf16(matrix, 0, rows, {own.data(), columns}, activations, got.data(), rows);
+      expect_within(got, expected, bounds);
+    }
+    allow_intrinsics(true);
+  };
+}
+
+// The values and one that they leave alone.
+Check draw_round_bf16(Draw& draw) {
+  const std::vector<float> x = draw.numbers(draw.between(1, 100), -30, 30);
+  std::vector<std::uint16_t> expected(x.size() + 1, 7);
+  round_bf16_scalar(x.data(), std::ssize(x), expected.data());
+  return [=] {
+    std::vector<std::uint16_t> got(expected.size(), 7);
+    round_bf16(x.data(), std::ssize(x), got.data());
+    ASSERT_EQ(got, expected);
   };
 }
 

@@ -152,11 +152,11 @@ Check draw_pick_token(Draw& draw) {
 
 TEST(Differential, EveryInstructionSetEqualsTheScalarTwin) {
   const std::vector<Check (*)(Draw&)> kernels{
-      draw_add_scaled,   draw_rms_norm,      draw_gated_activation, draw_rope,
-      draw_quantise,     draw_argmax,        draw_pick_token,       draw_matmul_rows,
-      draw_append_kv,    draw_matmul_panels, draw_attention,        draw_stream_read,
-      draw_stream_write, draw_stream_copy,   draw_stream_scale,     draw_stream_add,
-      draw_stream_triad};
+      draw_add_scaled,   draw_rms_norm,    draw_gated_activation, draw_rope,
+      draw_quantise,     draw_argmax,      draw_pick_token,       draw_matmul_rows,
+      draw_matmul_bf16,  draw_round_bf16,  draw_append_kv,        draw_matmul_panels,
+      draw_attention,    draw_stream_read, draw_stream_write,     draw_stream_copy,
+      draw_stream_scale, draw_stream_add,  draw_stream_triad};
   const int rounds = from_environment("DIFFERENTIAL_ROUNDS", 60);
   const int seed = from_environment("DIFFERENTIAL_SEED", 20260103);
   Draw draw(static_cast<unsigned>(seed));
