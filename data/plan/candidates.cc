@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <ranges>
 #include <set>
 #include <string>
 
@@ -235,7 +236,9 @@ ProbePlan steps(const CandidateContext& context, bool prefill) {
   plan.set_up_seconds = touch_seconds(context.machine, chain, false);
   int rank = 0;
   for (const std::string& model : context.models) {
-    for (const int threads : context.threads) {
+    // The most threads first: whoever comes first touches the chain, which all points share where
+    // memory is one node, and a single thread took 1.6 of its 2 seconds to touch 0.7 GB on a guest.
+    for (const int threads : context.threads | std::views::reverse) {
       Parameters parameters{{"operation", "step"}, {"model", model}};
       if (prefill) parameters.set("prompt_tokens", 128);
       parameters.set("context_tokens", prefill ? 0 : 512).set("sync", "spin");

@@ -80,6 +80,16 @@ bool Family::has(std::string_view group) const {
                      [&](const Member& member) { return member.group == group; });
 }
 
+std::optional<CurvePoint> Family::point(std::string_view group, double x, double threads) const {
+  for (const Member& member : members_) {
+    if (member.group != group || member.x != x) continue;
+    for (const CurvePoint& point : member.over_threads.points()) {
+      if (point.x == threads) return point;
+    }
+  }
+  return std::nullopt;
+}
+
 Estimate Family::value(const Member& member, double threads) const {
   const Curve& base = reference().over_threads;
   const Curve& own = member.over_threads;

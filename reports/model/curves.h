@@ -7,6 +7,7 @@
 //   spread   of single samples: what a run may show; intervals are made from it
 //   error    of the median: how well the curve is known; resampling draws from it
 #pragma once
+#include <optional>
 #include <random>
 #include <string>
 #include <string_view>
@@ -63,6 +64,8 @@ class Family {
   void add(std::string_view group, double x, double threads, double y, double spread, double error);
   bool empty() const { return members_.empty(); }
   bool has(std::string_view group) const;
+  // As measured; nullopt where it was not.
+  std::optional<CurvePoint> point(std::string_view group, double x, double threads) const;
   // Logarithmic in x, ends held. `group` must be there.
   Estimate at(std::string_view group, double x, double threads) const;
   double smallest_x(std::string_view group) const;

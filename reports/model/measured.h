@@ -37,7 +37,9 @@ struct MeasuredCurves {
   explicit MeasuredCurves(const Results& results);
 
   Machine machine;
-  Family dram;                                         // read bandwidth, bytes/s, group: page kind
+  // Read bandwidth, bytes/s, group: page kind. Of a guest the kinds are brought nearer to each
+  // other than they were measured (reconcile_pages).
+  Family dram;
   Family level;                                        // read bandwidth of L1, L2, L3, group: level
   Family matmul;                                       // FLOP/s, group: weight type, x: rows
   Family attention;                                    // FLOP/s, group: "", x: one layer's KV bytes
@@ -87,6 +89,7 @@ struct MeasuredCurves {
   void take_chain(const Point& point, double spread, double error);
   void take_pick(const Point& point);
   void take_start(const Point& point, double threads, double spread, double error);
+  void reconcile_pages();
   void find_cache_levels();
   void list_missing();
 };

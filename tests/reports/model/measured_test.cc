@@ -308,6 +308,40 @@ TEST(Page, OfAnonymousMemoryIsTheSystemsChoice) {
   EXPECT_THROW(page("always", "thp", {}), Error);
 }
 
+// What one of two points met in its minute is not the page kind's.
+TEST(MeasuredCurves, PageKindsOfAGuestAreBroughtNearerToEachOther) {
+  Machine machine = synthetic::machine(Laws{});
+  std::vector<Point> points;
+  const auto add = [&](const char* page, int threads, double rate) {
+    points.push_back(measured_point(
+        "stream_bandwidth",
+        {{"operation", "read"}, {"level", "dram"}, {"page", page}, {"threads", threads}}, rate));
+  };
+  add("thp", 1, 30e9);
+  add("4k", 1, 20e9);
+  add("thp", 2, 70e9);
+  add("4k", 2, 30e9);
+  add("thp", 4, 60e9);  // the other kind was not measured
+  const auto at = [&](const char* page, double threads) {
+    return curves_of(points, machine).dram.at(page, 0, threads).value;
+  };
+  EXPECT_EQ(at("thp", 2), 70e9) << "on bare metal";
+  EXPECT_EQ(at("4k", 2), 30e9);
+  machine.hypervisor = "KVM";
+  for (const double threads : {1.0, 2.0}) {
+    const double measured = threads == 1 ? 30e9 * 20e9 : 70e9 * 30e9;
+    EXPECT_NEAR(at("thp", threads) * at("4k", threads) / measured, 1, 1e-12) << threads;
+  }
+  // Trust in what was seen is 0.15^2 / (0.15^2 + 0.25^2) = 0.265; the usual is 0.85 of huge pages.
+  EXPECT_NEAR(at("4k", 1) / at("thp", 1), std::pow(0.85, 0.735) * std::pow(2.0 / 3, 0.265), 1e-3);
+  // 0.85 x 2 x 24.5 of the 45.8 GB/s in the middle.
+  EXPECT_NEAR(at("4k", 2) / at("thp", 2), std::pow(0.909, 0.735) * std::pow(3.0 / 7, 0.265), 1e-3);
+  EXPECT_EQ(at("thp", 4), 60e9);
+  points[1].summary.median = points[0].summary.median = 30e9;
+  points[2].summary.median = points[3].summary.median = 31e9;  // the memory holds both kinds up
+  EXPECT_NEAR(at("4k", 2) / at("thp", 2), 1, 1e-12);
+}
+
 // Steps of a small and of a large dense model, the small one's twice as long as its parts tell.
 TEST(Residuals, AModelBorrowsTheEfficiencyOfItsNearestInSize) {
   Laws laws;
