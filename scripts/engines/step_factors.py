@@ -24,7 +24,8 @@ BLOCK = 64          # rows that the engine's attention takes together from
 ROW_ELEMENTS = 40   # attention_row of the profile; rows_waited_for() is exposure in attention_rows.cc
 MATRICES = ("qkv", "output", "gate_up", "down", "head")
 FEED_FORWARD = ("ffn_norm", "gate_up", "activation", "down")
-BYTES_PER_WEIGHT = {"q4_0": 18 / 32, "q8_0": 34 / 32, "q6_k": 210 / 256}  # GGUF's blocks
+BYTES_PER_WEIGHT = {"q4_0": 18 / 32, "q8_0": 34 / 32, "q6_k": 210 / 256,  # GGUF's blocks
+                    "bf16": 2, "f16": 2}
 PER_ELEMENT = "attention of rows: 0.1 ns an element of a head, and 40"
 PER_LOAD = "attention of rows: 100 ns a key row waited for"
 
