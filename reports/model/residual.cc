@@ -16,8 +16,8 @@ namespace mb {
 namespace {
 
 constexpr double kLeastEta = 0.2, kMostEta = 1.25;
-constexpr double kMostMemory =
-    2;  // of the measured bandwidth: a guest's DRAM from minute to minute
+// Of the measured bandwidth: what a guest's memory was seen to change by from minute to minute.
+constexpr double kMostMemory = 2;
 
 EngineProfile chain_profile(const ChainPoint& chain) {
   EngineProfile profile = find_engine_profile("generic");
