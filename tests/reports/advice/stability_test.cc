@@ -11,6 +11,7 @@
 #include <set>
 
 #include "reports/advice/advise.h"
+#include "reports/advice/parts.h"
 #include "tests/reports/model/synthetic.h"
 
 namespace mb {
@@ -79,6 +80,31 @@ void expect_stable(const Results& results, const std::string& model, const std::
         << what << ", " << phase->phase << ": " << phase->threads << " threads in " << share
         << " of " << draws << " draws, confidence " << phase->confidence;
   }
+}
+
+// 19 of 20 machines on which the count is the best are the 95 % that it takes, 18 are not.
+TEST(Confidence, IsHighFromNineteenDrawsInTwenty) {
+  synthetic::Laws wide, narrow;
+  narrow.bandwidth_all = narrow.bandwidth_one;
+  narrow.barrier_two = 1e-4;  // eight threads lose
+  const Results results = synthetic::results(wide);
+  const MachineModel model(results);
+  const EngineProfile engine = find_engine_profile("generic");
+  const Workload work(find_model("qwen3-4b:q4_0"));
+  const AdviceContext context{results, model, engine, 0.02, {"", 512, 512, "f16"}, 8};
+  const auto confidence = [&](int agreeing) {
+    std::vector<MachineModel> redraws;
+    for (int i = 0; i < 20; ++i) {
+      redraws.emplace_back(synthetic::results(i < agreeing ? wide : narrow));
+    }
+    PhaseAdvice advice;
+    advice.phase = "decode";
+    judge_confidence(context, work, {8, 8, {1, 8}}, redraws, advice);
+    return advice.confidence;
+  };
+  EXPECT_EQ(confidence(20), "high");
+  EXPECT_EQ(confidence(19), "high");
+  EXPECT_EQ(confidence(18), "low");
 }
 
 TEST(Stability, OfStoredDocuments) {
