@@ -2,34 +2,13 @@
 // is said to support, which makes the next call of every kernel choose anew.
 #include "workloads/kernels/isa.h"
 
-#include <atomic>
-#include <stdexcept>
-
-#undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "workloads/kernels/isa.cc"
-#include <hwy/foreach_target.h>
-// foreach_target must come before highway.h.
 #include <hwy/highway.h>
 #include <hwy/targets.h>
 
-HWY_BEFORE_NAMESPACE();
+#include <stdexcept>
+
 namespace mb {
-namespace HWY_NAMESPACE {
-
-std::int64_t target_here() { return HWY_TARGET; }
-
-}  // namespace HWY_NAMESPACE
-}  // namespace mb
-HWY_AFTER_NAMESPACE();
-
-#if HWY_ONCE
-namespace mb {
-
-HWY_EXPORT(target_here);
-
 namespace {
-
-std::atomic<bool> allowed_now{true};
 
 std::vector<std::int64_t> targets_of(std::int64_t mask) {
   std::vector<std::int64_t> targets;
@@ -61,10 +40,6 @@ std::string chosen_isa() {
   return hwy::TargetName(now.empty() ? HWY_STATIC_TARGET : now.front());
 }
 
-// By the dispatch table: hwy::SupportedTargets() runs CPUID, which costs 15 us in a virtual
-// machine.
-std::int64_t chosen_target() { return HWY_DYNAMIC_DISPATCH(target_here)(); }
-
 std::vector<std::string> compiled_isas() { return names_of(targets_of(HWY_TARGETS)); }
 
 std::vector<std::string> supported_isas() { return names_of(supported_targets()); }
@@ -81,8 +56,4 @@ ForcedIsa::ForcedIsa(std::string_view name) {
 
 ForcedIsa::~ForcedIsa() { hwy::SetSupportedTargetsForTest(0); }
 
-void allow_intrinsics(bool allowed) { allowed_now.store(allowed, std::memory_order_relaxed); }
-bool intrinsics_allowed() { return allowed_now.load(std::memory_order_relaxed); }
-
 }  // namespace mb
-#endif  // HWY_ONCE

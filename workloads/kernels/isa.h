@@ -11,8 +11,7 @@
 
 namespace mb {
 
-std::string chosen_isa();      // what a kernel called now runs on
-std::int64_t chosen_target();  // the same as Highway's number, without asking the CPU again
+std::string chosen_isa();                   // what a kernel called now runs on
 std::vector<std::string> compiled_isas();   // in this build, best first
 std::vector<std::string> supported_isas();  // compiled in and supported by this CPU, best first
 
@@ -27,10 +26,11 @@ class ForcedIsa {
 };
 
 // Files of intrinsics do what Highway 1.0.3 does not offer (products of bytes and of bf16). Each is
-// used where the chosen target implies its vector size, so that forcing an older instruction set
-// forces its kernel too. They can be left out, to run on Highway's target alone (an experiment's
-// axis, and how tests reach it).
+// used where the target chosen now implies its vector size, so that forcing an older instruction
+// set forces its kernel too. kNone where there are none, or while they are left out.
+enum class IntrinsicsClass { kNone, kAvx2, kAvx512, kNeon };
+IntrinsicsClass intrinsics_class();
+// To run on Highway's target alone (an experiment's axis, and how tests reach it).
 void allow_intrinsics(bool allowed);
-bool intrinsics_allowed();
 
 }  // namespace mb

@@ -212,18 +212,14 @@ HWY_EXPORT(matmul_panels_vector);
 namespace {
 
 const PanelVariant* chosen_variant() {
-  if (!intrinsics_allowed()) return nullptr;
-  [[maybe_unused]] const std::int64_t target = chosen_target();
-#if HWY_ARCH_X86
-  if (target == HWY_AVX3 && avx512_vnni().supported) return &avx512_vnni();
-  if ((target == HWY_AVX3 || target == HWY_AVX2) && avx_vnni().supported) return &avx_vnni();
-  if (target == HWY_AVX2 && avx2().supported) return &avx2();
-#elif HWY_ARCH_ARM_A64
-  // The only target here (fixed_width.h).
-  if (target == HWY_NEON && neon_i8mm().supported) return &neon_i8mm();
-  if (target == HWY_NEON && neon_dotprod().supported) return &neon_dotprod();
-#endif
-  return nullptr;
+  const IntrinsicsClass now = intrinsics_class();
+  const bool wide = now == IntrinsicsClass::kAvx512, half = now == IntrinsicsClass::kAvx2;
+  if (wide && avx512_vnni().supported) return &avx512_vnni();
+  if ((wide || half) && avx_vnni().supported) return &avx_vnni();
+  if (half && avx2().supported) return &avx2();
+  if (now != IntrinsicsClass::kNeon) return nullptr;
+  if (neon_i8mm().supported) return &neon_i8mm();
+  return neon_dotprod().supported ? &neon_dotprod() : nullptr;
 }
 
 }  // namespace

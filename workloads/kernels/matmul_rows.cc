@@ -84,7 +84,7 @@ HWY_INLINE float dot(const RowMatrix& matrix, long row, const Input<type>* HWY_R
 }
 
 // Sums, weights and an activation of a block stay in registers: 24 + 4 + 1 of 32, 8 + 2 + 1 of 16.
-#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL || HWY_ARCH_ARM_A64
+#if (HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3) || HWY_ARCH_ARM_A64
 constexpr int kWeightRows = 4, kRows = 6;
 #else
 constexpr int kWeightRows = 2, kRows = 4;
@@ -185,11 +185,7 @@ HWY_EXPORT(matmul_bf16_vector);
 namespace {
 
 bool pairs_chosen() {
-#if HWY_ARCH_X86
-  return intrinsics_allowed() && chosen_target() == HWY_AVX3 && avx512_bf16_supported();
-#else
-  return false;
-#endif
+  return intrinsics_class() == IntrinsicsClass::kAvx512 && avx512_bf16_supported();
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -110,6 +111,17 @@ TEST(MatmulPanels, EveryVariantEqualsTheScalarTwin) {
       }
     }
   }
+}
+
+// Whatever Highway's version calls this CPU (AVX3_ZEN4, NEON_BF16), and beside SVE.
+TEST(MatmulPanels, TheBestVariantIsTheOneDispatchedTo) {
+  const auto variants = panel_variants();
+  const auto best = std::find_if(variants.begin(), variants.end(),
+                                 [](const PanelVariant* one) { return one->supported; });
+  if (best == variants.end()) GTEST_SKIP() << "needs a CPU with products of bytes";
+  // Beside AVX-512 without VNNI Highway's own path is the wider one.
+  const bool narrower = *best == &avx2() && chosen_isa().rfind("AVX3", 0) == 0;
+  EXPECT_EQ(matmul_panels_isa(), narrower ? chosen_isa() : (*best)->name);
 }
 
 TEST(MatmulPanels, ThePeakOfEveryVariantAddsUpAllItsProducts) {
