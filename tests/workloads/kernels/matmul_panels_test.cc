@@ -113,7 +113,7 @@ TEST(MatmulPanels, EveryVariantEqualsTheScalarTwin) {
   }
 }
 
-// Whatever Highway's version calls this CPU (AVX3_ZEN4, NEON_BF16), and beside SVE.
+// Whatever Highway's version calls this CPU (AVX3_ZEN4), and beside SVE.
 TEST(MatmulPanels, TheBestVariantIsTheOneDispatchedTo) {
   const auto variants = panel_variants();
   const auto best = std::find_if(variants.begin(), variants.end(),
