@@ -1,7 +1,7 @@
 // vdpbf16ps: sixteen sums of two products each. One activation row: one weight row at a time in
 // four accumulators, with the lines ahead asked for. More: four weight rows by six activation rows,
-// 24 sums in registers, over strips of 16 weight rows that stay in L2. The four sums of an
-// activation row are joined by transposing adds, 13 instructions for all four.
+// 24 sums in registers. The four sums of an activation row are joined by transposing adds, 13
+// instructions for all four.
 #include "workloads/kernels/matmul_bf16_avx512.h"
 
 #if defined(__x86_64__)
@@ -21,7 +21,6 @@ namespace {
 
 constexpr long kLanes = 32;  // bf16 of a register
 constexpr int kWeightRows = 4, kRows = 6;
-constexpr long kStrip = 16;
 
 inline __m512bh load(const std::uint16_t* at) {
   return reinterpret_cast<__m512bh>(_mm512_loadu_si512(at));
@@ -34,7 +33,7 @@ inline const std::uint16_t* row_of(const RowMatrix& matrix, long row) {
   return reinterpret_cast<const std::uint16_t*>(matrix.row(row));
 }
 
-float dot(const std::uint16_t* w, const std::uint16_t* x, long columns) {
+float multiply_row(const std::uint16_t* w, const std::uint16_t* x, long columns) {
   __m512 sums[4] = {_mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps(),
                     _mm512_setzero_ps()};
   long c = 0;
@@ -91,7 +90,7 @@ inline void add_products(const std::uint16_t* const (&w)[kWeightRows], const Bf1
 
 // kWeightRows weight rows x `rows` activation rows; `out` is the result of the first of both.
 template <int rows>
-void block(const RowMatrix& matrix, long row, const Bf16Rows& x, float* out, long stride) {
+void multiply_block(const RowMatrix& matrix, long row, const Bf16Rows& x, float* out, long stride) {
   const std::uint16_t* w[kWeightRows];
   for (int r = 0; r < kWeightRows; ++r) w[r] = row_of(matrix, row + r);
   __m512 sums[rows][kWeightRows];
@@ -107,34 +106,29 @@ void block(const RowMatrix& matrix, long row, const Bf16Rows& x, float* out, lon
   for (int m = 0; m < rows; ++m) _mm_storeu_ps(out + m * stride, four_sums(sums[m]));
 }
 
-void multiply_strip(const RowMatrix& matrix, long first, long last, const Bf16Rows& x, long rows,
-                    float* out, long stride) {
-  const long whole = first + (last - first) / kWeightRows * kWeightRows;
-  long s = 0;
-  for (; s + kRows <= rows; s += kRows) {
-    for (long row = first; row < whole; row += kWeightRows) {
-      block<kRows>(matrix, row, x.row(s), out + s * stride + row, stride);
-    }
+#include "workloads/kernels/row_driver-inl.h"
+
+struct PairKernel {
+  static constexpr int kWeightRows = mb::kWeightRows, kRows = mb::kRows;
+  const RowMatrix& matrix;
+  const Bf16Rows& x;
+  float* out;
+  long stride;
+
+  template <int rows>
+  void block(long row, long s) const {
+    multiply_block<rows>(matrix, row, x.row(s), out + s * stride + row, stride);
   }
-  for (; s + 2 <= rows; s += 2) {
-    for (long row = first; row < whole; row += kWeightRows) {
-      block<2>(matrix, row, x.row(s), out + s * stride + row, stride);
-    }
+  void dot(long row, long s) const {
+    out[s * stride + row] = multiply_row(row_of(matrix, row), x.row(s).values, matrix.columns);
   }
-  for (long row = first; row < last; ++row) {
-    for (long t = row < whole ? s : 0; t < rows; ++t) {
-      out[t * stride + row] = dot(row_of(matrix, row), x.row(t).values, matrix.columns);
-    }
-  }
-}
+};
 
 }  // namespace
 
 void matmul_bf16_avx512(const RowMatrix& matrix, long first, long last, const Bf16Rows& x,
                         long rows, float* out, long stride) {
-  for (long row = first; row < last; row += kStrip) {
-    multiply_strip(matrix, row, std::min(last, row + kStrip), x, rows, out, stride);
-  }
+  multiply_strips(PairKernel{matrix, x, out, stride}, first, last, rows);
 }
 
 }  // namespace mb

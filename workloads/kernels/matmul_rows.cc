@@ -1,10 +1,8 @@
 // One activation row: one weight row at a time in four accumulators, because one sequential stream
-// reads DRAM best. More rows: strips of 16 weight rows stay in L2 while activation rows go by, in
-// blocks of as many weight and activation rows as there are registers for their sums, so that what
-// is loaded and widened serves several products.
+// reads DRAM best. More rows: blocks of weight rows by activation rows, as many as there are
+// registers for their sums, so that what is loaded and widened serves several products.
 #include "workloads/kernels/matmul_rows.h"
 
-#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <type_traits>
@@ -59,7 +57,8 @@ HWY_INLINE float number(float value) { return value; }
 HWY_INLINE float number(std::uint16_t bits) { return f32_from_bf16(bits); }
 
 template <FloatType type>
-HWY_INLINE float dot(const RowMatrix& matrix, long row, const Input<type>* HWY_RESTRICT x) {
+HWY_INLINE float multiply_row(const RowMatrix& matrix, long row,
+                              const Input<type>* HWY_RESTRICT x) {
   const DF d;
   const long lanes = static_cast<long>(hn::Lanes(d)), columns = matrix.columns;
   const std::byte* w = matrix.row(row);
@@ -92,8 +91,8 @@ constexpr int kWeightRows = 2, kRows = 4;
 
 // kWeightRows weight rows x `rows` activation rows; `out` is the result of the first of both.
 template <FloatType type, int rows>
-HWY_INLINE void block(const RowMatrix& matrix, long row, const Input<type>* HWY_RESTRICT x,
-                      long x_stride, float* HWY_RESTRICT out, long stride) {
+HWY_INLINE void multiply_block(const RowMatrix& matrix, long row, const Input<type>* HWY_RESTRICT x,
+                               long x_stride, float* HWY_RESTRICT out, long stride) {
   const DF d;
   const long lanes = static_cast<long>(hn::Lanes(d)), columns = matrix.columns;
   VF sums[kWeightRows][rows];
@@ -127,49 +126,41 @@ HWY_INLINE void block(const RowMatrix& matrix, long row, const Input<type>* HWY_
   }
 }
 
-// Weight rows [first, last) of one strip.
-template <FloatType type>
-HWY_INLINE void multiply_strip(const RowMatrix& matrix, long first, long last, const Input<type>* x,
-                               long x_stride, long rows, float* out, long stride) {
-  const long whole = first + (last - first) / kWeightRows * kWeightRows;
-  long s = 0;
-  for (; s + kRows <= rows; s += kRows) {
-    for (long row = first; row < whole; row += kWeightRows) {
-      block<type, kRows>(matrix, row, x + s * x_stride, x_stride, out + s * stride + row, stride);
-    }
-  }
-  for (; s + 2 <= rows; s += 2) {
-    for (long row = first; row < whole; row += kWeightRows) {
-      block<type, 2>(matrix, row, x + s * x_stride, x_stride, out + s * stride + row, stride);
-    }
-  }
-  for (long row = first; row < last; ++row) {
-    for (long t = row < whole ? s : 0; t < rows; ++t) {
-      out[t * stride + row] = dot<type>(matrix, row, x + t * x_stride);
-    }
-  }
-}
+#include "workloads/kernels/row_driver-inl.h"
 
 template <FloatType type>
-HWY_INLINE void multiply(const RowMatrix& matrix, long first, long last, const Input<type>* x,
-                         long x_stride, long rows, float* out, long stride) {
-  constexpr long kStrip = 16;
-  for (long row = first; row < last; row += kStrip) {
-    multiply_strip<type>(matrix, row, std::min(last, row + kStrip), x, x_stride, rows, out, stride);
+struct RowKernel {
+  static constexpr int kWeightRows = HWY_NAMESPACE::kWeightRows, kRows = HWY_NAMESPACE::kRows;
+  const RowMatrix& matrix;
+  const Input<type>* x;
+  long x_stride;
+  float* out;
+  long stride;
+
+  template <int rows>
+  HWY_INLINE void block(long row, long s) const {
+    multiply_block<type, rows>(matrix, row, x + s * x_stride, x_stride, out + s * stride + row,
+                               stride);
   }
-}
+  HWY_INLINE void dot(long row, long s) const {
+    out[s * stride + row] = multiply_row<type>(matrix, row, x + s * x_stride);
+  }
+};
 
 void matmul_rows_vector(const RowMatrix& matrix, long first, long last, const float* x,
                         long x_stride, long rows, float* out, long stride) {
   if (matrix.type == FloatType::kF32) {
-    return multiply<FloatType::kF32>(matrix, first, last, x, x_stride, rows, out, stride);
+    const RowKernel<FloatType::kF32> kernel{matrix, x, x_stride, out, stride};
+    return multiply_strips(kernel, first, last, rows);
   }
-  multiply<FloatType::kF16>(matrix, first, last, x, x_stride, rows, out, stride);
+  const RowKernel<FloatType::kF16> kernel{matrix, x, x_stride, out, stride};
+  multiply_strips(kernel, first, last, rows);
 }
 
 void matmul_bf16_vector(const RowMatrix& matrix, long first, long last, const Bf16Rows& x,
                         long rows, float* out, long stride) {
-  multiply<FloatType::kBF16>(matrix, first, last, x.values, x.columns, rows, out, stride);
+  const RowKernel<FloatType::kBF16> kernel{matrix, x.values, x.columns, out, stride};
+  multiply_strips(kernel, first, last, rows);
 }
 
 }  // namespace HWY_NAMESPACE
