@@ -2,12 +2,13 @@
 """Bytes of weights a second that llama.cpp's matrix-vector products take from the caches, by type,
 beside ours: what data/engines says as matvec_efficiency_of.
 
-  scripts/engines/cached_rates.py BUILD_BIN WORK LLAMA_BENCH [--types q4_0,q8_0] [--rounds 3]
+  scripts/engines/cached_rates.py BUILD_BIN WORK ENGINE [--types q4_0,q8_0] [--rounds 3]
 
 Models of one layer that fit the caches, the same but for the width of their feed-forward part: what
 a wider one takes longer is its weights' alone, so the rate is the slope of the time of a token over
-the model's bytes, whatever a token costs besides. LLAMA_BENCH is the engine's own program
-(Debian's llama.cpp-tools has it), or a script that starts it; WORK must lie where it can be read.
+the model's bytes, whatever a token costs besides. ENGINE is llama-bench (Debian's llama.cpp-tools
+has it), or a script that starts it, which can read WORK; or a folder with node_modules that hold npm's
+node-llama-cpp.
 One thread; each round is the engine's models of a type, then our kernel.
 """
 import argparse
@@ -16,9 +17,11 @@ import pathlib
 import statistics
 import subprocess
 
+from compare_steps import HERE, Side
+
 HIDDEN = 1024
 WIDTHS = (256, 512, 768, 1024)
-TOKENS = 256  # of one run: a token takes 0.2 ms
+TOKENS, RUNS = 256, 8  # a token takes 0.2 ms
 
 
 def make_model(options, width, label):
@@ -35,9 +38,22 @@ def make_model(options, width, label):
     return file
 
 
-def engine_seconds(options, files):
-    """Bytes of each model -> seconds of its tokens, run by run."""
-    command = [options.bench, "-p", "0", "-n", str(TOKENS), "-t", "1", "-r", "8", "-o", "jsonl"]
+def node_seconds(options, files):
+    engine = Side(["node", HERE / "engine_steps.mjs", options.engine, "on"])
+    seconds = {}
+    for file in files:
+        engine.ask(json.dumps({"op": "load", "name": "m", "file": str(file), "context": 1024,
+                               "threads": 1}))
+        order = json.dumps({"op": "run", "name": "m", "sequence": 0, "rows": 1, "cached": 0,
+                            "repeats": TOKENS})
+        seconds[file.stat().st_size] = [engine.ask(order)["seconds"][0] for _ in range(RUNS)]
+        engine.ask(json.dumps({"op": "drop", "name": "m"}))
+    engine.end()
+    return seconds
+
+
+def bench_seconds(options, files):
+    command = [options.engine, "-p", "0", "-n", str(TOKENS), "-t", "1", "-r", str(RUNS), "-o", "jsonl"]
     for file in files:
         command += ["-m", file]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
@@ -49,7 +65,7 @@ def our_rates(options, label):
     file = options.work / "ours.json"
     file.unlink(missing_ok=True)
     label = label.removesuffix("_s")  # the label of a mixture, the type of nearly all of it
-    subprocess.run([options.bin / "matmul_throughput", "--budget", "2", "--out", file,
+    subprocess.run([options.bin / "matmul_throughput", "--budget", "6", "--out", file,
                     f"--benchmark_filter=matvec/type:{label}/threads:1/"], check=False,
                    capture_output=True)
     points = json.loads(file.read_text())["points"] if file.exists() else []
@@ -61,7 +77,8 @@ def measure(options, label):
     """(engine's bytes a second, seconds of a token besides, ours): each the quickest of all rounds,
     since nothing waits for memory and neighbours only add."""
     files = [make_model(options, width, label) for width in WIDTHS]
-    least, ours = {}, []
+    engine_seconds = node_seconds if options.engine.is_dir() else bench_seconds
+    least, ours = {}, []  # seconds of a token by the model's bytes
     for _ in range(options.rounds):
         for size, seconds in engine_seconds(options, files).items():
             least[size] = min([*seconds, least.get(size, 1)])
@@ -73,7 +90,7 @@ def measure(options, label):
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("bin", "work", "bench"):
+    for name in ("bin", "work", "engine"):
         parser.add_argument(name, type=lambda text: pathlib.Path(text).resolve())
     parser.add_argument("--types", default="q4_0,q8_0,q4_k_s,q6_k,bf16,f16")
     parser.add_argument("--rounds", type=int, default=3)

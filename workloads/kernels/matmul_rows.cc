@@ -43,6 +43,26 @@ HWY_INLINE VF load_wide(const std::byte* row, long column) {
   }
 }
 
+// Two registers of weights. Of f16 a whole line is loaded and then parted where a register is that
+// wide: with two loads of half a line each, a core of a Zen 4 read DRAM a quarter slower. (bf16 that
+// is widened by shifts gains nothing.)
+template <FloatType type>
+HWY_INLINE void load_two_wide(const std::byte* row, long column, VF& first, VF& second) {
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
+  if constexpr (type == FloatType::kF16) {
+    const DF d;
+    const hn::Repartition<hwy::float16_t, DF> whole;
+    const hn::Rebind<hwy::float16_t, DF> half;
+    const auto both = hn::LoadU(whole, reinterpret_cast<const hwy::float16_t*>(row) + column);
+    first = hn::PromoteTo(d, hn::LowerHalf(half, both));
+    second = hn::PromoteTo(d, hn::UpperHalf(half, both));
+    return;
+  }
+#endif
+  first = load_wide<type>(row, column);
+  second = load_wide<type>(row, column + static_cast<long>(hn::Lanes(DF())));
+}
+
 // What meets weights of this type.
 template <FloatType type>
 using Input = std::conditional_t<type == FloatType::kBF16, std::uint16_t, float>;
@@ -69,10 +89,13 @@ HWY_INLINE float multiply_row(const RowMatrix& matrix, long row,
     for (long at = 0; at < 4 * lanes * float_bytes(type); at += kRowPrefetchStep) {
       __builtin_prefetch(ahead + at, 0, 2);
     }
-    sum0 = hn::MulAdd(load_wide<type>(w, c), load_input<type>(x + c), sum0);
-    sum1 = hn::MulAdd(load_wide<type>(w, c + lanes), load_input<type>(x + c + lanes), sum1);
-    sum2 = hn::MulAdd(load_wide<type>(w, c + 2 * lanes), load_input<type>(x + c + 2 * lanes), sum2);
-    sum3 = hn::MulAdd(load_wide<type>(w, c + 3 * lanes), load_input<type>(x + c + 3 * lanes), sum3);
+    VF even, odd;
+    load_two_wide<type>(w, c, even, odd);
+    sum0 = hn::MulAdd(even, load_input<type>(x + c), sum0);
+    sum1 = hn::MulAdd(odd, load_input<type>(x + c + lanes), sum1);
+    load_two_wide<type>(w, c + 2 * lanes, even, odd);
+    sum2 = hn::MulAdd(even, load_input<type>(x + c + 2 * lanes), sum2);
+    sum3 = hn::MulAdd(odd, load_input<type>(x + c + 3 * lanes), sum3);
   }
   for (; c + lanes <= columns; c += lanes) {
     sum0 = hn::MulAdd(load_wide<type>(w, c), load_input<type>(x + c), sum0);
