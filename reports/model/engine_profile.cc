@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -28,8 +29,10 @@ void read_attention_row(const nlohmann::json& profile, AttentionRow& row) {
 
 EngineProfile on_isa(EngineProfile profile, const nlohmann::json& json) {
   for (const auto& [key, value] : json.items()) {
-    if (key != "matmul_efficiency_of" && key != "matvec_efficiency_of" && key != "attention_row" &&
-        key != "sources") {
+    constexpr std::array<std::string_view, 6> kKnown = {
+        "matmul_efficiency_of",       "matvec_efficiency_of", "attention_row",
+        "attention_block_efficiency", "element_seconds",      "sources"};
+    if (std::ranges::find(kKnown, key) == kKnown.end()) {
       throw Error(ErrorCode::kFailure,
                   fmt::format("engine profile {}: unknown field {}", profile.name, key));
     }
@@ -38,6 +41,9 @@ EngineProfile on_isa(EngineProfile profile, const nlohmann::json& json) {
   profile.matmul_efficiency_of = json.value("matmul_efficiency_of", ByType{});
   profile.matvec_efficiency_of = json.value("matvec_efficiency_of", ByType{});
   read_attention_row(json, profile.attention_row);
+  profile.attention_block_efficiency =
+      json.value("attention_block_efficiency", profile.attention_block_efficiency);
+  profile.element_seconds = json.value("element_seconds", profile.element_seconds);
   for (const auto& [field, source] : json.at("sources").items()) {
     source.get_to(profile.sources[field]);
   }
@@ -69,6 +75,7 @@ Stored stored_from_file(const EmbeddedFile& file) {
     profile.attention_block_rows = json.value("attention_block_rows", std::int64_t{0});
     profile.attention_block_efficiency = json.value("attention_block_efficiency", 1.0);
     read_attention_row(json, profile.attention_row);
+    profile.element_seconds = json.value("element_seconds", 0.0);
     json.at("serial_seconds_per_token").get_to(profile.serial_seconds_per_token);
     json.at("dynamic_chunks").get_to(profile.dynamic_chunks);
     json.at("sources").get_to(profile.sources);

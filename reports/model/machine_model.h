@@ -66,6 +66,9 @@ struct EngineProfile {
     return attention_block_rows > 0 && prefill_rows >= static_cast<double>(attention_block_rows);
   }
   AttentionRow attention_row;  // below attention_block_rows
+  // What one thread takes for an element that stands between products (Workload::between_elements),
+  // beyond what our steps take for it; 0: no more than ours.
+  double element_seconds = 0;
   double serial_seconds_per_token = 0;
   bool dynamic_chunks = true;                  // else a static split waits for the slowest
   std::map<std::string, std::string> sources;  // of each field in words, or "not measured ..."

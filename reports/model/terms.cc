@@ -76,6 +76,7 @@ class Stepper {
   StepTerms terms() {
     add_weights_and_compute();
     add_attention();
+    add_between();
     add_dispatch();
     // One thread picks a token of each row that went through a head.
     const double picks = work_.head.bytes > 0 ? head_rows_ : 0;
@@ -242,8 +243,12 @@ class Stepper {
       return Estimate{flops * instances_ / rate.value, rate.spread};
     };
     const Estimate ours = seconds_at(layer_kv);
-    double engine = ours.value / engine_.attention_block_efficiency, spread = ours.spread;
-    if (!step_.prefill) {
+    double engine = ours.value, spread = ours.spread;
+    if (step_.prefill && engine_.attention_in_blocks(rows_)) {
+      // The rows of a block share what they read: arithmetic, whichever cache holds the KV.
+      const Estimate cached = seconds_at(std::min(layer_kv, curves_.near_cache_bytes(workers)));
+      engine = cached.value / engine_.attention_block_efficiency;
+    } else if (!step_.prefill) {
       const bool counted = rows_counted(one);
       const double bytes =
           counted ? std::min(layer_kv, curves_.near_cache_bytes(workers)) : layer_kv;
@@ -254,7 +259,7 @@ class Stepper {
         engine = rows_waited_for(one, engine, flops, layer_kv, workers);
         spread = std::max({spread, cached.spread, curves_.load_rate.at(step_bytes()).spread});
       }
-    } else if (!engine_.attention_in_blocks(rows_)) {
+    } else {
       engine = ours.value / engine_.attention_efficiency *
                row_cost(engine_.attention_row, head_elements(one));
     }
@@ -316,6 +321,15 @@ class Stepper {
     ledger_.terms[Term::kAttention] = joined.seconds;
     ledger_.lean(Source::kAttention, joined.seconds * joined.share_a, kernel.spread);
     ledger_.lean(Source::kBandwidth, joined.seconds * (1 - joined.share_a), rate.spread);
+  }
+
+  // Engines share these operations out by rows.
+  void add_between() {
+    const double seconds = engine_.element_seconds * work_.between_elements * all_rows_ /
+                           std::clamp(rows_, 1.0, effective_);
+    ledger_.terms[Term::kCompute] += seconds;
+    ledger_.terms.hardest_seconds += seconds;
+    ledger_.lean(Source::kMatmul, seconds, 0);
   }
 
   void add_dispatch() {

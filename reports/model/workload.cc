@@ -23,6 +23,23 @@ double sum_of_bytes(const std::vector<TypedWork>& work) {
   return sum;
 }
 
+// Each addend is one operation's output, as ggml's graph has them.
+double elements_between_products(const ModelShape& model) {
+  const auto number = [](std::int64_t value) { return static_cast<double>(value); };
+  const double hidden = number(model.hidden), query = number(model.heads * model.head_size),
+               key = number(model.kv_heads * model.head_size);
+  const double norms = (model.post_norms ? 4 : 2) * 2 * hidden, residuals = 2 * hidden;
+  const double positions = query + key, cache = 2 * key;
+  const double head_norms = model.qk_norm ? 2 * (query + key) : 0;
+  const double rounded = hidden + query + hidden;
+  const double attention = norms + residuals + positions + cache + head_norms + rounded;
+  const double sparse_width = number(model.experts_used * model.expert_ffn + model.shared_ffn);
+  const double dense_layers = number(model.is_moe() ? model.leading_dense_layers : model.layers);
+  const double width = dense_layers * number(model.ffn) +  // of all layers
+                       (number(model.layers) - dense_layers) * sparse_width;
+  return number(model.layers) * attention + 2 * width;  // activation, and rounded
+}
+
 }  // namespace
 
 Workload::Workload(const ModelShape& model) : shape(model), spec(model.spec()) {
@@ -73,6 +90,7 @@ Workload::Workload(const ModelShape& model) : shape(model), spec(model.spec()) {
   }
   one.sliding_window = 0;
   if (global > 0) attention.push_back({static_cast<double>(global), one});
+  between_elements = elements_between_products(model);
 }
 
 double Workload::dense_bytes() const { return sum_of_bytes(dense); }

@@ -32,6 +32,10 @@ struct Workload {
   std::vector<TypedWork> experts;  // bytes of all experts, FLOP of the used ones
   TypedWork head;
   std::vector<AttentionGroup> attention;
+  // Of one row in all layers: what each operation between products writes. Norms and their weights,
+  // residuals, query and key by position, what goes into the cache, the gated activation, and what
+  // is rounded for each product.
+  double between_elements = 0;
 
   double dense_bytes() const;
   double expert_bytes() const;

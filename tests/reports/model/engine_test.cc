@@ -8,6 +8,7 @@
 #include "data/error.h"
 #include "reports/model/calibrate.h"
 #include "reports/model/machine_model.h"
+#include "reports/model/workload.h"
 #include "tests/reports/model/synthetic.h"
 
 namespace mb {
@@ -70,6 +71,7 @@ TEST(EngineProfiles, AreAsTheirFilesSay) {
     EXPECT_EQ(profile.attention_block_rows, file.value("attention_block_rows", 0)) << name;
     EXPECT_EQ(profile.attention_block_efficiency, file.value("attention_block_efficiency", 1.0))
         << name;
+    EXPECT_EQ(profile.element_seconds, file.value("element_seconds", 0.0)) << name;
   }
 }
 
@@ -83,6 +85,9 @@ TEST(EngineProfiles, HaveFiguresOfTheirOwnWhereTheyWereMeasuredOnAnInstructionSe
   EXPECT_LT(wide.matvec_efficiency_for("q4_0"), plain.matvec_efficiency_for("q4_0"));
   EXPECT_LT(plain.matvec_efficiency_for("q4_0"), plain.matvec_efficiency);
   EXPECT_EQ(wide.matvec_efficiency_for("q5_0"), plain.matvec_efficiency);
+  EXPECT_EQ(plain.element_seconds, 0);
+  EXPECT_GT(wide.element_seconds, 0);
+  EXPECT_LT(wide.attention_block_efficiency, plain.attention_block_efficiency);
   EXPECT_THAT(wide.sources, ::testing::Contains(::testing::Key("matmul_efficiency_of")));
   EXPECT_EQ(find_engine_profile("generic", "AVX512_VNNI").matmul_efficiency_for("q8_0"), 1);
 }
@@ -165,6 +170,56 @@ TEST(Engine, TakesAttentionInBlocksFromItsRowsOn) {
   engine.attention_block_efficiency = 0.5;
   EXPECT_NEAR(attention(63), few, few * 1e-9);
   EXPECT_NEAR(attention(64), 2 * many, many * 1e-6);
+}
+
+// Whose rows share what they read, so a KV that no cache holds costs them what a cached one does.
+TEST(Engine, BlocksOfRowsAttendAsFastWhereverTheKvLies) {
+  Results results = synthetic::results(Laws{});
+  for (Point& point : results.points) {  // the single row's curve falls to a quarter past the caches
+    if (point.probe != "attention_kv") continue;
+    if (point.parameters.number_or("positions", 0) < 17000) continue;
+    for (double& sample : point.samples) sample /= 4;
+    point.summary = summarise(point.samples, point.unit);
+  }
+  const MachineModel fallen(results), level(synthetic::results(Laws{}));
+  const ModelShape shape = find_model("qwen3-4b");
+  EngineProfile engine = find_engine_profile("generic");
+  engine.attention_block_rows = 64;
+  const auto attention = [&](const MachineModel& model, std::int64_t rows) {
+    const Prediction found = model.predict(shape, engine, {"prefill", rows, 16384, "f16"}, 1);
+    return found.seconds_by_term.at("attention") / found.seconds_by_term.at("compute");
+  };
+  EXPECT_NEAR(attention(fallen, 64), attention(level, 64), 0.02 * attention(level, 64));
+  EXPECT_GT(attention(fallen, 63), 3 * attention(level, 63));
+}
+
+TEST(Engine, SharesElementsBetweenProductsOutByRows) {
+  Laws laws;
+  laws.efficiency = 1;
+  const MachineModel model(synthetic::results(laws));
+  const ModelShape shape = find_model("qwen3-4b");
+  const EngineProfile ours = find_engine_profile("generic");
+  EngineProfile slower = ours;
+  slower.element_seconds = 1e-9;
+  const auto more = [&](const char* phase, int threads) {
+    const Query query{phase, 128, 0, "f16"};
+    return model.predict(shape, slower, query, threads).seconds.value() -
+           model.predict(shape, ours, query, threads).seconds.value();
+  };
+  const double row = 1e-9 * Workload(shape).between_elements;
+  EXPECT_NEAR(more("decode", 1), row, 0.05 * row);
+  EXPECT_NEAR(more("decode", 4), row, 0.05 * row) << "a single row is one thread's";
+  EXPECT_NEAR(more("prefill", 1), 128 * row, 0.05 * 128 * row);
+  EXPECT_NEAR(more("prefill", 4), 32 * row, 0.05 * 32 * row);
+}
+
+// By hand from the catalogue's figures: norms and their weights, residuals, query and key by
+// position, the cache, norms of heads, what is rounded for products; then the activation, twice.
+TEST(Workload, CountsWhatStandsBetweenProducts) {
+  const double dense = 4 * 1024 + 2 * 1024 + 3072 + 2048 + 2 * 3072 + (1024 + 2048 + 1024);
+  EXPECT_EQ(Workload(find_model("qwen3-0.6b")).between_elements, 28 * (dense + 2 * 3072));
+  const double sparse = 4 * 2048 + 2 * 2048 + 4608 + 1024 + 2 * 4608 + (2048 + 4096 + 2048);
+  EXPECT_EQ(Workload(find_model("qwen3-30b-a3b")).between_elements, 48 * (sparse + 2 * 8 * 768));
 }
 
 TEST(Engine, OnSmallPagesReadsAtTheirBandwidth) {
