@@ -8,16 +8,26 @@
 
 namespace {
 
-// One micro-batch: longer prompts are taken in such blocks by engines, each a step of its own.
-constexpr long kMostRows = 2048;
+constexpr long kMostRows = 2048;  // of one step
+constexpr long kMostBlocks = 1024;
 
 std::unique_ptr<mb::Case> prepare(const mb::PlannedPoint& point, mb::Kit& kit) {
-  const long rows = point.parameters.number_or("prompt_tokens", 128);
+  const long prompt = point.parameters.number_or("prompt_tokens", 128);
+  const long rows = point.parameters.number_or("micro_batch", prompt);
   if (rows < 2 || rows > kMostRows) {
+    const char* name = point.parameters.has("micro_batch") ? "micro_batch" : "prompt_tokens";
     throw mb::Error(mb::ErrorCode::kUsage,
-                    fmt::format("prompt_tokens {}: expected 2 to {}", rows, kMostRows));
+                    fmt::format("{} {}: expected 2 to {}{}", name, rows, kMostRows,
+                                rows > kMostRows ? "; longer prompts go in "
+                                                   "blocks (micro_batch)"
+                                                 : ""));
   }
-  return mb::prepare_step(point, kit, rows, 1);
+  if (prompt < rows || prompt % rows != 0 || prompt / rows > kMostBlocks) {
+    throw mb::Error(mb::ErrorCode::kUsage,
+                    fmt::format("prompt_tokens {}: expected 1 to {} times the micro_batch of {}",
+                                prompt, kMostBlocks, rows));
+  }
+  return mb::prepare_step(point, kit, rows, 1, prompt / rows);
 }
 
 }  // namespace

@@ -222,6 +222,7 @@ void MeasuredCurves::take_chain(const Point& point, double spread, double error)
     chain.page = page->second;
   }
   chain.prompt_tokens = axes.number_or("prompt_tokens", 1);
+  chain.micro_batch = axes.number_or("micro_batch", 0);
   chain.context_tokens = axes.number_or("context_tokens", 0);
   chain.layers = static_cast<std::int64_t>(fact("layers"));
   chain.layers_full = static_cast<std::int64_t>(fact("layers_full"));

@@ -17,6 +17,7 @@ namespace mb {
 // One measured chain of layers (prefill_scaling, decode_scaling).
 struct ChainPoint {
   std::string phase, model, sync, page = "thp";
+  std::int64_t micro_batch = 0;  // rows of one step of a prompt; 0: all
   std::int64_t prompt_tokens = 0, context_tokens = 0, layers = 0, layers_full = 0;
   double regions = 0;  // barriers of the whole chain; 0 unknown
   bool head = true;    // the chain ends in the output head

@@ -23,7 +23,7 @@ EngineProfile chain_profile(const ChainPoint& chain) {
   EngineProfile profile = find_engine_profile("generic");
   profile.sync = chain.sync;
   profile.weights_page = chain.page;
-  profile.ubatch = 0;
+  profile.ubatch = chain.micro_batch;
   profile.dynamic_chunks = false;
   if (chain.regions > 0) {
     profile.regions_per_layer_dense = profile.regions_per_layer_moe = 0;

@@ -27,7 +27,7 @@ import sys
 
 from compare_steps import Side, HERE, load_engine, make_cache, make_model, numbers, parse_model
 
-TOKENS = 8  # of one decode measurement
+TOKENS = 32  # of one decode measurement: some ticks of the scheduler, some seconds of a large model
 PROFILE = "llama.cpp-threadpool"  # what the npm package is built with
 
 

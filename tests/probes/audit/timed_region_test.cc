@@ -161,6 +161,12 @@ std::vector<Audited> points() {
        {{"operation", "step"}, {"model", small_model}, {"threads", 1}, {"pick", "top_p"}}},
       {"prefill_scaling",
        {{"operation", "step"}, {"model", small_model}, {"prompt_tokens", 16}, {"threads", 2}}},
+      {"prefill_scaling",
+       {{"operation", "step"},
+        {"model", small_model},
+        {"prompt_tokens", 32},
+        {"micro_batch", 8},
+        {"threads", 2}}},
       {"smt_interference", {{"operation", "compute"}, {"threads_per_core", 2}}},
       {"smt_interference", {{"operation", "attention"}, {"threads_per_core", 2}}},
       {"peak_compute", {{"operation", "registers"}, {"type", "f32"}, {"threads", 2}}},
@@ -231,6 +237,33 @@ TEST_P(TimedRegion, AllocatesNothingAndNeverEntersTheKernel) {
     GTEST_SKIP() << "needs syscall user dispatch (Linux 5.11 on x86-64) to watch system calls; "
                     "allocations and faults were watched";
   }
+}
+
+std::unique_ptr<Case> prefill_in_blocks(WatchedKit& kit, int prompt, int micro_batch) {
+  mains().at("prefill_scaling")(0, nullptr);
+  const Parameters parameters{{"operation", "step"}, {"model", "gemma-3-270m:q4_0"},
+                              {"layers", 1},         {"prompt_tokens", prompt},
+                              {"threads", 1},        {"micro_batch", micro_batch}};
+  return captured->prepare({parameters, 0.05}, kit);
+}
+
+TEST(PrefillInBlocks, TimesEachBlockOfThePrompt) {
+  WatchedKit kit(small_machine(false));
+  const std::unique_ptr<Case> measured = prefill_in_blocks(kit, 40, 8);
+  int before = 0, after = 0;
+  for (const auto& [real, each] : kit.teams()) before += each->regions();
+  measured->seconds(2);
+  for (const auto& [real, each] : kit.teams()) after += each->regions();
+  EXPECT_EQ(after - before, 2 * 5);
+  measured->check();
+}
+
+TEST(PrefillInBlocks, RefusesAPromptThatIsNotWholeBlocks) {
+  WatchedKit kit(small_machine(false));
+  EXPECT_THROW(prefill_in_blocks(kit, 40, 16), Error);
+  EXPECT_THROW(prefill_in_blocks(kit, 8, 16), Error);
+  EXPECT_THROW(prefill_in_blocks(kit, 16, 1), Error);
+  EXPECT_THROW(prefill_in_blocks(kit, 1 << 20, 4096), Error);
 }
 
 // The watch itself: what is planted is found.

@@ -175,7 +175,8 @@ TEST(Engine, TakesAttentionInBlocksFromItsRowsOn) {
 // Whose rows share what they read, so a KV that no cache holds costs them what a cached one does.
 TEST(Engine, BlocksOfRowsAttendAsFastWhereverTheKvLies) {
   Results results = synthetic::results(Laws{});
-  for (Point& point : results.points) {  // the single row's curve falls to a quarter past the caches
+  for (Point& point :
+       results.points) {  // the single row's curve falls to a quarter past the caches
     if (point.probe != "attention_kv") continue;
     if (point.parameters.number_or("positions", 0) < 17000) continue;
     for (double& sample : point.samples) sample /= 4;
