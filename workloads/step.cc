@@ -335,6 +335,14 @@ void Step::run_rank(int rank) {
   }
 }
 
+void Step::run_layers_rank(int rank) {
+  const std::size_t count = static_cast<std::size_t>(operations_per_layer_) * layers_.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    (this->*operations_[i].method)(operations_[i].layer, rank);
+    team_.barrier(rank);
+  }
+}
+
 void Step::run_rank(int rank, RankFunction after_operation) {
   for (std::size_t i = 0; i < operations_.size(); ++i) {
     (this->*operations_[i].method)(operations_[i].layer, rank);

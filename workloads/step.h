@@ -52,7 +52,9 @@ class Step {
   // One rank's part of a step, for a caller that runs its own region on the team: several steps in
   // one region need nothing between them.
   void run_rank(int rank);
-  // The same; rank 0 calls after_operation(index) when all ranks have finished an operation.
+  // Its layers alone, without what comes after the last: a block of a prompt that others follow.
+  void run_layers_rank(int rank);
+  // As run_rank; rank 0 calls after_operation(index) when all ranks have finished an operation.
   void run_rank(int rank, RankFunction after_operation);
   // Moves on by the step's rows, as generating does; within the plan's growth. Not timed work.
   void advance();

@@ -58,8 +58,8 @@ struct EngineProfile {
     const auto own = matvec_efficiency_of.find(type);
     return own == matvec_efficiency_of.end() ? matvec_efficiency : own->second;
   }
-  // Prefill rows from which attention takes rows in blocks, and its efficiency then; 0: no such
-  // difference.
+  // Prefill rows from which attention takes rows in blocks, and its efficiency then, against our
+  // one-row kernel on a KV in the near cache; 0: no such difference.
   std::int64_t attention_block_rows = 0;
   double attention_block_efficiency = 1;
   bool attention_in_blocks(double prefill_rows) const {

@@ -12,8 +12,9 @@
 //
 // What serves a byte: in decode all that a token touches goes by between two uses of the same byte,
 // so weights and KV together decide; in prefill the weights decide for weights, and one layer's KV
-// for attention, which is how the isolated attention curve is indexed. In decode attention takes
-// the longer of that curve and of streaming its KV bytes. Of engines that go by query head and
+// for attention, which is how the isolated attention curve is indexed (for engines whose prefill
+// takes rows in blocks it is read in the near cache). In decode attention takes the longer of that
+// curve and of streaming its KV bytes. Of engines that go by query head and
 // position the curve gives the arithmetic alone, read where the caches hold the KV, and
 // attention_rows.h what waiting for rows adds.
 #include "reports/model/terms.h"
@@ -323,10 +324,11 @@ class Stepper {
     ledger_.lean(Source::kBandwidth, joined.seconds * (1 - joined.share_a), rate.spread);
   }
 
-  // Engines share these operations out by rows.
+  // Engines share these operations out by rows. No term of its own: like products they are what
+  // cores compute between barriers.
   void add_between() {
     const double seconds = engine_.element_seconds * work_.between_elements * all_rows_ /
-                           std::clamp(rows_, 1.0, effective_);
+                           std::min(std::max(rows_, 1.0), effective_);
     ledger_.terms[Term::kCompute] += seconds;
     ledger_.terms.hardest_seconds += seconds;
     ledger_.lean(Source::kMatmul, seconds, 0);

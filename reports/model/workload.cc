@@ -33,11 +33,15 @@ double elements_between_products(const ModelShape& model) {
   const double head_norms = model.qk_norm ? 2 * (query + key) : 0;
   const double rounded = hidden + query + hidden;
   const double attention = norms + residuals + positions + cache + head_norms + rounded;
-  const double sparse_width = number(model.experts_used * model.expert_ffn + model.shared_ffn);
-  const double dense_layers = number(model.is_moe() ? model.leading_dense_layers : model.layers);
-  const double width = dense_layers * number(model.ffn) +  // of all layers
-                       (number(model.layers) - dense_layers) * sparse_width;
-  return number(model.layers) * attention + 2 * width;  // activation, and rounded
+  const double dense_layers =
+      number(model.is_moe() ? std::min(model.leading_dense_layers, model.layers) : model.layers);
+  const double expert_layers = number(model.layers) - dense_layers;
+  // The activation of all layers; then it is rounded.
+  const double width =
+      dense_layers * number(model.ffn) +
+      expert_layers * number(model.experts_used * model.expert_ffn + model.shared_ffn);
+  const double weighted = expert_layers * 2 * number(model.experts_used) * hidden;  // and summed
+  return number(model.layers) * attention + 2 * width + weighted;
 }
 
 }  // namespace

@@ -33,8 +33,8 @@ struct Workload {
   TypedWork head;
   std::vector<AttentionGroup> attention;
   // Of one row in all layers: what each operation between products writes. Norms and their weights,
-  // residuals, query and key by position, what goes into the cache, the gated activation, and what
-  // is rounded for each product.
+  // residuals, query and key by position, what goes into the cache, the gated activation, what is
+  // rounded for each product, and experts' outputs weighted and summed.
   double between_elements = 0;
 
   double dense_bytes() const;

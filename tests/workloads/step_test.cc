@@ -209,6 +209,31 @@ TEST(Step, PrefillOfSeveralRowsEqualsAsManyDecodeSteps) {
   }
 }
 
+// As engines take a long prompt: the layers of each block, what comes after them for the last.
+TEST(Step, BlocksOfAPromptGiveWhatTheWholeGivesAndComputeTheHeadOnce) {
+  for (const ModelShape& shape : {small_shape(WeightType::kQ8_0), small_experts(WeightType::kQ4_0),
+                                  small_gemma(WeightType::kQ8_0)}) {
+    SCOPED_TRACE(shape.architecture);
+    constexpr long kRows = 5, kBlocks = 3, kContext = 130;
+    RunningStep whole(shape, 4, kBlocks * kRows, kContext, 2);
+    RunningStep blocks(shape, 4, kRows, kContext, 2, (kBlocks - 1) * kRows);
+    whole.step.run();
+    const std::vector<float> untouched = blocks.logits();
+    for (long block = 0; block < kBlocks; ++block) {
+      blocks.step.move_to(kContext + block * kRows);
+      std::copy_n(whole.step.input() + block * kRows * shape.hidden, kRows * shape.hidden,
+                  blocks.step.input());
+      if (block + 1 == kBlocks) {
+        EXPECT_EQ(blocks.logits(), untouched) << "a head was computed before the last block";
+        blocks.step.run();
+      } else {
+        blocks.team.run([&](int rank) { blocks.step.run_layers_rank(rank); });
+      }
+    }
+    EXPECT_LT(relative_difference(blocks.logits(), whole.logits()), 5e-3);
+  }
+}
+
 TEST(Step, GivesTheSameResultForEveryTeamAndEveryRun) {
   RunningStep one(small_experts(WeightType::kQ4_0), 3, 1, 300, 1);
   one.step.run();

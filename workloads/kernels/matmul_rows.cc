@@ -43,12 +43,12 @@ HWY_INLINE VF load_wide(const std::byte* row, long column) {
   }
 }
 
-// Two registers of weights. Of f16 a whole line is loaded and then parted where a register is that
-// wide: with two loads of half a line each, a core of a Zen 4 read DRAM a quarter slower. (bf16
+// Two registers of weights. Of f16 a whole line is loaded and then parted where a register is a
+// line: with two loads of half a line each, a core of a Zen 4 read DRAM a quarter slower. (bf16
 // that is widened by shifts gains nothing.)
 template <FloatType type>
 HWY_INLINE void load_two_wide(const std::byte* row, long column, VF& first, VF& second) {
-#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
   if constexpr (type == FloatType::kF16) {
     const DF d;
     const hn::Repartition<hwy::float16_t, DF> whole;

@@ -214,13 +214,32 @@ TEST(Engine, SharesElementsBetweenProductsOutByRows) {
   EXPECT_NEAR(more("prefill", 4), 32 * row, 0.05 * 32 * row);
 }
 
+// Two engines of one thread each on the two threads of a core: less than one thread's worth each.
+TEST(Engine, SharesElementsOutAmongFewerThanOneThread) {
+  Laws laws;
+  laws.cores = 1;
+  laws.smt = 2;
+  laws.efficiency = 1;
+  const MachineModel model(synthetic::results(laws));
+  const ModelShape shape = find_model("qwen3-4b");
+  EngineProfile slower = find_engine_profile("generic");
+  const auto seconds = [&](double element, std::int64_t instances) {
+    slower.element_seconds = element;
+    Query query{"decode", 128, 0, "f16"};
+    query.instances = instances;
+    return model.predict(shape, slower, query, 1).seconds.value();
+  };
+  EXPECT_GT(seconds(1e-8, 2) - seconds(0, 2), 1.2 * (seconds(1e-8, 1) - seconds(0, 1)));
+}
+
 // By hand from the catalogue's figures: norms and their weights, residuals, query and key by
 // position, the cache, norms of heads, what is rounded for products; then the activation, twice.
 TEST(Workload, CountsWhatStandsBetweenProducts) {
   const double dense = 4 * 1024 + 2 * 1024 + 3072 + 2048 + 2 * 3072 + (1024 + 2048 + 1024);
   EXPECT_EQ(Workload(find_model("qwen3-0.6b")).between_elements, 28 * (dense + 2 * 3072));
   const double sparse = 4 * 2048 + 2 * 2048 + 4608 + 1024 + 2 * 4608 + (2048 + 4096 + 2048);
-  EXPECT_EQ(Workload(find_model("qwen3-30b-a3b")).between_elements, 48 * (sparse + 2 * 8 * 768));
+  const double experts = 2 * 8 * 768 + 2 * 8 * 2048;  // weighted and summed
+  EXPECT_EQ(Workload(find_model("qwen3-30b-a3b")).between_elements, 48 * (sparse + experts));
 }
 
 TEST(Engine, OnSmallPagesReadsAtTheirBandwidth) {
