@@ -2,7 +2,9 @@
 // stdin, so that scripts/engines/compare_steps.py can take turns with a real engine. (A probe takes
 // all samples of a point in one go; two programs compared minutes apart see two machines.)
 //
-//   step NAME MODEL ROWS CONTEXT GROWTH    builds a step of all layers of MODEL and its head
+//   step NAME MODEL ROWS CONTEXT GROWTH [KV]
+//                                          builds a step of all layers of MODEL and its head, KV
+//                                          stored as f16 unless said (f32, q8_0)
 //   run NAME CONTEXT REPEATS               times REPEATS steps at a context within the growth
 //   profile NAME CONTEXT REPEATS           the same, seconds of each kind of operation (the median)
 //   drop NAME                              frees its memory
@@ -77,6 +79,7 @@ class Rounds {
     if (verb == "step") {
       mb::StepRequest request;
       words >> model >> request.rows >> request.context >> request.growth;
+      if (std::string kv_type; words >> kv_type) request.kv_type = mb::kv_type_from_string(kv_type);
       request.shape = mb::find_model(model);
       request.layers = request.shape.layers;
       request.ranks = team_->size();

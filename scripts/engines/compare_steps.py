@@ -7,6 +7,7 @@ the same synthesised model on both sides, turn by turn in rounds, the ratio take
       for prefill and decode where the whole is too long (qwen3-4b:q4_0,2,12). Appends one line of
       JSON a case to WORK/likeness.jsonl; models and caches are made in WORK and kept.
       --threads 1,2   --prompts 16,128,512   --contexts 0,4096   --rounds 5   --no-flash   --page thp
+      --kv f16        what both sides keep keys and values as (f32, q8_0)
       --prepare       only makes the files (slow, needs no quiet machine)
       --phases prefill,decode
       --go FILE       measures when FILE is there: everything is loaded before, so that a machine need
@@ -143,7 +144,8 @@ def repeat_cache(source, target, times):
 
 def make_cache(options, engine, model, context):
     """The file of a cache of `context` positions for this chain; any quantisation may use it."""
-    file = model["folder"] / f"cache-{context}.bin"
+    kind = "" if options.kv == "f16" else f"-{options.kv}"
+    file = model["folder"] / f"cache-{context}{kind}.bin"
     if file.exists():
         return file
     if model["windowed"] or context % TILE != 0:
@@ -168,7 +170,8 @@ def load_engine(options, model, threads):
     # Two sequences share it; each has its half.
     most = 2 * (max(options.contexts) + max(options.prompts) + 64)
     engine.ask(json.dumps({"op": "load", "name": "m", "file": str(model["file"]),
-                           "context": (most + 511) // 512 * 512, "threads": threads}))
+                           "context": (most + 511) // 512 * 512, "threads": threads,
+                           "kv": options.kv.upper()}))
     return engine
 
 
@@ -184,7 +187,8 @@ class Comparison:
         self.ours = Side([options.bin / "step_rounds", threads, "spin", options.page])
         cached = [c for c in options.contexts if c > 0]
         for rows in sorted({rows for rows, _ in self.cases}):
-            self.ours.ask(f"step s{rows} {model['spec']} {rows} 0 {max(cached + [0]) + 64}")
+            self.ours.ask(f"step s{rows} {model['spec']} {rows} 0 {max(cached + [0]) + 64} "
+                          f"{options.kv}")
         self.caches = {c: make_cache(options, self.engine, model, c) for c in cached}
         self.held = None  # the context that the engine's second sequence holds
         self.turn(*min(self.cases))  # warms both
@@ -216,6 +220,7 @@ class Comparison:
                    "layers_full": self.model["layers_full"], "phase": self.phase,
                    "threads": self.threads, "rows": rows, "context": context,
                    "page": self.options.page, "flash": not self.options.no_flash,
+                   "kv": self.options.kv,
                    "ours_seconds": [p[0] for p in pairs], "engine_seconds": [p[1] for p in pairs],
                    "ours_operations": profiles[rows, context]}
 
@@ -237,6 +242,7 @@ def main():
     run.add_argument("--rounds", type=int, default=5)
     run.add_argument("--phases", default="prefill,decode")
     run.add_argument("--page", default="thp")
+    run.add_argument("--kv", choices=["f16", "f32", "q8_0"], default="f16")
     run.add_argument("--no-flash", action="store_true")
     run.add_argument("--prepare", action="store_true")
     run.add_argument("--go", type=pathlib.Path)

@@ -2,7 +2,7 @@
 // stdin; compare_steps.py takes turns between this and our own steps. Times are llama.cpp's own
 // (llama_perf_context), printed by it and read here from its log: no JavaScript is in them.
 //
-//   {"op": "load", "name": N, "file": F, "context": C, "threads": T, "batch": B}
+//   {"op": "load", "name": N, "file": F, "context": C, "threads": T, "batch": B, "kv": "F16"}
 //   {"op": "save", "name": N, "sequence": Q, "rows": R, "file": F}   evaluates R tokens, saves their cache
 //   {"op": "restore", "name": N, "sequence": Q, "file": F}           puts a saved cache there
 //   {"op": "run", "name": N, "sequence": Q, "rows": R, "cached": C, "repeats": K}
@@ -30,11 +30,12 @@ const llama = await getLlama({
 });
 const held = new Map();
 
-async function load({name, file, context, threads, batch}) {
+async function load({name, file, context, threads, batch, kv}) {
   const model = await llama.loadModel({modelPath: file, gpuLayers: 0, useMmap: true});
   const made = await model.createContext({
     contextSize: context, sequences: 2, batchSize: batch ?? 512, threads, performanceTracking: true,
-    flashAttention: flash === "on"
+    flashAttention: flash === "on",
+    experimentalKvCacheKeyType: kv ?? "F16", experimentalKvCacheValueType: kv ?? "F16"
   });
   held.set(name, {model, context: made, engine: made._ctx});
   return {threads: made._ctx.getThreads(), flash};

@@ -5,14 +5,14 @@ import statistics
 
 from step_factors import Case
 
-KV_BYTES = 2  # of an element: f16 on both sides
+KV_BYTES = {"f16": 2, "f32": 4, "q8_0": 34 / 32}  # of an element
 
 
 def kv_bytes(case):
     """Of all layers, at the cached positions; 0 where a window keeps layers from them."""
     if case.config.get("sliding_window"):
         return 0
-    return 2 * KV_BYTES * case.layers * case.kv_heads * case.head_size * case.context
+    return 2 * KV_BYTES[case.kv] * case.layers * case.kv_heads * case.head_size * case.context
 
 
 def added(short, long, side):
@@ -24,20 +24,20 @@ def print_attention(file):
     cases = {}
     for line in file.read_text().splitlines():
         case = Case(json.loads(line))
-        cases[case.model, case.rows, case.threads, case.context] = case
-    print("| model | rows | threads | KV read, MiB | ours, GB/s | llama.cpp, GB/s | ours is faster, median of "
+        cases[case.model, case.kv, case.rows, case.threads, case.context] = case
+    print("| model | KV | rows | threads | KV read, MiB | ours, GB/s | llama.cpp, GB/s | ours is faster, median of "
           "rounds | rounds |")
-    print("|---|--:|--:|--:|--:|--:|--:|---|")
-    for (model, rows, threads, context), case in sorted(cases.items()):
-        short = cases.get((model, rows, threads, 0))
+    print("|---|---|--:|--:|--:|--:|--:|--:|---|")
+    for (model, kv, rows, threads, context), case in sorted(cases.items()):
+        short = cases.get((model, kv, rows, threads, 0))
         size = kv_bytes(case)
         if context == 0 or short is None or size == 0:
             continue
         ours, engine = (added(short, case, side) for side in ("ours_seconds", "engine_seconds"))
         if min(ours + engine) <= 0:
-            print(f"| {model} | {rows} | {threads} | {size / 2**20:.0f} | lost in the rounds' noise | | | |")
+            print(f"| {model} | {kv} | {rows} | {threads} | {size / 2**20:.0f} | lost in the rounds' noise | | | |")
             continue
         ratios = [b / a for a, b in zip(ours, engine)]
         rates = [size / statistics.median(side) / 1e9 for side in (ours, engine)]
-        print(f"| {model} | {rows} | {threads} | {size / 2**20:.0f} | {rates[0]:.2f} | {rates[1]:.2f} | "
+        print(f"| {model} | {kv} | {rows} | {threads} | {size / 2**20:.0f} | {rates[0]:.2f} | {rates[1]:.2f} | "
               f"{statistics.median(ratios):.2f} | {min(ratios):.2f} to {max(ratios):.2f} |")

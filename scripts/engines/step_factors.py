@@ -34,6 +34,7 @@ class Case:
     """A measured case with what the laws above need of its model."""
 
     def __init__(self, measured):
+        self.kv = "f16"  # of lines that do not say
         self.__dict__.update(measured)
         self.name, self.label = self.model.split(":")
         config = json.loads((ROOT / "data/models" / f"{self.name}.json").read_text())["config"]
@@ -119,7 +120,7 @@ def read_cases(path):
     latest = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         case = Case(json.loads(line))
-        latest[case.model, case.phase, case.threads, case.rows, case.context, case.flash] = case
+        latest[case.model, case.phase, case.threads, case.rows, case.context, case.flash, case.kv] = case
     return sorted(latest.values(),
                   key=lambda c: (c.phase, c.model, c.threads, c.rows, c.context))
 

@@ -205,7 +205,7 @@ def main():
         for name, fallback in (("threads", "1,2"), ("prompts", "32,128"), ("contexts", "0,1024")):
             own.add_argument(f"--{name}", type=numbers, default=numbers(fallback))
         own.add_argument("--budget", default="45s")
-        own.set_defaults(no_flash=False)
+        own.set_defaults(no_flash=False, kv="f16")
     for verb in ("table", "predict"):
         own = verbs.add_parser(verb)
         for name in ("bin", "work"):
