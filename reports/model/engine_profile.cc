@@ -20,6 +20,8 @@ struct Stored {
   std::map<std::string, EngineProfile, std::less<>> on_isa;
 };
 
+using ByType = std::map<std::string, double, std::less<>>;
+
 void read_attention_row(const nlohmann::json& profile, AttentionRow& row) {
   const auto json = profile.find("attention_row");
   if (json == profile.end()) return;
@@ -37,7 +39,6 @@ EngineProfile on_isa(EngineProfile profile, const nlohmann::json& json) {
                   fmt::format("engine profile {}: unknown field {}", profile.name, key));
     }
   }
-  using ByType = std::map<std::string, double, std::less<>>;
   profile.matmul_efficiency_of = json.value("matmul_efficiency_of", ByType{});
   profile.matvec_efficiency_of = json.value("matvec_efficiency_of", ByType{});
   read_attention_row(json, profile.attention_row);
@@ -74,6 +75,7 @@ Stored stored_from_file(const EmbeddedFile& file) {
     json.at("attention_efficiency").get_to(profile.attention_efficiency);
     profile.attention_block_rows = json.value("attention_block_rows", std::int64_t{0});
     profile.attention_block_efficiency = json.value("attention_block_efficiency", 1.0);
+    profile.kv_cost = json.value("kv_cost", ByType{});
     read_attention_row(json, profile.attention_row);
     profile.element_seconds = json.value("element_seconds", 0.0);
     json.at("serial_seconds_per_token").get_to(profile.serial_seconds_per_token);

@@ -62,8 +62,16 @@ struct EngineProfile {
   // one-row kernel on a KV in the near cache; 0: no such difference.
   std::int64_t attention_block_rows = 0;
   double attention_block_efficiency = 1;
-  bool attention_in_blocks(double prefill_rows) const {
-    return attention_block_rows > 0 && prefill_rows >= static_cast<double>(attention_block_rows);
+  // Types of KV whose rows cost the engine's arithmetic more than those of f16, by what factor; it
+  // takes none of them in blocks.
+  std::map<std::string, double, std::less<>> kv_cost;
+  double kv_cost_for(std::string_view kv_type) const {
+    const auto own = kv_cost.find(kv_type);
+    return own == kv_cost.end() ? 1 : own->second;
+  }
+  bool attention_in_blocks(double prefill_rows, std::string_view kv_type) const {
+    return attention_block_rows > 0 && prefill_rows >= static_cast<double>(attention_block_rows) &&
+           !kv_cost.contains(kv_type);
   }
   AttentionRow attention_row;  // below attention_block_rows
   // What one thread takes for an element that stands between products (Workload::between_elements),

@@ -243,9 +243,10 @@ class Stepper {
       const Estimate rate = curves_.attention.at("", bytes, workers * instances_);
       return Estimate{flops * instances_ / rate.value, rate.spread};
     };
+    const double kv_cost = engine_.kv_cost_for(step_.kv_type);
     const Estimate ours = seconds_at(layer_kv);
     double engine = ours.value, spread = ours.spread;
-    if (step_.prefill && engine_.attention_in_blocks(rows_)) {
+    if (step_.prefill && engine_.attention_in_blocks(rows_, step_.kv_type)) {
       // The rows of a block share what they read: arithmetic, whichever cache holds the KV.
       const Estimate cached = seconds_at(std::min(layer_kv, curves_.near_cache_bytes(workers)));
       engine = cached.value / engine_.attention_block_efficiency;
@@ -255,14 +256,14 @@ class Stepper {
           counted ? std::min(layer_kv, curves_.near_cache_bytes(workers)) : layer_kv;
       const Estimate cached = seconds_at(bytes);
       engine = cached.value / engine_.attention_efficiency *
-               row_cost(engine_.attention_row, head_elements(one));
+               row_cost(engine_.attention_row, head_elements(one)) * kv_cost;
       if (counted) {
         engine = rows_waited_for(one, engine, flops, layer_kv, workers);
         spread = std::max({spread, cached.spread, curves_.load_rate.at(step_bytes()).spread});
       }
     } else {
       engine = ours.value / engine_.attention_efficiency *
-               row_cost(engine_.attention_row, head_elements(one));
+               row_cost(engine_.attention_row, head_elements(one)) * kv_cost;
     }
     return {ours.value, engine, spread};
   }

@@ -72,6 +72,8 @@ TEST(EngineProfiles, AreAsTheirFilesSay) {
     EXPECT_EQ(profile.attention_block_efficiency, file.value("attention_block_efficiency", 1.0))
         << name;
     EXPECT_EQ(profile.element_seconds, file.value("element_seconds", 0.0)) << name;
+    EXPECT_EQ(nlohmann::json(profile.kv_cost), file.value("kv_cost", nlohmann::json::object()))
+        << name;
   }
 }
 
@@ -192,6 +194,23 @@ TEST(Engine, BlocksOfRowsAttendAsFastWhereverTheKvLies) {
   };
   EXPECT_NEAR(attention(fallen, 64), attention(level, 64), 0.02 * attention(level, 64));
   EXPECT_GT(attention(fallen, 63), 3 * attention(level, 63));
+}
+
+TEST(Engine, AttendsDearTypesOfKvByRowsAtTheirCost) {
+  const MachineModel model(synthetic::results(Laws{}));
+  const ModelShape shape = find_model("qwen3-4b");
+  EngineProfile engine = find_engine_profile("generic");
+  engine.attention_block_rows = 64;
+  engine.attention_block_efficiency = 0.5;
+  engine.kv_cost = {{"q8_0", 3}};
+  const auto attention = [&](const char* phase, std::int64_t rows, const char* kv_type) {
+    return model.predict(shape, engine, {phase, rows, 8192, kv_type}, 1)
+        .seconds_by_term.at("attention");
+  };
+  EXPECT_NEAR(attention("prefill", 32, "q8_0"), 3 * attention("prefill", 32, "f16"), 1e-3);
+  EXPECT_NEAR(attention("prefill", 128, "q8_0"), 1.5 * attention("prefill", 128, "f16"), 1e-3)
+      << "by rows, where f16 goes by blocks at half the rate";
+  EXPECT_GT(attention("decode", 1, "q8_0"), 2 * attention("decode", 1, "f16"));
 }
 
 TEST(Engine, SharesElementsBetweenProductsOutByRows) {
