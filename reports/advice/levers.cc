@@ -110,11 +110,16 @@ class Levers {
       if (context_.query.kv_type == type) continue;
       Query query = query_of("decode");
       query.kv_type = type;
+      const double cost = context_.engine.kv_cost_for(type);
       add("kv_type", type, "decode", at_best(query),
-          fmt::format("{:.3g} MiB of KV cache at {} positions; the attention rate was measured "
-                      "with f16",
+          fmt::format("{:.3g} MiB of KV cache at {} positions; {}",
                       static_cast<double>(shape_.kv_bytes(query.context_tokens, type)) / (1 << 20),
-                      query.context_tokens));
+                      query.context_tokens,
+                      cost == 1
+                          ? "the attention rate was measured with f16"
+                          : fmt::format("its rows cost this engine's cores {:.2g} times those "
+                                        "of f16",
+                                        cost)));
     }
   }
 
