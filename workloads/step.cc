@@ -328,15 +328,13 @@ void Step::run() {
   team_.run([this](int rank) { run_rank(rank); });
 }
 
-void Step::run_rank(int rank) {
-  for (const Operation& operation : operations_) {
-    (this->*operation.method)(operation.layer, rank);
-    team_.barrier(rank);
-  }
-}
+void Step::run_rank(int rank) { run_operations(rank, operations_.size()); }
 
 void Step::run_layers_rank(int rank) {
-  const std::size_t count = static_cast<std::size_t>(operations_per_layer_) * layers_.size();
+  run_operations(rank, static_cast<std::size_t>(operations_per_layer_) * layers_.size());
+}
+
+void Step::run_operations(int rank, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
     (this->*operations_[i].method)(operations_[i].layer, rank);
     team_.barrier(rank);

@@ -94,6 +94,7 @@ class Step {
     Method method;
     long layer;
   };
+  void run_operations(int rank, std::size_t count);  // the first so many
   // The last row of each sequence meets the head: rows [first_head_row(), rows).
   long first_head_row() const { return plan_.request().rows - plan_.request().sequences; }
   // Units of attention are by sequence and KV head.

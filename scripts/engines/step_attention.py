@@ -25,9 +25,9 @@ def print_attention(file):
     for line in file.read_text().splitlines():
         case = Case(json.loads(line))
         cases[case.model, case.kv, case.rows, case.threads, case.context] = case
-    print("| model | KV | rows | threads | KV read, MiB | ours, GB/s | llama.cpp, GB/s | ours is faster, median of "
-          "rounds | rounds |")
-    print("|---|---|--:|--:|--:|--:|--:|--:|---|")
+    print("| model | KV | rows | threads | KV read, MiB | ours, GB/s | llama.cpp, GB/s | its ns a head and "
+          "position, of a thread | ours is faster, median of rounds | rounds |")
+    print("|---|---|--:|--:|--:|--:|--:|--:|--:|---|")
     for (model, kv, rows, threads, context), case in sorted(cases.items()):
         short = cases.get((model, kv, rows, threads, 0))
         size = kv_bytes(case)
@@ -35,9 +35,11 @@ def print_attention(file):
             continue
         ours, engine = (added(short, case, side) for side in ("ours_seconds", "engine_seconds"))
         if min(ours + engine) <= 0:
-            print(f"| {model} | {kv} | {rows} | {threads} | {size / 2**20:.0f} | lost in the rounds' noise | | | |")
+            print(f"| {model} | {kv} | {rows} | {threads} | {size / 2**20:.0f} | lost in the rounds' noise | | | | |")
             continue
         ratios = [b / a for a, b in zip(ours, engine)]
         rates = [size / statistics.median(side) / 1e9 for side in (ours, engine)]
+        pair = threads * statistics.median(engine) / (case.head_positions() - short.head_positions())
         print(f"| {model} | {kv} | {rows} | {threads} | {size / 2**20:.0f} | {rates[0]:.2f} | {rates[1]:.2f} | "
+              f"{1e9 * pair:.0f} | "
               f"{statistics.median(ratios):.2f} | {min(ratios):.2f} to {max(ratios):.2f} |")

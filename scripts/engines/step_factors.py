@@ -75,6 +75,18 @@ class Case:
             return hidden * self.config["vocab_size"] * BYTES_PER_WEIGHT[self.head_type]
         return weights[operation] * self.layers * BYTES_PER_WEIGHT[self.label]
 
+    def between_elements(self):
+        """Workload::between_elements of the chain (reports/model/workload.cc), over all rows; the last
+        layer's feed-forward for one row, as in trim()."""
+        hidden, width = self.config["hidden_size"], self.config["intermediate_size"]
+        query, key = self.heads * self.head_size, self.kv_heads * self.head_size
+        family = self.config["model_type"]
+        norms = 4 if family.startswith("gemma3") else 2
+        heads = 2 * (query + key) if family.startswith(("gemma3", "qwen3")) else 0
+        layer = (2 * norms + 4) * hidden + 2 * query + 3 * key + heads + 2 * width
+        left_out = (norms + 2) * hidden + 2 * width if self.rows > 1 else 0
+        return self.rows * (self.layers * layer - left_out) + left_out
+
     def head_positions(self):
         """Query heads times the positions that each row sees, over all rows and layers."""
         window = self.config.get("sliding_window")
@@ -227,6 +239,14 @@ def print_factors(path, rates):
     print("|---|--:|--:|")
     for label in sorted({case.label for case in found} | {case.head_type for case in found}):
         print(f"| matrix-vector, {label}: GB/s of a core (profile) | {rates.rate[label] / 1e9:.1f} | - |")
-    for kind, factor in sorted(fit_factors(found, rates).items()):
+    factors = fit_factors(found, rates)
+    for kind, factor in sorted(factors.items()):
         inverse = "-" if kind in (PER_ELEMENT, PER_LOAD) else f"{1 / factor:.2f}"
         print(f"| {kind} | {factor:.2f} | {inverse} |")
+    between = [1e9 * kinds_of(case, rates)[1]["between products, prefill"] / case.between_elements()
+               for case in found if case.phase == "prefill" and case.threads == 1]
+    if between:
+        middle = statistics.median(between)
+        print(f"\nBetween products, prefill on one thread: ours {min(between):.2f} to {max(between):.2f} ns "
+              f"an element, median {middle:.2f}; the engine's by the factor above "
+              f"{middle * factors['between products, prefill']:.2f}.")

@@ -218,6 +218,7 @@ TEST(Step, BlocksOfAPromptGiveWhatTheWholeGivesAndComputeTheHeadOnce) {
     RunningStep whole(shape, 4, kBlocks * kRows, kContext, 2);
     RunningStep blocks(shape, 4, kRows, kContext, 2, (kBlocks - 1) * kRows);
     whole.step.run();
+    blocks.step.run();  // of other rows than the second block's, so that a head would show
     const std::vector<float> untouched = blocks.logits();
     for (long block = 0; block < kBlocks; ++block) {
       blocks.step.move_to(kContext + block * kRows);
