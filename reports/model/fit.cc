@@ -89,6 +89,7 @@ void oversubscribe(CountPrediction& prediction, const CountPrediction& all, doub
   prediction.log_rate = all.log_rate - kPower * excess;
   prediction.log_low = all.log_low - (kPower + 1.5 * kPowerOpen) * excess;
   prediction.log_high = all.log_high - (kPower - kPowerOpen) * excess;
+  prediction.log_likely = all.log_likely - (kPower + kPowerOpen) * excess;
 }
 
 std::vector<CountPrediction> predict(const CurveFit& fit, const ThreadSeries& series) {
@@ -115,6 +116,7 @@ void add_predictions(SeriesFit& out, const CurveFit& fit, const ThreadSeries& se
                        .tokens_per_second = std::exp(each.log_rate),
                        .low = std::exp(each.log_low),
                        .high = std::exp(each.log_high),
+                       .likely = std::exp(each.log_likely),
                        .regime = std::string(regime_name(out.phase, out.prompt_tokens, limit)),
                        .limited_by = std::string(limit),
                        .measured_tokens_per_second = {}};

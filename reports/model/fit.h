@@ -5,7 +5,8 @@
 // wide interval. Predictions come from the curves that the points leave open (thread_fit.h).
 //
 // Advice follows evidence: never more than the tolerance below the best measured point; a count
-// that was not measured is advised only if the low end of its prediction exceeds that point.
+// that was not measured is advised only if the odds are four to one that the engine is faster
+// there.
 #pragma once
 #include <map>
 #include <optional>
@@ -32,7 +33,8 @@ struct FitParameter {
 struct FitPrediction {
   int threads = 0;  // 0: unknown
   double at = 0;    // of SeriesFit::variable, where that is not threads
-  double tokens_per_second = 0, low = 0, high = 0;   // 90 % interval of a measurement
+  double tokens_per_second = 0, low = 0, high = 0;  // 90 % interval of a measurement
+  double likely = 0;  // what the engine's own rate exceeds with odds of four to one; 0: not known
   std::string regime, limited_by;                    // words as in the recommendation
   std::optional<double> measured_tokens_per_second;  // used in the fit
 };

@@ -1,9 +1,9 @@
 // A thread count from measured points and predictions. The best measured point is the bar. Counts
-// that reach it are weighed: measured ones within the tolerance, others whose low end exceeds it
-// and which do not lie on the way to a collapse, since where between two points that begins nobody
-// saw. Of those within the tolerance of the best the smallest is advised. Among unmeasured counts
-// whose predictions do not differ, the one that divides the work most evenly is taken: engines
-// split heads and rows in equal parts, and a part too many can cost half.
+// that reach it are weighed: measured ones within the tolerance, others that exceed it with odds of
+// four to one and which do not lie on the way to a collapse, since where between two points that
+// begins nobody saw. Of those within the tolerance of the best the smallest is advised. Among
+// unmeasured counts whose predictions do not differ, the one that divides the work most evenly is
+// taken: engines split heads and rows in equal parts, and a part too many can cost half.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -45,7 +45,8 @@ std::vector<Option> options_of(const ThreadSeries& series,
     const bool measured = known != series.points.end();
     const double rate = measured ? known->tokens_per_second : std::exp(count.log_rate);
     const bool collapsing = !measured && before_collapse(series, count.threads, bar);
-    const bool reaches = measured ? rate >= (1 - tolerance) * bar : std::exp(count.log_low) > bar;
+    const bool reaches =
+        measured ? rate >= (1 - tolerance) * bar : std::exp(count.log_likely) > bar;
     options.push_back({.count = &count,
                        .rate = rate,
                        .measured = measured,
@@ -124,9 +125,9 @@ void advise_threads(SeriesFit& out, const ThreadSeries& series,
                                       chosen.count->threads, chosen.rate, bar));
   } else {
     out.reasons.push_back(fmt::format(
-        "{} threads were not measured, but even the low end of the prediction ({:.4g} tokens/s) "
-        "exceeds the best measured ({:.4g})",
-        chosen.count->threads, std::exp(chosen.count->log_low), bar));
+        "{} threads were not measured, but are predicted to make {:.4g} tokens/s, and four to one "
+        "more than {:.4g}, where the best measured makes {:.4g}",
+        chosen.count->threads, chosen.rate, std::exp(chosen.count->log_likely), bar));
   }
   weigh(out, options, tolerance);
 }

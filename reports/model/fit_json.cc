@@ -15,6 +15,7 @@ Json to_json(const FitPrediction& prediction, const std::string& variable) {
   json["tokens_per_second"] = prediction.tokens_per_second;
   json["low"] = prediction.low;
   json["high"] = prediction.high;
+  if (prediction.likely > 0) json["likely"] = prediction.likely;
   json["regime"] = prediction.regime;
   json["limited_by"] = prediction.limited_by;
   if (prediction.measured_tokens_per_second) {

@@ -28,6 +28,10 @@ constexpr double kHuberLogError = 0.1;  // log error beyond which a point is an 
 // The interval holds nine measurements in ten, most of the rest below it: its low end is what
 // advice leans on, and a high end seldom passed costs nothing.
 constexpr double kBelow = 0.095, kAbove = 0.005;
+// A count that nobody measured is advised for what the engine does there, not for what a run may
+// show: the noise of a run speaks for no other count. Odds from two to one to six to one advise
+// alike on the published sweeps (DECISIONS 99).
+constexpr double kLikelyBelow = 0.2;
 
 struct Problem {
   const std::vector<ThreadPoint>& points;
@@ -216,20 +220,23 @@ std::vector<CountPrediction> predict_counts(const CurveFit& fit,
     Eigen::VectorXd near(size);
     for (Eigen::Index i = 0; i < size; ++i) near[i] = misfit.covariance(threads, threads_at(i));
     const double open = misfit.covariance(threads, threads) - near.dot(solver.solve(near));
-    const double deviation = std::sqrt(std::max(0.0, open) + noise * noise);
+    const double own = std::sqrt(std::max(0.0, open)), deviation = std::hypot(own, noise);
     const Eigen::VectorXd shift = weighted.transpose() * near;
-    std::vector<double> measurements;
+    std::vector<double> rates, measurements;
     for (std::size_t d = 0; d < figures.size(); ++d) {
       out.log_draws.push_back(-std::log(curve_terms(figures[d], layout, threads).total) +
                               shift[static_cast<Eigen::Index>(d)]);
       for (std::size_t k = 0; k < kDeviates; ++k) {
-        measurements.push_back(out.log_draws.back() + deviation * deviates[d * kDeviates + k]);
+        const double deviate = deviates[d * kDeviates + k];
+        rates.push_back(out.log_draws.back() + own * deviate);
+        measurements.push_back(out.log_draws.back() + deviation * deviate);
       }
     }
     std::vector<double> sorted = out.log_draws;
     out.log_rate = quantile(sorted, 0.5);
     out.log_low = std::min(out.log_rate, quantile(measurements, kBelow));
     out.log_high = std::max(out.log_rate, quantile(measurements, 1 - kAbove));
+    out.log_likely = std::min(out.log_rate, quantile(rates, kLikelyBelow));
     predicted.push_back(std::move(out));
   }
   return predicted;

@@ -36,7 +36,8 @@ CurveFit fit_curve(const std::vector<ThreadPoint>& points, const ThreadLayout& l
 struct CountPrediction {
   int threads = 0;
   double log_rate = 0, log_low = 0, log_high = 0;  // median; 90 % interval of a measurement
-  std::vector<double> log_draws;                   // the engine's rate, one a draw
+  double log_likely = 0;          // what the engine's own rate exceeds with odds of four to one
+  std::vector<double> log_draws;  // the engine's rate, one a draw
 };
 std::vector<CountPrediction> predict_counts(const CurveFit& fit,
                                             const std::vector<ThreadPoint>& points,
