@@ -2,7 +2,9 @@
 // first.
 //
 // The machine is the same when what cannot change between two runs is the same: processor, PUs and
-// caches. Free memory, limits and governor may differ; the first document's stand.
+// caches. Free memory, limits and governor may differ; the first document's stand. Of two points of
+// one name, two visits to it, the samples are joined and judged together; one that was refused
+// leaves the other as it is.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -73,6 +75,29 @@ CounterReading join(const CounterReading& a, const CounterReading& b) {
   return joined;
 }
 
+// What a sample of `other` is worth in `into`. A step's chain has as many layers as its visit had
+// time for, and its time goes with them; not where the head is part of it: then nothing.
+std::optional<double> scale_of(const Point& into, const Point& other) {
+  const auto layers = into.facts.find("layers"), others = other.facts.find("layers");
+  if (layers == into.facts.end() || others == other.facts.end()) return 1;
+  if (layers->second == others->second) return 1;
+  const auto head = into.facts.find("head_bytes");
+  if (head == into.facts.end() || head->second > 0 || others->second <= 0) return std::nullopt;
+  return into.unit == Unit::kSeconds ? layers->second / others->second : 1;
+}
+
+bool usable(const Point& point) { return point.verdict.validity < Validity::kInvalid; }
+
+// One visit that was refused does not spoil the other.
+void keep_usable(Point& into, const Point& other) {
+  const Verdict refused = usable(into) ? other.verdict : into.verdict;
+  if (!usable(into)) into = other;
+  into.notes["refused_visit"] =
+      refused.reasons.empty()
+          ? std::string(to_string(refused.validity))
+          : fmt::format("{}: {}", refused.reasons.front().code, refused.reasons.front().detail);
+}
+
 void merge_point(Point& into, const Point& other) {
   if (into.unit != other.unit) {
     throw Error(ErrorCode::kFailure,
@@ -80,17 +105,20 @@ void merge_point(Point& into, const Point& other) {
                             "measure again with one version of the program",
                             into.name, to_string(into.unit), to_string(other.unit)));
   }
-  into.samples.insert(into.samples.end(), other.samples.begin(), other.samples.end());
+  if (usable(into) != usable(other)) return keep_usable(into, other);
+  const auto scale = scale_of(into, other);
+  if (!scale) return;
+  for (const double sample : other.samples) into.samples.push_back(*scale * sample);
   into.summary = summarise(into.samples, into.unit);
   into.verdict.validity = std::max(into.verdict.validity, other.verdict.validity);
-  for (const Reason& reason : other.verdict.reasons) {
-    into.verdict.worsen(Validity::kValid, reason.code, reason.detail);
-  }
   into.modes = find_modes(into.samples);
   const auto has_code = [&](std::string_view code) {
     return std::ranges::find(into.verdict.reasons, code, &Reason::code) !=
            into.verdict.reasons.end();
   };
+  for (const Reason& reason : other.verdict.reasons) {
+    if (!has_code(reason.code)) into.verdict.worsen(Validity::kValid, reason.code, reason.detail);
+  }
   if (into.modes && !has_code("bimodal")) {
     into.verdict.worsen(Validity::kNoisy, "bimodal",
                         fmt::format("two groups, medians {:.4g} and {:.4g} {}", into.modes->low,

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <iterator>
 #include <set>
 #include <string>
 
@@ -473,21 +474,23 @@ int CandidateContext::importance_of(int count) const {
 
 std::vector<ProbePlan> candidate_plans(const CandidateContext& context,
                                        std::vector<Missing>& missing) {
-  return {plan_core_to_core(context, missing),
-          stream_bandwidth(context, missing),
-          matmul_throughput(context),
-          cache_latency(context),
-          attention_kv(context),
-          started_threads(context),
-          dispatch_overhead(context, /*passive=*/false),
-          dispatch_overhead(context, true),
-          steps(context, /*prefill=*/false),
-          steps(context, /*prefill=*/true),
-          plan_smt_interference(context, missing),
-          plan_clock(context),
-          plan_peak_compute(context),
-          loaded_latency(context),
-          shm_bandwidth(context, missing)};
+  std::vector<ProbePlan> plans{plan_core_to_core(context, missing),
+                               stream_bandwidth(context, missing),
+                               matmul_throughput(context),
+                               cache_latency(context),
+                               attention_kv(context),
+                               started_threads(context),
+                               dispatch_overhead(context, /*passive=*/false),
+                               dispatch_overhead(context, true),
+                               steps(context, /*prefill=*/false),
+                               steps(context, /*prefill=*/true),
+                               plan_smt_interference(context, missing),
+                               plan_clock(context),
+                               plan_peak_compute(context),
+                               loaded_latency(context),
+                               shm_bandwidth(context, missing)};
+  std::ranges::move(second_visits(context, plans), std::back_inserter(plans));
+  return plans;
 }
 
 }  // namespace mb

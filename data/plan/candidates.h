@@ -35,12 +35,16 @@ struct ProbePlan {
   std::vector<Candidate> candidates;
   double set_up_seconds = 0;  // first touch of what the points share
   double least_seconds = 0;   // where its share of the time is less, the whole plan is left out ...
-  std::string left_out_as;    // ... and listed as missing by this name
+  std::string left_out_as;    // ... and listed as missing by this name; empty: not listed
 };
 
 // In the order in which they are run; reasons for what cannot be asked here go to `missing`.
 std::vector<ProbePlan> candidate_plans(const CandidateContext& context,
                                        std::vector<Missing>& missing);
+
+// Of candidates_again.cc: what of these is measured once more when all else is done.
+std::vector<ProbePlan> second_visits(const CandidateContext& context,
+                                     const std::vector<ProbePlan>& first);
 
 // Of candidates_cores.cc.
 ProbePlan plan_core_to_core(const CandidateContext& context, std::vector<Missing>& missing);

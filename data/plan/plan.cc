@@ -49,6 +49,19 @@ double seconds_of(const ProbePlan& one, const std::vector<ProbePlan>& probes, do
   return std::max(0.1, budget * kMeasuringShare - set_up) * one.share / shares;
 }
 
+// Plans that would get less than they need go, the last first, and their time to the others.
+void leave_out_the_brief(std::vector<ProbePlan>& probes, double budget,
+                         std::vector<Missing>& missing) {
+  for (std::size_t i = probes.size(); i-- > 0;) {
+    if (seconds_of(probes[i], probes, budget) >= probes[i].least_seconds) continue;
+    if (!probes[i].left_out_as.empty()) {
+      missing.push_back(
+          {probes[i].left_out_as, "the budget is too short", "give a longer one (--budget 60s)"});
+    }
+    probes.erase(probes.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+}
+
 PlannedStep deal(ProbePlan plan, double share_seconds) {
   auto& candidates = plan.candidates;
   while (candidates.size() > 1 && least_time(candidates, share_seconds) < 1) {
@@ -147,14 +160,7 @@ Plan make_plan(const Machine& machine, const PlanRequest& request) {
     probe.set_up_seconds =
         std::min(probe.set_up_seconds, kMostSetUpShare * probe.share * request.budget_seconds);
   }
-  const auto brief = std::ranges::find_if(probes, [&](const ProbePlan& probe) {
-    return seconds_of(probe, probes, request.budget_seconds) < probe.least_seconds;
-  });
-  if (brief != probes.end()) {
-    plan.missing.push_back(
-        {brief->left_out_as, "the budget is too short", "give a longer one (--budget 60s)"});
-    probes.erase(brief);
-  }
+  leave_out_the_brief(probes, request.budget_seconds, plan.missing);
   std::vector<double> seconds;
   for (const ProbePlan& probe : probes) {
     seconds.push_back(seconds_of(probe, probes, request.budget_seconds));

@@ -1,4 +1,7 @@
-// From points to curves. Deviations of a point, as deviations of its logarithm:
+// From points to curves. A point's value is its median; that of a bimodal point the mean of the
+// middle half of its samples, since the median of two states is one of them by the toss of a
+// sample, and what an engine will meet is both. Deviations of a point, as deviations of its
+// logarithm:
 //   error   from the 95 % interval of the median: ln(high / low) / (2 x 1.96)
 //   spread  from the samples: 1.4826 x MAD / median (the normal law's factor), at least the error,
 //           and half the distance between the modes of a bimodal point
@@ -39,6 +42,16 @@ Deviations deviations(const Point& point) {
   }
   if (point.verdict.validity == Validity::kNoisy) return {2 * spread, 2 * error};
   return {spread, error};
+}
+
+double value_of(const Point& point) {
+  const std::size_t count = point.samples.size(), quarter = count / 4;
+  if (!point.modes || count < 4) return point.summary.median;
+  std::vector<double> sorted = point.samples;
+  std::ranges::sort(sorted);
+  const auto begin = sorted.begin() + static_cast<std::ptrdiff_t>(quarter);
+  const auto end = sorted.end() - static_cast<std::ptrdiff_t>(quarter);
+  return std::reduce(begin, end) / static_cast<double>(end - begin);
 }
 
 std::string first_reason(const Verdict& verdict) {
@@ -131,7 +144,7 @@ void MeasuredCurves::take(const Point& point) {
     verdict.validity = std::max(verdict.validity, Validity::kNoisy);
   }
   const Deviations d = deviations(point);
-  const double value = point.summary.median;
+  const double value = value_of(point);
   if (value <= 0 && point.unit != Unit::kSeconds) return;  // a rate of nothing says nothing
   const auto threads = static_cast<double>(axes.number_or("threads", 1));
   if (point.probe == "stream_bandwidth") {
@@ -171,7 +184,7 @@ void MeasuredCurves::take_stream(const Point& point, double spread, double error
   const Parameters& axes = point.parameters;
   const auto threads = static_cast<double>(axes.number_or("threads", 1));
   const std::string name = axes.text_or("level", "");
-  const double value = point.summary.median;
+  const double value = value_of(point);
   if (name == "dram") {
     dram.add(axes.text_or("page", "thp"), 0, threads, value, spread, error);
   } else if (!name.empty()) {
@@ -229,7 +242,7 @@ void MeasuredCurves::take_chain(const Point& point, double spread, double error)
   chain.regions = fact("regions");
   chain.head = !point.facts.contains("head_bytes") || fact("head_bytes") > 0;
   chain.threads = static_cast<int>(axes.number_or("threads", 1));
-  chain.seconds = point.summary.median;
+  chain.seconds = value_of(point);
   chain.spread = spread;
   chain.error = error;
   chains.push_back(std::move(chain));

@@ -24,7 +24,7 @@ BLOCK = 64          # rows that the engine's attention takes together from
 ROW_ELEMENTS = 40   # attention_row of the profile; rows_waited_for() is exposure in attention_rows.cc
 MATRICES = ("qkv", "output", "gate_up", "down", "head")
 FEED_FORWARD = ("ffn_norm", "gate_up", "activation", "down")
-BYTES_PER_WEIGHT = {"q4_0": 18 / 32, "q8_0": 34 / 32, "q6_k": 210 / 256,  # GGUF's blocks
+BYTES_PER_WEIGHT = {"q4_0": 18 / 32, "q8_0": 34 / 32, "q4_k": 144 / 256, "q6_k": 210 / 256,  # GGUF
                     "bf16": 2, "f16": 2}
 PER_ELEMENT = "attention of rows: 0.1 ns an element of a head, and 40"
 PER_LOAD = "attention of rows: 100 ns a key row waited for"
@@ -37,6 +37,7 @@ class Case:
         self.kv = "f16"  # of lines that do not say
         self.__dict__.update(measured)
         self.name, self.label = self.model.split(":")
+        self.label = self.label.removesuffix("_s")  # a recipe, by the type of nearly all of it
         config = json.loads((ROOT / "data/models" / f"{self.name}.json").read_text())["config"]
         self.heads = config["num_attention_heads"]
         self.kv_heads = config["num_key_value_heads"]

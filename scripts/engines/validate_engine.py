@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Holds what is predicted from probes alone against llama.cpp on the same machine in the same
-minutes: in each round the main job, then the engine on every model, then the next round. The error
-of a case is taken in each round.
+minutes: the engine on every model, the main job, the engine again, the next round. The error of a
+case is taken in each round, against the geometric mean of the engine's passes before and after the
+probes (the pass after a round is the one before the next), or against the one after alone.
 
   scripts/engines/validate_engine.py prepare BUILD_BIN ENGINE WORK MODEL...
       makes the GGUF files and the caches; slow, needs no quiet machine
   scripts/engines/validate_engine.py round BUILD_BIN ENGINE WORK MODEL... [--budget 45s]
-      one round, into WORK/round-N: results.json, and one sweep document a model
-  scripts/engines/validate_engine.py table BUILD_BIN WORK [--profile llama.cpp-debian]
+      one round, into WORK/round-N: results.json, and what the engine printed of each model
+  scripts/engines/validate_engine.py table BUILD_BIN WORK [--profile llama.cpp-debian] [--after]
       Markdown: every case, the errors by phase, and the same after calibration with each model's own
       run on as many threads as there are, judged on the other counts
   scripts/engines/validate_engine.py predict BUILD_BIN WORK [--profile …]
@@ -87,23 +88,49 @@ def measure_by_node(options, model):
     engine.end()
 
 
+def engine_pass(options, folder):
+    for text in options.models:
+        name, label, _ = parse_model(text)
+        model = make_model(options, name, label, None)
+        by = measure_by_bench if options.modules.is_file() else measure_by_node
+        lines = "".join(json.dumps(line) + "\n" for line in by(options, model))
+        (folder / f"{text}.jsonl").write_text(lines)
+        print(f"{folder.name}: {text}", flush=True)
+
+
 def round_(options):
     done = len(list(options.work.glob("round-*")))
     folder = options.work / f"round-{done}"
     folder.mkdir()
+    if done == 0:
+        (folder / "before").mkdir()
+        engine_pass(options, folder / "before")
     subprocess.run([options.bin / "memory_benchmark", "run", "--budget", options.budget,
                     "--out", folder / "probes"], check=False, capture_output=True)
     if not (folder / "probes/results.json").exists():
         sys.exit("the main job left no results.json")
-    for text in options.models:
-        name, label, _ = parse_model(text)
-        model = make_model(options, name, label, None)
-        bench = folder / f"{name}-{label}.jsonl"
-        by = measure_by_bench if options.modules.is_file() else measure_by_node
-        bench.write_text("".join(json.dumps(line) + "\n" for line in by(options, model)))
-        subprocess.run([options.bin / "memory_benchmark", "import", bench, "--model", text, "--out",
-                        bench.with_suffix(".json")], check=True, stdout=subprocess.DEVNULL)
-        print(f"{folder.name}: {text}", flush=True)
+    engine_pass(options, folder)
+
+
+def sweeps(options, folder):
+    """What the engine did on either side of a round's probes, a sweep document a model."""
+    number = int(folder.name.split("-")[1])
+    before = folder / "before" if number == 0 else folder.parent / f"round-{number - 1}"
+    passes = [folder] if options.after else [before, folder]
+    for after in sorted(folder.glob("*.jsonl")):
+        together = [[json.loads(line) for line in (one / after.name).read_text().splitlines()]
+                    for one in passes]
+        sweep = folder / "sweeps" / f"{after.stem}.json"
+        sweep.parent.mkdir(exist_ok=True)
+        lines = []
+        for case in zip(*together, strict=True):
+            rates = [line["avg_ts"] for line in case]
+            lines.append(case[-1] | {"avg_ts": statistics.geometric_mean(rates), "samples_ts": rates})
+        joined = sweep.with_suffix(".jsonl")
+        joined.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        subprocess.run([options.bin / "memory_benchmark", "import", joined, "--model", after.stem,
+                        "--out", sweep], check=True, stdout=subprocess.DEVNULL)
+        yield sweep
 
 
 def validated(options, results, sweep, engine):
@@ -115,14 +142,14 @@ def validated(options, results, sweep, engine):
     return json.loads(done.stdout)["points"]
 
 
-def part_of(sweep, threads, folder):
+def part_of(sweep, threads):
     """The sweep with the points of that count alone, as one run of the engine leaves it."""
     document = json.loads(sweep.read_text())
     for series in document["series"]:
         series["points"] = [p for p in series["points"]
                             if (p.get("threads") or series.get("threads")) == threads]
     document["series"] = [s for s in document["series"] if s["points"]]
-    file = folder / f"{sweep.stem}-{threads}.part"
+    file = sweep.with_suffix(f".{threads}-threads")
     file.write_text(json.dumps(document))
     return file
 
@@ -133,8 +160,8 @@ def gather(options):
     forward, calibrated = {}, {}
     for folder in sorted(options.work.glob("round-*")):
         results = folder / "probes/results.json"
-        for sweep in sorted(folder.glob("*.json")):
-            model = json.loads(sweep.read_text())["model"]["name"]
+        for sweep in sweeps(options, folder):
+            model = sweep.stem
 
             def note(into, points, but=None):
                 for p in points:
@@ -147,10 +174,10 @@ def gather(options):
             points = validated(options, results, sweep, options.profile)
             note(forward, points)
             most = max(p["threads"] for p in points)
-            fitted = folder / f"{sweep.stem}.calibrated"
+            fitted = sweep.with_suffix(".calibrated")
             fitted.unlink(missing_ok=True)  # of an earlier build
             subprocess.run([options.bin / "memory_benchmark", "calibrate", results,
-                            part_of(sweep, most, folder), "--engine", options.profile, "--out", fitted],
+                            part_of(sweep, most), "--engine", options.profile, "--out", fitted],
                            check=True, capture_output=True)
             name = json.loads(fitted.read_text())["calibrated_profiles"][-1]["name"]
             note(calibrated, validated(options, fitted, sweep, name), but=most)
@@ -211,6 +238,7 @@ def main():
         for name in ("bin", "work"):
             own.add_argument(name, type=pathlib.Path)
         own.add_argument("--profile", default=PROFILE)
+        own.add_argument("--after", action="store_true", help="without the pass before the probes")
     options = parser.parse_args()
     {"prepare": prepare, "round": round_, "table": table, "predict": table}[options.verb](options)
     return 0

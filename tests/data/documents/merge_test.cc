@@ -133,9 +133,9 @@ TEST(MergeCounters, ThatOneOfTheTwoCouldNotReadAreUnavailable) {
 TEST(MergePoint, KeepsTheFirstsNotesAndFactsAndAddsTheOthers) {
   Point first, second;
   first.notes = {{"isa", "AVX2"}};
-  first.facts = {{"layers", 4}};
+  first.facts = {{"layers", 4}};  // equal, or their times were of other work
   second.notes = {{"isa", "AVX3"}, {"page_obtained", "thp"}};
-  second.facts = {{"layers", 8}, {"regions", 50}};
+  second.facts = {{"layers", 4}, {"regions", 50}};
   const Point both = merged(first, second);
   EXPECT_EQ(both.notes,
             (std::map<std::string, std::string>{{"isa", "AVX2"}, {"page_obtained", "thp"}}));
@@ -152,6 +152,35 @@ TEST(MergePoint, ThatBecomesBimodalSaysSoOnceWithBothMedians) {
               ElementsAre(Reason{"bimodal", "two groups, medians 30.5 and 50.5 B/s"}));
   fast.verdict.worsen(Validity::kNoisy, "bimodal", "seen before");
   EXPECT_THAT(merged(slow, fast).verdict.reasons, ElementsAre(Reason{"bimodal", "seen before"}));
+}
+
+// A chain without the head takes its time by layers.
+TEST(MergePoint, BringsAChainOfOtherLengthToTheFirsts) {
+  Point eight, four;
+  eight.samples = {0.8, 0.9};
+  eight.facts = {{"layers", 8}, {"head_bytes", 0}};
+  four.samples = {0.5};
+  four.facts = {{"layers", 4}, {"head_bytes", 0}};
+  EXPECT_THAT(merged(eight, four).samples, ElementsAre(0.8, 0.9, 1.0));
+  EXPECT_THAT(merged(four, eight).samples, ElementsAre(0.5, 0.4, 0.45));
+  EXPECT_EQ(merged(four, eight).facts.at("layers"), 4);
+  eight.facts["head_bytes"] = four.facts["head_bytes"] = 100;
+  EXPECT_THAT(merged(eight, four).samples, ElementsAre(0.8, 0.9));
+}
+
+TEST(MergePoint, OneThatWasRefusedLeavesTheOtherAsItIs) {
+  Point good, refused;
+  good.samples = {1, 2, 3};
+  good.summary = summarise(good.samples, good.unit);
+  refused.samples = {9};
+  refused.verdict.worsen(Validity::kInvalid, "steal", "40 % of the time");
+  for (const Point& both : {merged(good, refused), merged(refused, good)}) {
+    EXPECT_EQ(both.samples, good.samples);
+    EXPECT_EQ(both.summary, good.summary);
+    EXPECT_EQ(both.verdict, good.verdict);
+    EXPECT_EQ(both.notes.at("refused_visit"), "steal: 40 % of the time");
+  }
+  EXPECT_EQ(merged(refused, refused).verdict.validity, Validity::kInvalid);
 }
 
 TEST(MergePoint, OfAnotherUnitIsRefusedWithBothUnits) {

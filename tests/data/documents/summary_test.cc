@@ -158,7 +158,7 @@ TEST(Merge, AppendsSamplesOfEqualNamesAndKeepsTheWorseVerdict) {
   a.points[0].samples = {30, 31, 32};
   b.points[0].samples = {30.5, 31.5};
   b.points[0].verdict = {};
-  b.points[0].verdict.worsen(Validity::kInvalid, "migrations", "1");
+  b.points[0].verdict.worsen(Validity::kNoisy, "migrations", "1");
   b.points[0].noise.steal_share.reset();
   b.points[0].noise.wall_seconds = 1.5;
   b.points[0].counters.values = {{"PAPI_TOT_INS", 5}};
@@ -167,7 +167,7 @@ TEST(Merge, AppendsSamplesOfEqualNamesAndKeepsTheWorseVerdict) {
   const Point& point = a.points.at(0);
   EXPECT_THAT(point.samples, testing::ElementsAre(30, 31, 32, 30.5, 31.5));
   EXPECT_EQ(point.summary, summarise(point.samples, point.unit));
-  EXPECT_EQ(point.verdict.validity, Validity::kInvalid);
+  EXPECT_EQ(point.verdict.validity, Validity::kNoisy);
   EXPECT_EQ(point.verdict.reasons.size(), 2u);
   EXPECT_EQ(point.noise.wall_seconds, 2.0);
   EXPECT_EQ(point.noise.steal_share, std::nullopt);  // unknown noise is not no noise
