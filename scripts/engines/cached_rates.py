@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
 """Bytes of weights a second that llama.cpp's matrix-vector products take from the caches, by type,
-beside ours: what data/engines says as matvec_efficiency_of.
+beside ours: what data/engines says as matvec_efficiency_of. With --rows, FLOP/s of its products of so
+many rows: matmul_efficiency_of.
 
-  scripts/engines/cached_rates.py BUILD_BIN WORK ENGINE [--types q4_0,q8_0] [--rounds 3]
+  scripts/engines/cached_rates.py BUILD_BIN WORK ENGINE [--types q4_0,q8_0] [--rounds 3] [--rows 128]
 
 Models of one layer that fit the caches, the same but for the width of their feed-forward part: what
 a wider one takes longer is its weights' alone, so the rate is the slope of the time of a token over
-the model's bytes, whatever a token costs besides. ENGINE is llama-bench (Debian's llama.cpp-tools
-has it), or a script that starts it, which can read WORK; or a folder with node_modules that hold npm's
-node-llama-cpp.
-One thread; each round is the engine's models of a type, then our kernel.
+the model's bytes, whatever a token costs besides. With --rows there are two layers, since the engine
+computes the last one's feed-forward part for the last row alone, and the slope is over the FLOPs of
+the first. ENGINE is llama-bench (Debian's llama.cpp-tools has it), or a script that starts it, which
+can read WORK; or a folder with node_modules that hold npm's node-llama-cpp.
+One thread; each round is the engine's models of a type, then our kernel, or of a type that we have no
+kernel for, that of the type which stands in for it in predictions (reports/model/measured.cc).
 """
 import argparse
 import json
@@ -22,16 +25,31 @@ from compare_steps import HERE, Side
 HIDDEN = 1024
 WIDTHS = (256, 512, 768, 1024)
 TOKENS, RUNS = 256, 8  # a token takes 0.2 ms
+# Between products: what the activation of a column of the feed-forward part takes of the slope
+# (element_seconds of the profiles, AVX-512; two elements).
+ACTIVATION = 2 * 0.7e-9
+STAND_IN = {"q5_k": "q6_k", "q5_0": "q6_k", "q5_1": "q6_k", "q3_k": "q4_k", "q2_k": "q4_k",
+            "q4_1": "q4_0", "iq4_nl": "q4_0", "iq4_xs": "q4_0", "mxfp4": "q4_0"}
+BLOCKS_STAND_IN = STAND_IN | {"q6_k": "q8_0", "q5_k": "q8_0", "q5_0": "q8_0", "q5_1": "q8_0",
+                              "f16": "bf16"}
+
+
+def layers(options):
+    return 1 if options.rows == 1 else 2
+
+
+def feed_forward_flops(options, width):
+    return 2 * 3 * HIDDEN * width * (options.rows + 1)  # the last layer's for one row
 
 
 def make_model(options, width, label):
-    config = options.work / f"cached-{width}.json"
+    config = options.work / f"cached-{layers(options)}-{width}.json"
     config.write_text(json.dumps({
-        "model_type": "llama", "num_hidden_layers": 1, "hidden_size": HIDDEN,
+        "model_type": "llama", "num_hidden_layers": layers(options), "hidden_size": HIDDEN,
         "num_attention_heads": 8, "num_key_value_heads": 8, "head_dim": 64,
         "intermediate_size": width, "vocab_size": 512, "tie_word_embeddings": True,
         "max_position_embeddings": 4096}))
-    file = options.work / f"cached-{width}-{label}.gguf"
+    file = options.work / f"cached-{layers(options)}-{width}-{label}.gguf"
     if not file.exists():
         subprocess.run([options.bin / "memory_benchmark", "synthesize", f"{config}:{label}",
                         "--out", file], check=True, stdout=subprocess.DEVNULL)
@@ -44,44 +62,55 @@ def node_seconds(options, files):
     for file in files:
         engine.ask(json.dumps({"op": "load", "name": "m", "file": str(file), "context": 1024,
                                "threads": 1}))
-        order = json.dumps({"op": "run", "name": "m", "sequence": 0, "rows": 1, "cached": 0,
-                            "repeats": TOKENS})
-        seconds[file.stat().st_size] = [engine.ask(order)["seconds"][0] for _ in range(RUNS)]
+        order = json.dumps({"op": "run", "name": "m", "sequence": 0, "rows": options.rows,
+                            "cached": 0, "repeats": TOKENS if options.rows == 1 else 1})
+        seconds[file] = [engine.ask(order)["seconds"][0] for _ in range(RUNS)]
         engine.ask(json.dumps({"op": "drop", "name": "m"}))
     engine.end()
     return seconds
 
 
 def bench_seconds(options, files):
-    command = [options.engine, "-p", "0", "-n", str(TOKENS), "-t", "1", "-r", str(RUNS), "-o", "jsonl"]
+    tokens = ["-p", "0", "-n", TOKENS] if options.rows == 1 else ["-p", options.rows, "-n", "0"]
+    command = [options.engine, *map(str, tokens), "-t", "1", "-r", str(RUNS), "-o", "jsonl"]
     for file in files:
         command += ["-m", file]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    return {line["model_size"]: [1 / rate for rate in line["samples_ts"]] for line in lines}
+    return {pathlib.Path(line["model_filename"]): [options.rows / rate for rate in line["samples_ts"]]
+            for line in lines}
 
 
 def our_rates(options, label):
     file = options.work / "ours.json"
     file.unlink(missing_ok=True)
-    label = label.removesuffix("_s")  # the label of a mixture, the type of nearly all of it
+    kind = label.removesuffix("_s")  # the label of a mixture, the type of nearly all of it
+    if options.rows == 1:
+        point = f"matvec/type:{STAND_IN.get(kind, kind)}/threads:1/"
+    else:
+        point = f"matmul/type:{BLOCKS_STAND_IN.get(kind, kind)}/rows:{options.rows}/threads:1/"
     subprocess.run([options.bin / "matmul_throughput", "--budget", "6", "--out", file,
-                    f"--benchmark_filter=matvec/type:{label}/threads:1/"], check=False,
-                   capture_output=True)
+                    f"--benchmark_filter={point}"], check=False, capture_output=True)
     points = json.loads(file.read_text())["points"] if file.exists() else []
     file.unlink(missing_ok=True)
     return points[0]["samples"] if points else []
 
 
 def measure(options, label):
-    """(engine's bytes a second, seconds of a token besides, ours): each the quickest of all rounds,
+    """(engine's bytes or FLOP a second, seconds of a run besides, ours): each the quickest of all rounds,
     since nothing waits for memory and neighbours only add."""
-    files = [make_model(options, width, label) for width in WIDTHS]
+    widths = {make_model(options, width, label): width for width in WIDTHS}
     engine_seconds = node_seconds if options.engine.is_dir() else bench_seconds
-    least, ours = {}, []  # seconds of a token by the model's bytes
+    least, ours = {}, []  # seconds of a run by the model's bytes, or FLOP
     for _ in range(options.rounds):
-        for size, seconds in engine_seconds(options, files).items():
-            least[size] = min([*seconds, least.get(size, 1)])
+        for file, seconds in engine_seconds(options, list(widths)).items():
+            width = widths[file]
+            if options.rows == 1:
+                work = file.stat().st_size
+            else:
+                work = feed_forward_flops(options, width)
+                seconds = [s - ACTIVATION * width * options.rows for s in seconds]
+            least[work] = min([*seconds, least.get(work, 1)])
         ours += our_rates(options, label)
     slope, base = statistics.linear_regression(list(least), list(least.values()))
     return 1 / slope, base, max(ours, default=None)
@@ -94,8 +123,10 @@ def main():
         parser.add_argument(name, type=lambda text: pathlib.Path(text).resolve())
     parser.add_argument("--types", default="q4_0,q8_0,q4_k_s,q6_k,bf16,f16")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rows", type=int, default=1)
     options = parser.parse_args()
-    print("| type | engine, GB/s | ours, GB/s | engine / ours | µs a token besides |")
+    unit = "GB/s" if options.rows == 1 else "GFLOP/s"
+    print(f"| type | engine, {unit} | ours, {unit} | engine / ours | µs a run besides |")
     print("|---|--:|--:|--:|--:|")
     for label in options.types.split(","):
         engine, base, ours = measure(options, label)

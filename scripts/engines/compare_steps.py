@@ -25,6 +25,7 @@ BUILD_BIN is a build's bin folder (step_rounds and memory_benchmark). The engine
 node-llama-cpp; engine_steps.mjs says how it is timed. Exit 1 when a side fails.
 """
 import argparse
+import atexit
 import functools
 import json
 import pathlib
@@ -51,6 +52,7 @@ class Side:
         self.command = command
         self.program = subprocess.Popen([str(c) for c in command], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True)
+        atexit.register(self.program.kill)  # one that is stopped would stay when the other fails
 
     def ask(self, line):
         self.program.send_signal(signal.SIGCONT)

@@ -122,6 +122,7 @@ def sweeps(options, folder):
                     for one in passes]
         sweep = folder / "sweeps" / f"{after.stem}.json"
         sweep.parent.mkdir(exist_ok=True)
+        sweep.unlink(missing_ok=True)  # of an earlier build
         lines = []
         for case in zip(*together, strict=True):
             rates = [line["avg_ts"] for line in case]
@@ -129,7 +130,7 @@ def sweeps(options, folder):
         joined = sweep.with_suffix(".jsonl")
         joined.write_text("".join(json.dumps(line) + "\n" for line in lines))
         subprocess.run([options.bin / "memory_benchmark", "import", joined, "--model", after.stem,
-                        "--out", sweep], check=True, stdout=subprocess.DEVNULL)
+                        "--out", sweep], check=True, capture_output=True)
         yield sweep
 
 

@@ -72,6 +72,16 @@ TEST(MeasuredCurves, DeviationsHaveAFloorAndAGuessOfOneSample) {
   EXPECT_DOUBLE_EQ(deviations_of(point).spread, std::log(1.5) / 2);
 }
 
+// Two visits of a guest's memory in two states: the median would be the state with one sample more.
+TEST(MeasuredCurves, APointOfTwoStatesIsWorthTheMiddleHalfOfItsSamples) {
+  Point point = barrier_point(0, 2);
+  point.samples = {30, 30, 31, 31, 60, 60, 61};
+  point.summary = summarise(point.samples, point.unit);
+  EXPECT_DOUBLE_EQ(deviations_of(point).y, 31) << "not bimodal";
+  point.modes = Modes{30.5, 60};
+  EXPECT_DOUBLE_EQ(deviations_of(point).y, (30 + 31 + 31 + 60 + 60) / 5.0);
+}
+
 TEST(MeasuredCurves, WithoutBarriersTypicalFiguresStandIn) {
   const MeasuredCurves none = curves_of({});
   // 50 ns for each thread beyond the first, 150 through OpenMP, 11 us asleep.
