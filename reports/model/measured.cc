@@ -3,10 +3,11 @@
 // sample, and what an engine will meet is both. Deviations of a point, as deviations of its
 // logarithm:
 //   error   from the 95 % interval of the median: ln(high / low) / (2 x 1.96)
-//   spread  from the samples: 1.4826 x MAD / median (the normal law's factor), at least the error,
-//           and half the distance between the modes of a bimodal point
+//   spread  from the samples: 1.4826 x MAD / median (the normal law's factor), at least the error;
+//           of a bimodal point half the distance between the modes
 // Both have a floor of half a percent (no clock and no machine is steadier) and are doubled for
-// noisy points, which so weigh less and widen what rests on them.
+// noisy points, which so weigh less and widen what rests on them; not of bimodal ones, whose two
+// states say themselves how far apart they are.
 #include "reports/model/measured.h"
 
 #include <fmt/format.h>
@@ -38,20 +39,19 @@ Deviations deviations(const Point& point) {
     spread = std::max(error, 1.4826 * summary.mad / summary.median);
   }
   if (point.modes && point.modes->low > 0) {
-    spread = std::max(spread, std::log(point.modes->high / point.modes->low) / 2);
+    return {std::max(error, std::log(point.modes->high / point.modes->low) / 2), error};
   }
   if (point.verdict.validity == Validity::kNoisy) return {2 * spread, 2 * error};
   return {spread, error};
 }
 
 double value_of(const Point& point) {
-  const std::size_t count = point.samples.size(), quarter = count / 4;
-  if (!point.modes || count < 4) return point.summary.median;
+  if (!point.modes || point.samples.size() < 4) return point.summary.median;
   std::vector<double> sorted = point.samples;
   std::ranges::sort(sorted);
-  const auto begin = sorted.begin() + static_cast<std::ptrdiff_t>(quarter);
-  const auto end = sorted.end() - static_cast<std::ptrdiff_t>(quarter);
-  return std::reduce(begin, end) / static_cast<double>(end - begin);
+  const auto quarter = static_cast<std::ptrdiff_t>(sorted.size() / 4);
+  return std::reduce(sorted.begin() + quarter, sorted.end() - quarter) /
+         static_cast<double>(std::ssize(sorted) - 2 * quarter);
 }
 
 std::string first_reason(const Verdict& verdict) {

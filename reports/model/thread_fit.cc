@@ -29,8 +29,8 @@ constexpr double kHuberLogError = 0.1;  // log error beyond which a point is an 
 // advice leans on, and a high end seldom passed costs nothing.
 constexpr double kBelow = 0.095, kAbove = 0.005;
 // A count that nobody measured is advised for what the engine does there, not for what a run may
-// show: the noise of a run speaks for no other count. Odds from two to one to six to one advise
-// alike on the published sweeps (DECISIONS 99).
+// show: the noise of a run speaks for no other count. Odds from three to one to six to one
+// advise alike on the published sweeps (DECISIONS 99).
 constexpr double kLikelyBelow = 0.2;
 
 struct Problem {

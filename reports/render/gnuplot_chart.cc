@@ -174,8 +174,9 @@ std::string axes(const Chart& chart) {
                                 : "set yrange [0:*]\nset format y '%g'\n";
   script += fmt::format("set xtics ({}) nomirror scale 0{}\n", tics(chart.x),
                         bars ? " rotate by 24 right" : " norotate");
-  // Free room above the data for the marks' labels.
-  script += fmt::format("set offsets 0,0,graph {},0\n", kRowHeight * chart.label_rows());
+  // Free room above the data for the marks' labels: offsets are shares of the data's own range.
+  const double labels = kRowHeight * chart.label_rows();
+  script += fmt::format("set offsets 0,0,graph {:.3g},0\n", labels / (1 - labels));
   script += fmt::format("set xlabel {} offset 0,0.5 tc rgb '{}'\n", gnuplot_string(chart.x.title),
                         kMuted);
   return script;

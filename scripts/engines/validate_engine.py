@@ -14,6 +14,10 @@ probes (the pass after a round is the one before the next), or against the one a
   scripts/engines/validate_engine.py predict BUILD_BIN WORK [--profile …]
       the errors alone, as they would be with the model of this build: documents are read again
 
+  scripts/engines/validate_engine.py floor WORK [--after]
+      the errors that remain to one who knows what the engine did in all other rounds: its median there
+      against each round
+
 MODEL is a catalogue name with its quantisation (qwen3-0.6b:q4_0). BUILD_BIN is a build's bin folder.
 ENGINE is llama-bench (Debian's llama.cpp-tools, built with OpenMP; or a script that starts it, which
 sees WORK under the same path), or a folder with node_modules that hold npm's node-llama-cpp, built
@@ -112,24 +116,30 @@ def round_(options):
     engine_pass(options, folder)
 
 
-def sweeps(options, folder):
-    """What the engine did on either side of a round's probes, a sweep document a model."""
+def joined_passes(options, folder):
+    """What the engine did on either side of a round's probes: (model, [its cases' lines])."""
     number = int(folder.name.split("-")[1])
     before = folder / "before" if number == 0 else folder.parent / f"round-{number - 1}"
     passes = [folder] if options.after else [before, folder]
     for after in sorted(folder.glob("*.jsonl")):
         together = [[json.loads(line) for line in (one / after.name).read_text().splitlines()]
                     for one in passes]
-        sweep = folder / "sweeps" / f"{after.stem}.json"
-        sweep.parent.mkdir(exist_ok=True)
-        sweep.unlink(missing_ok=True)  # of an earlier build
         lines = []
         for case in zip(*together, strict=True):
             rates = [line["avg_ts"] for line in case]
             lines.append(case[-1] | {"avg_ts": statistics.geometric_mean(rates), "samples_ts": rates})
+        yield after.stem, lines
+
+
+def sweeps(options, folder):
+    """The same, a sweep document a model."""
+    for model, lines in joined_passes(options, folder):
+        sweep = folder / "sweeps" / f"{model}.json"
+        sweep.parent.mkdir(exist_ok=True)
+        sweep.unlink(missing_ok=True)  # of an earlier build
         joined = sweep.with_suffix(".jsonl")
         joined.write_text("".join(json.dumps(line) + "\n" for line in lines))
-        subprocess.run([options.bin / "memory_benchmark", "import", joined, "--model", after.stem,
+        subprocess.run([options.bin / "memory_benchmark", "import", joined, "--model", model,
                         "--out", sweep], check=True, capture_output=True)
         yield sweep
 
@@ -221,6 +231,21 @@ def table(options):
               f"{min(errors):+.0%} to {max(errors):+.0%} |")
 
 
+def floor(options):
+    rates = {}
+    for folder in sorted(options.work.glob("round-*")):
+        for model, lines in joined_passes(options, folder):
+            for line in lines:
+                phase = "prefill" if line["n_prompt"] else "decode"
+                key = (model, phase, line["n_threads"], line["n_prompt"], line["n_depth"])
+                rates.setdefault(key, []).append(line["avg_ts"])
+    left = {key: [(rate, statistics.median(seen[:i] + seen[i + 1:]) / rate - 1)
+                  for i, rate in enumerate(seen)] for key, seen in rates.items()}
+    print("| phase | | threads | cases x rounds | median error | 90 % | worst | median of signed |")
+    print("|---|---|--:|--:|--:|--:|--:|--:|")
+    summary("from the engine's other rounds", left)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -240,8 +265,11 @@ def main():
             own.add_argument(name, type=pathlib.Path)
         own.add_argument("--profile", default=PROFILE)
         own.add_argument("--after", action="store_true", help="without the pass before the probes")
+    own = verbs.add_parser("floor")
+    own.add_argument("work", type=pathlib.Path)
+    own.add_argument("--after", action="store_true", help="without the pass before the probes")
     options = parser.parse_args()
-    {"prepare": prepare, "round": round_, "table": table, "predict": table}[options.verb](options)
+    {"floor": floor, "prepare": prepare, "round": round_, "table": table, "predict": table}[options.verb](options)
     return 0
 
 

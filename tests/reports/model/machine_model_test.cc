@@ -217,6 +217,26 @@ TEST(Efficiency, OfAChainThatWaitsForMemoryIsMostlyMemorys) {
   EXPECT_GT(slow, 1);
 }
 
+// The stream and the chain were minutes of one fluctuating memory: the chain's minute is half of
+// what is known of the next one.
+TEST(Efficiency, OfAGuestsMemoryLiesBetweenItsStreamAndItsChain) {
+  const auto rate = [](const char* hypervisor, double efficiency) {
+    Results results = synthetic::results(Laws{});
+    if (hypervisor != nullptr) results.machine.hypervisor = hypervisor;
+    for (Point& point : results.points) {
+      if (point.probe != "decode_scaling") continue;
+      for (double& sample : point.samples) sample *= 0.9 / efficiency;
+      point.summary = summarise(point.samples, point.unit);
+    }
+    return decode(MachineModel(results), "qwen3-4b", 8);
+  };
+  EXPECT_GT(rate("KVM", 0.5), 1.1 * rate(nullptr, 0.5));
+  EXPECT_LT(rate("KVM", 1.2), 0.95 * rate(nullptr, 1.2));
+  const double guest = rate("KVM", 0.9) / rate("KVM", 0.6);
+  EXPECT_LT(guest, rate(nullptr, 0.9) / rate(nullptr, 0.6) - 0.1);
+  EXPECT_GT(guest, 1.1);
+}
+
 TEST(Efficiency, BeyondSenseIsHeldAndNamed) {
   Laws laws;
   laws.efficiency = 0.05;
