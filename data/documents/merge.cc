@@ -107,7 +107,10 @@ void merge_point(Point& into, const Point& other) {
   }
   if (usable(into) != usable(other)) return keep_usable(into, other);
   const auto scale = scale_of(into, other);
-  if (!scale) return;
+  if (!scale) {
+    into.notes["left_out_visit"] = "its chain has another number of layers, and the head";
+    return;
+  }
   for (const double sample : other.samples) into.samples.push_back(*scale * sample);
   into.summary = summarise(into.samples, into.unit);
   into.verdict.validity = std::max(into.verdict.validity, other.verdict.validity);

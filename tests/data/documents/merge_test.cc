@@ -166,6 +166,7 @@ TEST(MergePoint, BringsAChainOfOtherLengthToTheFirsts) {
   EXPECT_EQ(merged(four, eight).facts.at("layers"), 4);
   eight.facts["head_bytes"] = four.facts["head_bytes"] = 100;
   EXPECT_THAT(merged(eight, four).samples, ElementsAre(0.8, 0.9));
+  EXPECT_TRUE(merged(eight, four).notes.contains("left_out_visit"));
 }
 
 TEST(MergePoint, OneThatWasRefusedLeavesTheOtherAsItIs) {

@@ -256,6 +256,7 @@ TEST(Fit, NamesRegimeAndLimitOfEveryCount) {
 }
 
 TEST(Fit, EveryAdviceOfThePublishedSweepsKeepsToTheEvidence) {
+  int by_odds = 0;  // a single run might well come out below the best shown point
   for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(SOURCE_DIR) /
                                                                "data/datasets/published")) {
     if (entry.path().string().find("threads") == std::string::npos) continue;
@@ -274,8 +275,10 @@ TEST(Fit, EveryAdviceOfThePublishedSweepsKeepsToTheEvidence) {
           << entry.path().filename();
       EXPECT_GE(advised.likely, advised.low) << "the noise of a run is no part of it";
       EXPECT_LE(advised.likely, advised.tokens_per_second);
+      by_odds += !advised.measured_tokens_per_second && advised.low < best;
     }
   }
+  EXPECT_GT(by_odds, 0);
 }
 
 TEST(ThreadPriors, AreReadAsTheyAreWritten) {
