@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <iterator>
 #include <set>
+#include <span>
 #include <string>
 
 #include "data/plan/placement.h"
@@ -489,7 +490,13 @@ std::vector<ProbePlan> candidate_plans(const CandidateContext& context,
                                plan_peak_compute(context),
                                loaded_latency(context),
                                shm_bandwidth(context, missing)};
-  std::ranges::move(second_visits(context, plans), std::back_inserter(plans));
+  std::vector<ProbePlan> visits = second_visits(context, plans);
+  double others = 0, more = 0;
+  for (const ProbePlan& plan : std::span(plans).subspan(1)) others += plan.share;
+  for (const ProbePlan& plan : visits) more += plan.share;
+  // Not at the cost of the pairs of CPUs: on a large guest there are hardly enough as it is.
+  plans.front().share *= 1 + more / others;
+  std::ranges::move(visits, std::back_inserter(plans));
   return plans;
 }
 
