@@ -46,6 +46,14 @@ std::vector<ProbePlan> candidate_plans(const CandidateContext& context,
 std::vector<ProbePlan> second_visits(const CandidateContext& context,
                                      const std::vector<ProbePlan>& first);
 
+// Of candidates_memory.cc.
+ProbePlan plan_stream_bandwidth(const CandidateContext& context, std::vector<Missing>& missing);
+ProbePlan plan_cache_latency(const CandidateContext& context);
+ProbePlan plan_loaded_latency(const CandidateContext& context);
+ProbePlan plan_shm_bandwidth(const CandidateContext& context, std::vector<Missing>& missing);
+// Seconds until `bytes` that nobody has touched are there, beyond what is in the points' own.
+double touch_seconds(const Machine& machine, double bytes, bool by_several);
+
 // Of candidates_cores.cc.
 ProbePlan plan_core_to_core(const CandidateContext& context, std::vector<Missing>& missing);
 ProbePlan plan_smt_interference(const CandidateContext& context, std::vector<Missing>& missing);

@@ -1,6 +1,6 @@
 // What is visited a second time. A guest's memory is shared with neighbours and changes its state
-// within a run: two threads read 30 GB/s in one minute and 73 in the next on a guest of two CPUs
-// (docs/memory.md), while the samples of one visit agree within a percent. All that decode's
+// within a run: two threads read 35 GB/s in one minute and 64 in the next on a guest of two CPUs
+// (DECISIONS 100), while the samples of one visit agree within a percent. All that decode's
 // predictions rest on is therefore measured again at the end of a run, half of it or more after the
 // first visit, and documents join both (data/documents/merge). Where memory is nobody else's one
 // visit tells as much.

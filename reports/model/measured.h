@@ -14,6 +14,11 @@
 
 namespace mb {
 
+// Of two memory rates of a guest that met different minutes: the part of their ratio's logarithm
+// that is the machine's. From its deviations between machines (0.15, a guess) and between two
+// points of one run (20 runs of a guest: 0.15 with one thread, 0.30 with two).
+inline constexpr double kRatioTrust = 0.15 * 0.15 / (0.15 * 0.15 + 0.25 * 0.25);
+
 // One measured chain of layers (prefill_scaling, decode_scaling).
 struct ChainPoint {
   std::string phase, model, sync, page = "thp";

@@ -24,9 +24,8 @@ constexpr double kMostMemory = 2;
 // of it alike, so as there their ratio is drawn towards the usual one and they meet in the middle.
 double memory_beyond_the_chain(const Machine& machine, double memory) {
   // Of the read rate, what chains of layers get: steps of Qwen3 4B on a Zen 4 guest
-  // (docs/likeness-zen4.md). Of the ratio's logarithm a quarter is trusted, kTrust of
-  // reconcile_pages, and half of the rest is the chain's.
-  constexpr double kUsual = 0.87, kTrusted = 0.26, kOfTheChain = (1 + kTrusted) / 2;
+  // (docs/likeness-zen4.md).
+  constexpr double kUsual = 0.87, kOfTheChain = (1 + kRatioTrust) / 2;
   return machine.hypervisor ? kUsual * std::pow(memory / kUsual, kOfTheChain) : memory;
 }
 

@@ -199,7 +199,8 @@ TEST(TopologyCheck, AGuestThatHidesSiblingsIsToldFromItsPairs) {
 
 TEST(TopologyCheck, ALargeGuestThatHidesSiblingsFollowsTheNumberingOfTheSample) {
   const Machine truth = adjacent(make_machine(1, 1, 32, 2), 2);
-  const Machine claimed = flattened(truth);
+  Machine claimed = flattened(truth);
+  claimed.hypervisor = "KVM";  // whose plan gives time to second visits and to first touch
   for_draws({truth}, claimed, [&](const TopologyCheck& check) {
     EXPECT_THAT(check.siblings.seen, HasSubstr("32 cores of 2 threads"));
     EXPECT_TRUE(check.siblings.corrects_the_claim());
