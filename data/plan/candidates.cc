@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <iterator>
 #include <span>
 #include <string>
 
@@ -217,13 +216,15 @@ std::vector<ProbePlan> candidate_plans(const CandidateContext& context,
                                plan_peak_compute(context),
                                plan_loaded_latency(context),
                                plan_shm_bandwidth(context, missing)};
-  std::vector<ProbePlan> visits = second_visits(context, plans);
-  double others = 0, more = 0;
-  for (const ProbePlan& plan : std::span(plans).subspan(1)) others += plan.share;
-  for (const ProbePlan& plan : visits) more += plan.share;
+  const auto time_of_others = [&] {
+    double sum = 0;
+    for (const ProbePlan& plan : std::span(plans).subspan(1)) sum += plan.share;
+    return sum;
+  };
+  const double once = time_of_others();
+  visit_again(context, plans);
   // Not at the cost of the pairs of CPUs: on a large guest there are hardly enough as it is.
-  plans.front().share *= 1 + more / others;
-  std::ranges::move(visits, std::back_inserter(plans));
+  plans.front().share *= time_of_others() / once;
   return plans;
 }
 

@@ -42,9 +42,8 @@ struct ProbePlan {
 std::vector<ProbePlan> candidate_plans(const CandidateContext& context,
                                        std::vector<Missing>& missing);
 
-// Of candidates_again.cc: what of these is measured once more when all else is done.
-std::vector<ProbePlan> second_visits(const CandidateContext& context,
-                                     const std::vector<ProbePlan>& first);
+// Of candidates_again.cc: adds, on a guest, further visits to what predictions rest on.
+void visit_again(const CandidateContext& context, std::vector<ProbePlan>& plans);
 
 // Of candidates_memory.cc.
 ProbePlan plan_stream_bandwidth(const CandidateContext& context, std::vector<Missing>& missing);

@@ -1,18 +1,27 @@
-// What is visited a second time. A guest's memory is shared with neighbours and changes its state
-// within a run: two threads read 35 GB/s in one minute and 64 in the next on a guest of two CPUs
-// (DECISIONS 100), while the samples of one visit agree within a percent. All that decode's
-// predictions rest on is therefore measured again at the end of a run, half of it or more after the
-// first visit, and documents join both (data/documents/merge). Where memory is nobody else's one
-// visit tells as much.
+// What is visited more than once. A guest shares its memory with neighbours, and its cores with who
+// runs on their other hardware threads, unseen. Both change their state within a run while the
+// samples of one visit agree within a percent: two threads read 35 GB/s in one minute and 64 in the
+// next (DECISIONS 100), one core took in 26 or 50 GB/s of Q4_0 (DECISIONS 103). An engine's minutes
+// meet all states, and so must what its speed is predicted from. Documents join all visits
+// (data/documents/merge). Where a machine is nobody else's one visit tells as much.
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <utility>
 
 #include "data/plan/candidates.h"
 
 namespace mb {
 namespace {
 
+// Memory keeps its state for seconds, which a visit of its many samples takes as well: one more,
+// when what predictions rest on is done. Cores change theirs faster than that, and their samples
+// take milliseconds: some short visits between the other steps.
+constexpr int kProductVisits = 3;
+constexpr double kOfTheFirst = 0.5;  // of the time of the first visit's points
 // Under this the points themselves need the time.
-constexpr double kLeastSeconds = 1.5;
+constexpr double kLeastSeconds = 1.0, kLeastProductSeconds = 0.4;
 
 bool decides_decode(const CandidateContext& context, const std::string& probe,
                     const Parameters& point) {
@@ -23,30 +32,61 @@ bool decides_decode(const CandidateContext& context, const std::string& probe,
          point.text_or("level", "") == "dram" && !point.has("placement") && !point.has("cpu_node");
 }
 
+// Single rows of all types, and blocks of those that most prompts are predicted from.
+bool is_product(const std::string& probe, const Parameters& point) {
+  if (probe != "matmul_throughput") return false;
+  const std::string type = point.text_or("type", "");
+  const std::int64_t rows = point.number_or("rows", 0);
+  return point.text_or("operation", "") == "matvec" ||
+         ((rows == 16 || rows == 128) && (type == "q4_0" || type == "q8_0"));
+}
+
 double weight_of(const ProbePlan& plan) {
   double sum = 0;
   for (const Candidate& candidate : plan.candidates) sum += candidate.weight;
   return sum;
 }
 
-}  // namespace
-
-std::vector<ProbePlan> second_visits(const CandidateContext& context,
-                                     const std::vector<ProbePlan>& first) {
+template <class Wanted>
+std::vector<ProbePlan> visits_of(const std::vector<ProbePlan>& first, double of_the_first,
+                                 double least_seconds, Wanted wanted) {
   std::vector<ProbePlan> visits;
-  if (!context.machine.hypervisor || context.alone) return visits;
   for (const ProbePlan& plan : first) {
     ProbePlan again = plan;
     std::erase_if(again.candidates, [&](const Candidate& candidate) {
-      return !decides_decode(context, plan.probe, candidate.parameters);
+      return !wanted(plan.probe, candidate.parameters);
     });
     if (again.candidates.empty()) continue;
-    // As long as the first, so that neither state outweighs the other.
-    again.share *= weight_of(again) / weight_of(plan);
-    again.least_seconds = kLeastSeconds;
+    again.share *= of_the_first * weight_of(again) / weight_of(plan);
+    again.least_seconds = least_seconds;
     visits.push_back(std::move(again));
   }
   return visits;
+}
+
+}  // namespace
+
+void visit_again(const CandidateContext& context, std::vector<ProbePlan>& plans) {
+  if (!context.machine.hypervisor || context.alone) return;
+  const std::vector<ProbePlan> first = plans;
+  const std::vector<ProbePlan> products =
+      visits_of(first, kOfTheFirst, kLeastProductSeconds, is_product);
+  // As long as the first, so that neither state of memory outweighs the other.
+  const std::vector<ProbePlan> memory =
+      visits_of(first, 1, kLeastSeconds, [&](const std::string& probe, const Parameters& point) {
+        return decides_decode(context, probe, point);
+      });
+  // Before what no prediction needs: large caches of the host's make set-up longer than planned,
+  // and what is last finds the time over.
+  auto end = std::ranges::find_if(plans, [](const ProbePlan& plan) {
+    return plan.probe == "loaded_latency" || plan.probe == "shm_bandwidth";
+  });
+  end = std::next(plans.insert(end, memory.begin(), memory.end()),
+                  static_cast<std::ptrdiff_t>(memory.size()));
+  const std::ptrdiff_t steps = end - plans.begin();
+  for (std::ptrdiff_t visit = kProductVisits; visit > 0; --visit) {
+    plans.insert(plans.begin() + steps * visit / kProductVisits, products.begin(), products.end());
+  }
 }
 
 }  // namespace mb

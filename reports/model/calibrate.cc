@@ -122,13 +122,17 @@ double uncalibrated(const FitPoint& point) {
   return point.tokens / seconds;
 }
 
-// What the quantised products ran on; empty where none was measured.
-std::string isa_of_products(const Results& results) {
+// What the quantised products ran on, and whose cores where makers of one instruction set differ
+// ("AVX512_VNNI/Intel"); empty where none was measured.
+std::string cores_of_products(const Results& results) {
+  const bool intel = results.machine.cpu_model.find("Intel") != std::string::npos;
   for (const Point& point : results.points) {
     if (point.probe != "matmul_throughput") continue;
     const std::string type = point.parameters.text_or("type", "");
     if (!type.starts_with('q')) continue;
-    if (const auto isa = point.notes.find("isa"); isa != point.notes.end()) return isa->second;
+    if (const auto isa = point.notes.find("isa"); isa != point.notes.end()) {
+      return isa->second + (intel ? "/Intel" : "");
+    }
   }
   return {};
 }
@@ -148,7 +152,7 @@ Results calibrate(const Results& results, const std::vector<NamedSweep>& sweeps,
                   const std::string& name) {
   const std::optional<std::string> built_in = built_in_name(name);
   CalibratedProfile made{.name = built_in.value_or(name), .base = built_in.value_or(kPlainBase)};
-  const EngineProfile base = find_engine_profile(made.base, isa_of_products(results));
+  const EngineProfile base = find_engine_profile(made.base, cores_of_products(results));
   const MachineModel model(results);
   Results out = results;
   std::vector<ComparedPoint> compared;
@@ -195,9 +199,9 @@ EngineProfile engine_profile_for(const Results& results, std::string_view name) 
   for (const CalibratedProfile& each : results.calibrated_profiles) {
     if (each.name == asked) found = &each;
   }
-  const std::string isa = isa_of_products(results);
-  if (found == nullptr) return find_engine_profile(name, isa);
-  EngineProfile profile = find_engine_profile(found->base, isa);
+  const std::string cores = cores_of_products(results);
+  if (found == nullptr) return find_engine_profile(name, cores);
+  EngineProfile profile = find_engine_profile(found->base, cores);
   profile.seconds_factors = found->seconds_factors;
   profile.serial_seconds_per_token += found->serial_seconds_per_token;
   profile.calibrated_with =

@@ -17,8 +17,19 @@ namespace {
 
 struct Stored {
   EngineProfile profile;
+  // By instruction set, and by instruction set and maker ("AVX512_VNNI/Intel") where cores of one
+  // maker were measured apart from the others'.
   std::map<std::string, EngineProfile, std::less<>> on_isa;
 };
+
+std::string_view without_maker(std::string_view cores) { return cores.substr(0, cores.find('/')); }
+
+const EngineProfile& measured_on(const Stored& stored, std::string_view cores) {
+  for (const std::string_view key : {cores, without_maker(cores)}) {
+    if (const auto own = stored.on_isa.find(key); own != stored.on_isa.end()) return own->second;
+  }
+  return stored.profile;
+}
 
 using ByType = std::map<std::string, double, std::less<>>;
 
@@ -39,8 +50,11 @@ EngineProfile on_isa(EngineProfile profile, const nlohmann::json& json) {
                   fmt::format("engine profile {}: unknown field {}", profile.name, key));
     }
   }
-  profile.matmul_efficiency_of = json.value("matmul_efficiency_of", ByType{});
-  profile.matvec_efficiency_of = json.value("matvec_efficiency_of", ByType{});
+  const auto overlay = [&](const char* key, ByType& known) {
+    for (const auto& [type, efficiency] : json.value(key, ByType{})) known[type] = efficiency;
+  };
+  overlay("matmul_efficiency_of", profile.matmul_efficiency_of);
+  overlay("matvec_efficiency_of", profile.matvec_efficiency_of);
   read_attention_row(json, profile.attention_row);
   profile.attention_block_efficiency =
       json.value("attention_block_efficiency", profile.attention_block_efficiency);
@@ -82,10 +96,12 @@ Stored stored_from_file(const EmbeddedFile& file) {
     json.at("dynamic_chunks").get_to(profile.dynamic_chunks);
     json.at("sources").get_to(profile.sources);
     if (const auto measured = json.find("on_isa"); measured != json.end()) {
-      for (const auto& [isa, figures] : measured->items()) {
-        EngineProfile& made = stored.on_isa[isa];
-        made = on_isa(profile, figures);
-        made.measured_on = isa;
+      // In the order of their names: an instruction set comes before its makers, whose figures
+      // replace its own.
+      for (const auto& [cores, figures] : measured->items()) {
+        EngineProfile made = on_isa(measured_on(stored, without_maker(cores)), figures);
+        made.measured_on = cores;
+        stored.on_isa[cores] = std::move(made);
       }
     }
     return stored;
@@ -106,20 +122,15 @@ const std::map<std::string, Stored, std::less<>>& profiles() {
   return all;
 }
 
-const EngineProfile& measured_on(const Stored& stored, std::string_view isa) {
-  const auto own = stored.on_isa.find(isa);
-  return own == stored.on_isa.end() ? stored.profile : own->second;
-}
-
 }  // namespace
 
-EngineProfile find_engine_profile(std::string_view name, std::string_view isa) {
+EngineProfile find_engine_profile(std::string_view name, std::string_view cores) {
   const auto found = profiles().find(name);
-  if (found != profiles().end()) return measured_on(found->second, isa);
+  if (found != profiles().end()) return measured_on(found->second, cores);
   for (const auto& [own_name, stored] : profiles()) {
     const auto& aliases = stored.profile.aliases;
     if (std::find(aliases.begin(), aliases.end(), name) != aliases.end()) {
-      return measured_on(stored, isa);
+      return measured_on(stored, cores);
     }
   }
   throw Error(ErrorCode::kUsage, fmt::format("unknown engine profile \"{}\": one of {}", name,

@@ -80,15 +80,15 @@ struct EngineProfile {
   double serial_seconds_per_token = 0;
   bool dynamic_chunks = true;                  // else a static split waits for the slowest
   std::map<std::string, std::string> sources;  // of each field in words, or "not measured ..."
-  std::string measured_on;  // the instruction set that figures of on_isa are of; empty: none
+  std::string measured_on;                     // the cores that figures of on_isa are of, or empty
   // Of a calibrated profile (calibrate.h): "decode/weights" -> what multiplies that term's seconds.
   std::map<std::string, double> seconds_factors;
   std::string calibrated_with;  // "sweep.json (12 points)", which `name` says too; else empty
 };
 // By name or alias; throws Error(kUsage) listing the names. Where the file has figures measured on
-// `isa`, what our quantised products ran on (note "isa" of matmul_throughput), they replace the
-// others.
-EngineProfile find_engine_profile(std::string_view name, std::string_view isa = {});
+// such `cores` they replace the others: what our quantised products ran on (note "isa" of
+// matmul_throughput), with the maker where it is known ("AVX512_VNNI/Intel").
+EngineProfile find_engine_profile(std::string_view name, std::string_view cores = {});
 std::vector<std::string> engine_profiles();
 
 struct Query {

@@ -16,8 +16,13 @@ namespace mb {
 
 // Of two memory rates of a guest that met different minutes: the part of their ratio's logarithm
 // that is the machine's. From its deviations between machines (0.15, a guess) and between two
-// points of one run (20 runs of a guest: 0.15 with one thread, 0.30 with two).
-inline constexpr double kRatioTrust = 0.15 * 0.15 / (0.15 * 0.15 + 0.25 * 0.25);
+// points of one run.
+inline constexpr double ratio_trust(double deviation) {
+  return 0.15 * 0.15 / (0.15 * 0.15 + deviation * deviation);
+}
+// Of two points whose own spread tells nothing of other minutes: 20 runs of a guest, 0.15 with one
+// thread, 0.30 with two.
+inline constexpr double kRatioTrust = ratio_trust(0.25);
 
 // One measured chain of layers (prefill_scaling, decode_scaling).
 struct ChainPoint {

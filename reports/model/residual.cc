@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <map>
 
 #include "data/error.h"
@@ -20,13 +21,14 @@ constexpr double kLeastEta = 0.2, kMostEta = 1.25;
 constexpr double kMostMemory = 2;
 
 // What a decode step's memory rate says of other steps. A guest's memory changes its state between
-// the chain and the stream that its rate is held against (measured.cc, reconcile_pages): both tell
-// of it alike, so as there their ratio is drawn towards the usual one and they meet in the middle.
-double memory_beyond_the_chain(const Machine& machine, double memory) {
-  // Of the read rate, what chains of layers get: steps of Qwen3 4B on a Zen 4 guest
-  // (docs/likeness-zen4.md).
-  constexpr double kUsual = 0.87, kOfTheChain = (1 + kRatioTrust) / 2;
-  return machine.hypervisor ? kUsual * std::pow(memory / kUsual, kOfTheChain) : memory;
+// the chain and the stream that its rate is held against: both tell of it alike, so as in
+// MeasuredCurves::reconcile_pages their ratio is drawn towards the usual one and they meet in the
+// middle. Both were visited twice (data/plan/candidates_again.cc), so that most of what changes
+// within a run is in their `spread`, of both together.
+double memory_beyond_the_chain(const Machine& machine, double memory, double spread) {
+  constexpr double kUnseen = 0.1;  // what twice two visits do not show; a guess
+  const double of_the_chain = (1 + ratio_trust(std::hypot(spread, kUnseen))) / 2;
+  return machine.hypervisor ? kUsualMemory * std::pow(memory / kUsualMemory, of_the_chain) : memory;
 }
 
 EngineProfile chain_profile(const ChainPoint& chain) {
@@ -74,6 +76,24 @@ Meeting meeting(double eta, double least_eta, double arithmetic, const StepTerms
   return found;
 }
 
+// Where reads beside arithmetic get less than usual, and their rate is the cores' to ask for, it is
+// the arithmetic that keeps them from asking: an engine that computes for longer loses more. So
+// what a step takes beyond the usual loss is then laid to how little both overlap, and the rest to
+// memory. Threads that memory holds up fill each other's gaps: `asked_for` is what so many get of
+// as many times one's rate.
+Meeting taken_apart(const Meeting& met, double asked_for,
+                    const std::function<double(const Meeting&)>& seconds) {
+  const double most = std::clamp(2 * asked_for - 1, 0.0, 1.0);
+  if (met.memory >= kUsualMemory || met.overlap > 0 || most <= 0) return met;
+  const double wanted = seconds(met), usual = seconds({kUsualMemory, 0});
+  const double apart = seconds({kUsualMemory, -most});
+  if (apart <= usual) return met;
+  Meeting taken;
+  taken.overlap = -most * std::clamp(std::log(wanted / usual) / std::log(apart / usual), 0.0, 1.0);
+  taken.memory = kUsualMemory * std::min(1.0, apart / wanted);
+  return taken;
+}
+
 void add_point(const MeasuredCurves& curves, const PreparedChain& prepared, double arithmetic,
                Residual& residual) {
   const ChainPoint& chain = curves.chains[prepared.chain];
@@ -89,23 +109,34 @@ void add_point(const MeasuredCurves& curves, const PreparedChain& prepared, doub
   residual.eta.add({threads, eta, chain.spread, chain.error});
   const double least = eta * terms.hardest_seconds / terms.total();
   residual.least_eta.add({threads, least, chain.spread, chain.error});
-  const Meeting met = prepared.step.prefill ? Meeting{} : meeting(eta, least, arithmetic, terms);
-  const double left =
-      step_terms(curves, prepared.part, prepared.part_profile, prepared.step, chain.threads, met)
-          .total() /
-      terms.total() * eta;
-  const double memory =
-      prepared.step.prefill ? 1 : memory_beyond_the_chain(curves.machine, met.memory);
-  residual.memory.add({threads, memory, chain.spread, chain.error});
+  const auto seconds = [&](const Meeting& met) {
+    return step_terms(curves, prepared.part, prepared.part_profile, prepared.step, chain.threads,
+                      met)
+        .total();
+  };
+  const std::string page = curves.page(prepared.part_profile.weights_page);
+  const double bytes = prepared.part.weight_bytes_per_token();
+  const double asked_for = curves.bandwidth(page, threads, bytes).value /
+                           (threads * curves.bandwidth(page, 1, bytes).value);
+  Meeting met = prepared.step.prefill ? Meeting{} : meeting(eta, least, arithmetic, terms);
+  const double left = seconds(taken_apart(met, asked_for, seconds)) / terms.total() * eta;
+  const double spread =
+      std::hypot(chain.spread, terms.spread[static_cast<std::size_t>(Source::kBandwidth)]);
+  if (!prepared.step.prefill) {
+    met.memory = memory_beyond_the_chain(curves.machine, met.memory, spread);
+    met = taken_apart(met, asked_for, seconds);
+  }
+  residual.memory.add({threads, met.memory, chain.spread, chain.error});
   residual.overlap.add({threads, met.overlap, chain.spread, chain.error});
   residual.rest.add({threads, left, chain.spread, chain.error});
   residual.leaning.emplace_back(threads, terms.weight);
   const double whole =
       step_terms(curves, prepared.whole, prepared.whole_profile, prepared.step, chain.threads)
           .total();
-  const double seconds = chain.seconds * whole / terms.total();
-  residual.whole_tokens_per_second.add(
-      {threads, static_cast<double>(prepared.step.rows) / seconds, chain.spread, chain.error});
+  const double whole_seconds = chain.seconds * whole / terms.total();
+  residual.whole_tokens_per_second.add({threads,
+                                        static_cast<double>(prepared.step.rows) / whole_seconds,
+                                        chain.spread, chain.error});
 }
 
 }  // namespace

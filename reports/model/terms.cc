@@ -169,12 +169,14 @@ class Stepper {
     return all;
   }
 
-  // Two times that overlap, as sharply as the measured steps showed.
-  Joined meet(double a, double b) const {
-    Joined joined = smoothmax(a, b, kOverlapPower);
-    const double longer = std::max(a, b);
-    if (longer > 0)
-      joined.seconds = longer * std::pow(joined.seconds / longer, 1 - meeting_.overlap);
+  // Reads and arithmetic, which overlap as sharply or as little as the measured steps showed.
+  Joined meet(double streaming, double arithmetic) const {
+    Joined joined = smoothmax(streaming, arithmetic, kOverlapPower);
+    if (joined.seconds <= 0) return joined;
+    const double overlap = meeting_.overlap, sum = streaming + arithmetic;
+    const double other = overlap > 0 ? std::max(streaming, arithmetic) : sum;
+    joined.seconds *= std::pow(other / joined.seconds, std::abs(overlap));
+    if (overlap < 0) joined.share_a += -overlap * (streaming / sum - joined.share_a);
     return joined;
   }
 
@@ -314,15 +316,15 @@ class Stepper {
     // In prefill a block's rows share what they read, so bytes bind only without a kernel curve.
     const bool bytes_bind = !step_.prefill || kernel.engine <= 0;
     const auto join = [&](double seconds) {
-      return bytes_bind ? meet(seconds, streaming) : Joined{seconds, 1};
+      return bytes_bind ? meet(streaming, seconds) : Joined{seconds, 0};
     };
     const Joined joined = join(kernel.engine);
     ledger_.terms.hardest_seconds +=
         bytes_bind ? std::max(kernel.engine, streaming) : kernel.engine;
     ledger_.terms.roofline_seconds += join(kernel.ours).seconds;
     ledger_.terms[Term::kAttention] = joined.seconds;
-    ledger_.lean(Source::kAttention, joined.seconds * joined.share_a, kernel.spread);
-    ledger_.lean(Source::kBandwidth, joined.seconds * (1 - joined.share_a), rate.spread);
+    ledger_.lean(Source::kBandwidth, joined.seconds * joined.share_a, rate.spread);
+    ledger_.lean(Source::kAttention, joined.seconds * (1 - joined.share_a), kernel.spread);
   }
 
   // Engines share these operations out by rows. No term of its own: like products they are what

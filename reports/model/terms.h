@@ -43,10 +43,15 @@ struct Step {
   std::int64_t batch = 1, instances = 1;
 };
 
+// What reads beside arithmetic usually get of the rate of reads alone: steps of Qwen3 4B on a Zen 4
+// guest (docs/likeness-zen4.md).
+inline constexpr double kUsualMemory = 0.87;
+
 // What the measured steps say of how a step's reads and arithmetic meet (residual.h).
 struct Meeting {
-  double memory = 1;   // what reads get of the measured bandwidth
-  double overlap = 0;  // 0: memory and compute join as the curves say, 1: wholly hidden
+  double memory = 1;  // what reads beside arithmetic get of the measured bandwidth
+  // 0: memory and compute join as the power says; 1: wholly hidden; -1: one after the other.
+  double overlap = 0;
 };
 
 // Throws Error(kUntrustworthy) when bandwidth or matrix rates were not measured at all.

@@ -20,7 +20,7 @@ import pathlib
 import statistics
 import subprocess
 
-from compare_steps import HERE, Side
+from compare_steps import HERE, Side, numbers
 
 HIDDEN = 1024
 WIDTHS = (256, 512, 768, 1024)
@@ -43,13 +43,13 @@ def feed_forward_flops(options, width):
 
 
 def make_model(options, width, label):
-    config = options.work / f"cached-{layers(options)}-{width}.json"
+    config = options.work / f"cached-{layers(options)}-2-{width}.json"
     config.write_text(json.dumps({
         "model_type": "llama", "num_hidden_layers": layers(options), "hidden_size": HIDDEN,
-        "num_attention_heads": 8, "num_key_value_heads": 8, "head_dim": 64,
+        "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 64,
         "intermediate_size": width, "vocab_size": 512, "tie_word_embeddings": True,
         "max_position_embeddings": 4096}))
-    file = options.work / f"cached-{layers(options)}-{width}-{label}.gguf"
+    file = options.work / f"cached-{layers(options)}-2-{width}-{label}.gguf"
     if not file.exists():
         subprocess.run([options.bin / "memory_benchmark", "synthesize", f"{config}:{label}",
                         "--out", file], check=True, stdout=subprocess.DEVNULL)
@@ -97,11 +97,12 @@ def our_rates(options, label):
 
 
 def measure(options, label):
-    """(engine's bytes or FLOP a second, seconds of a run besides, ours): each the quickest of all rounds,
-    since nothing waits for memory and neighbours only add."""
-    widths = {make_model(options, width, label): width for width in WIDTHS}
+    """[(engine's bytes or FLOP a second, seconds of a run besides, ours)]: the quickest of all rounds,
+    since nothing waits for memory and neighbours only add; and the medians, for cores whose other
+    hardware thread is a neighbour's: it takes more from a kernel that leaves little idle."""
+    widths = {make_model(options, width, label): width for width in options.widths}
     engine_seconds = node_seconds if options.engine.is_dir() else bench_seconds
-    least, ours = {}, []  # seconds of a run by the model's bytes, or FLOP
+    runs, ours = {}, []  # seconds of each run by the model's bytes, or FLOP
     for _ in range(options.rounds):
         for file, seconds in engine_seconds(options, list(widths)).items():
             width = widths[file]
@@ -110,10 +111,11 @@ def measure(options, label):
             else:
                 work = feed_forward_flops(options, width)
                 seconds = [s - ACTIVATION * width * options.rows for s in seconds]
-            least[work] = min([*seconds, least.get(work, 1)])
+            runs.setdefault(work, []).extend(seconds)
         ours += our_rates(options, label)
-    slope, base = statistics.linear_regression(list(least), list(least.values()))
-    return 1 / slope, base, max(ours, default=None)
+    for of_runs, of_ours in ((min, max), (statistics.median, statistics.median)):
+        slope, base = statistics.linear_regression(list(runs), list(map(of_runs, runs.values())))
+        yield 1 / slope, base, of_ours(ours) if ours else None
 
 
 def main():
@@ -124,14 +126,15 @@ def main():
     parser.add_argument("--types", default="q4_0,q8_0,q4_k_s,q6_k,bf16,f16")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rows", type=int, default=1)
+    parser.add_argument("--widths", type=numbers, default=WIDTHS)
     options = parser.parse_args()
     unit = "GB/s" if options.rows == 1 else "GFLOP/s"
-    print(f"| type | engine, {unit} | ours, {unit} | engine / ours | µs a run besides |")
-    print("|---|--:|--:|--:|--:|")
+    print(f"| type | of all runs | engine, {unit} | ours, {unit} | engine / ours | µs a run besides |")
+    print("|---|---|--:|--:|--:|--:|")
     for label in options.types.split(","):
-        engine, base, ours = measure(options, label)
-        ours_text = f"{ours / 1e9:.1f} | {engine / ours:.2f}" if ours else "- | -"
-        print(f"| {label} | {engine / 1e9:.1f} | {ours_text} | {base * 1e6:.0f} |", flush=True)
+        for which, (engine, base, ours) in zip(("quickest", "median"), measure(options, label)):
+            ours_text = f"{ours / 1e9:.1f} | {engine / ours:.2f}" if ours else "- | -"
+            print(f"| {label} | {which} | {engine / 1e9:.1f} | {ours_text} | {base * 1e6:.0f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -94,6 +94,18 @@ TEST(EngineProfiles, HaveFiguresOfTheirOwnWhereTheyWereMeasuredOnAnInstructionSe
   EXPECT_EQ(find_engine_profile("generic", "AVX512_VNNI").matmul_efficiency_for("q8_0"), 1);
 }
 
+TEST(EngineProfiles, HaveFiguresOfAMakersCoresBesideThoseOfAnInstructionSet) {
+  const EngineProfile any = find_engine_profile("llama.cpp", "AVX512_VNNI");
+  const EngineProfile intel = find_engine_profile("llama.cpp", "AVX512_VNNI/Intel");
+  EXPECT_LT(intel.matvec_efficiency_for("q8_0"), any.matvec_efficiency_for("q8_0"));
+  EXPECT_LT(intel.matmul_efficiency_for("q8_0"), any.matmul_efficiency_for("q8_0"));
+  EXPECT_EQ(intel.element_seconds, any.element_seconds) << "what was not measured apart";
+  EXPECT_EQ(intel.measured_on, "AVX512_VNNI/Intel");
+  const EngineProfile other = find_engine_profile("llama.cpp", "AVX512_VNNI/Other");
+  EXPECT_EQ(other.matvec_efficiency_of, any.matvec_efficiency_of);
+  EXPECT_EQ(other.measured_on, "AVX512_VNNI");
+}
+
 TEST(EngineProfiles, GoByWhatTheQuantisedProductsRanOn) {
   Results results = synthetic::results(Laws{});
   const double plain = engine_profile_for(results, "llama.cpp").matmul_efficiency_for("q4_0");
@@ -105,7 +117,11 @@ TEST(EngineProfiles, GoByWhatTheQuantisedProductsRanOn) {
   product.parameters.set("type", "q4_0");
   product.notes["isa"] = "AVX512_VNNI";
   results.points.insert(results.points.begin() + 1, product);
-  EXPECT_LT(engine_profile_for(results, "llama.cpp").matmul_efficiency_for("q4_0"), plain);
+  const EngineProfile wide = engine_profile_for(results, "llama.cpp");
+  EXPECT_LT(wide.matmul_efficiency_for("q4_0"), plain);
+  EXPECT_EQ(wide.measured_on, "AVX512_VNNI");
+  results.machine.cpu_model = "Intel(R) Xeon(R) Processor";
+  EXPECT_EQ(engine_profile_for(results, "llama.cpp").measured_on, "AVX512_VNNI/Intel");
 }
 
 TEST(Engine, ATypeOfItsOwnEfficiencySlowsItsProductsAlone) {
