@@ -19,7 +19,6 @@ namespace {
 // when what predictions rest on is done. Cores change theirs faster than that, and their samples
 // take milliseconds: some short visits between the other steps.
 constexpr int kProductVisits = 3;
-constexpr double kOfTheFirst = 0.5;  // of the time of the first visit's points
 // Under this the points themselves need the time.
 constexpr double kLeastSeconds = 1.0, kLeastProductSeconds = 0.4;
 
@@ -47,9 +46,10 @@ double weight_of(const ProbePlan& plan) {
   return sum;
 }
 
+// As long as the first each, so that no state outweighs the others.
 template <class Wanted>
-std::vector<ProbePlan> visits_of(const std::vector<ProbePlan>& first, double of_the_first,
-                                 double least_seconds, Wanted wanted) {
+std::vector<ProbePlan> visits_of(const std::vector<ProbePlan>& first, double least_seconds,
+                                 Wanted wanted) {
   std::vector<ProbePlan> visits;
   for (const ProbePlan& plan : first) {
     ProbePlan again = plan;
@@ -57,7 +57,7 @@ std::vector<ProbePlan> visits_of(const std::vector<ProbePlan>& first, double of_
       return !wanted(plan.probe, candidate.parameters);
     });
     if (again.candidates.empty()) continue;
-    again.share *= of_the_first * weight_of(again) / weight_of(plan);
+    again.share *= weight_of(again) / weight_of(plan);
     again.least_seconds = least_seconds;
     visits.push_back(std::move(again));
   }
@@ -69,11 +69,9 @@ std::vector<ProbePlan> visits_of(const std::vector<ProbePlan>& first, double of_
 void visit_again(const CandidateContext& context, std::vector<ProbePlan>& plans) {
   if (!context.machine.hypervisor || context.alone) return;
   const std::vector<ProbePlan> first = plans;
-  const std::vector<ProbePlan> products =
-      visits_of(first, kOfTheFirst, kLeastProductSeconds, is_product);
-  // As long as the first, so that neither state of memory outweighs the other.
+  const std::vector<ProbePlan> products = visits_of(first, kLeastProductSeconds, is_product);
   const std::vector<ProbePlan> memory =
-      visits_of(first, 1, kLeastSeconds, [&](const std::string& probe, const Parameters& point) {
+      visits_of(first, kLeastSeconds, [&](const std::string& probe, const Parameters& point) {
         return decides_decode(context, probe, point);
       });
   // Before what no prediction needs: large caches of the host's make set-up longer than planned,
