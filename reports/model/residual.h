@@ -7,9 +7,9 @@
 // better than the terms' join has it, which no step away from their edge gains by; what even a
 // whole overlap cannot explain, and what the chain lost beyond the arithmetic, is memory's, for
 // which an engine whose cores are slower than ours waits less. More than the usual loss, where the
-// rate is the cores' to ask for, means that the arithmetic keeps them from asking: then both overlap
-// less than the join has it (DECISIONS 103). Together the parts make the chain's own prediction what
-// it took.
+// rate is the cores' to ask for, means that the arithmetic keeps them from asking: then both
+// overlap less than the join has it (DECISIONS 103). Together the parts make the chain's own
+// prediction what it took.
 #pragma once
 #include <array>
 #include <string>
