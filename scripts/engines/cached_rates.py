@@ -43,13 +43,13 @@ def feed_forward_flops(options, width):
 
 
 def make_model(options, width, label):
-    config = options.work / f"cached-{layers(options)}-2-{width}.json"
+    config = options.work / f"cached-{layers(options)}-{width}.json"
     config.write_text(json.dumps({
         "model_type": "llama", "num_hidden_layers": layers(options), "hidden_size": HIDDEN,
         "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 64,
         "intermediate_size": width, "vocab_size": 512, "tie_word_embeddings": True,
         "max_position_embeddings": 4096}))
-    file = options.work / f"cached-{layers(options)}-2-{width}-{label}.gguf"
+    file = options.work / f"cached-{layers(options)}-{width}-{label}.gguf"
     if not file.exists():
         subprocess.run([options.bin / "memory_benchmark", "synthesize", f"{config}:{label}",
                         "--out", file], check=True, stdout=subprocess.DEVNULL)
