@@ -17,7 +17,7 @@ namespace {
 
 // Memory keeps its state for seconds, which a visit of its many samples takes as well: one more,
 // when what predictions rest on is done. Cores change theirs faster than that, and their samples
-// take milliseconds: some short visits between the other steps.
+// take milliseconds: some visits between the other steps.
 constexpr int kProductVisits = 3;
 // Under this the points themselves need the time.
 constexpr double kLeastSeconds = 1.0, kLeastProductSeconds = 0.4;
