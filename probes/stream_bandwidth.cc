@@ -103,11 +103,10 @@ int threads_on_one_cache(const Machine& machine, const std::vector<int>& pus, in
 
 // What one thread's read stream finds of its L3: from twice the L2, which would serve the first
 // sizes, by half octaves to what is reported.
-std::int64_t find_usable_l3(Kit& kit, PinnedTeam& team, std::int64_t l2_bytes,
+std::int64_t find_usable_l3(Kit& kit, PinnedTeam& team, RankBuffers& buffers, std::int64_t l2_bytes,
                             std::int64_t l3_bytes) {
-  kit.require_memory(l3_bytes);
-  const Buffer buffer(static_cast<std::size_t>(l3_bytes), PageKind::kTransparentHuge);
-  const auto* words = buffer.as<std::uint64_t>();
+  buffers.prepare_first(kit, team, static_cast<std::size_t>(l3_bytes), PageKind::kTransparentHuge);
+  auto* words = buffers.as<std::uint64_t>(0);
   std::vector<SizedRate> rates;
   for (std::int64_t octave = 2 * l2_bytes; octave <= l3_bytes; octave *= 2) {
     for (const std::int64_t bytes : {octave, octave + octave / 2}) {
@@ -118,7 +117,7 @@ std::int64_t find_usable_l3(Kit& kit, PinnedTeam& team, std::int64_t l2_bytes,
       for (int attempt = 0; attempt <= kTries; ++attempt) {
         const double seconds = team.timed([&](int rank) {
           if (rank != 0) return;
-          if (attempt == 0) std::fill_n(buffer.as<std::uint64_t>(), count, std::uint64_t{1});
+          if (attempt == 0) std::fill_n(words, count, std::uint64_t{1});
           stream_read(words, count, 1);
         });
         if (attempt > 0) best = std::max(best, static_cast<double>(bytes) / seconds);
@@ -130,8 +129,8 @@ std::int64_t find_usable_l3(Kit& kit, PinnedTeam& team, std::int64_t l2_bytes,
 }
 
 // Bytes of one thread's slice in a cache level; facts of how they were found go to `facts`.
-std::int64_t cache_slice_bytes(Kit& kit, PinnedTeam& team, const std::string& level,
-                               std::map<std::string, double>& facts) {
+std::int64_t cache_slice_bytes(Kit& kit, PinnedTeam& team, RankBuffers& buffers,
+                               const std::string& level, std::map<std::string, double>& facts) {
   if (level != "L1" && level != "L2" && level != "L3") {
     throw Error(ErrorCode::kUsage, fmt::format("level '{}': expected L1, L2, L3 or dram", level));
   }
@@ -146,7 +145,8 @@ std::int64_t cache_slice_bytes(Kit& kit, PinnedTeam& team, const std::string& le
   const std::int64_t l2_bytes = machine.cache_bytes(2).value_or(0);
   static std::map<int, std::int64_t> found;  // by PU: once in a process
   auto [usable, is_new] = found.try_emplace(team.pus()[0], *reported);
-  if (is_new && l2_bytes > 0) usable->second = find_usable_l3(kit, team, l2_bytes, *reported);
+  if (is_new && l2_bytes > 0)
+    usable->second = find_usable_l3(kit, team, buffers, l2_bytes, *reported);
   facts["usable_l3_bytes"] = static_cast<double>(usable->second);
   const std::int64_t slice = usable->second / 2 / sharing;
   if (static_cast<double>(slice) < kLeastOverL2 * static_cast<double>(l2_bytes)) {
@@ -292,7 +292,7 @@ std::unique_ptr<Case> prepare(const PlannedPoint& point, Kit& kit) {
     const auto ranks = static_cast<std::int64_t>(team.size());
     bytes = std::max((all + ranks - 1) / ranks, kDramWindowBytes);
   } else {
-    bytes = cache_slice_bytes(kit, team, level, facts);
+    bytes = cache_slice_bytes(kit, team, buffers, level, facts);
   }
   const std::size_t grain_bytes =
       kGrainWords * sizeof(std::uint64_t) * static_cast<std::size_t>(arrays_of(named.operation));

@@ -226,7 +226,9 @@ ProbePlan plan_cache_latency(const CandidateContext& context) {
 
 ProbePlan plan_loaded_latency(const CandidateContext& context) {
   ProbePlan plan{"loaded_latency", {}, 0.03, 0.5, {}};
-  for (const int threads : context.threads) {
+  // The most threads first: their buffers serve all others.
+  const std::vector<int> most_first(context.threads.rbegin(), context.threads.rend());
+  for (const int threads : most_first) {
     for (const int rest : {0, 50, 80}) {
       if (rest > 0 && (threads == 1 || !context.is_end(threads))) continue;
       plan.candidates.push_back({Parameters{{"operation", "load"},

@@ -16,7 +16,9 @@ namespace {
 // No page is smaller, so a store at every such step touches every page.
 constexpr std::size_t kTouchBytes = 4096;
 
-// A huge page can only be given to a buffer that holds one.
+// A huge page can only be given to a buffer that holds one. So much more is mapped of one node's
+// buffer as well (but of a pool of huge pages, which is dear): parts of three ranks are rounded up
+// and must not ask for a new buffer where one rank's was just large enough.
 constexpr std::size_t kLeastBytes = std::size_t{2} << 20;
 
 // Each reading walks the page tables of the whole process, so of a large team some ranks stand for
@@ -80,24 +82,25 @@ void RankBuffers::admit(Kit& kit, const std::vector<Key>& keys, std::size_t byte
 
 void RankBuffers::make(const Machine& machine, PinnedTeam& team, const std::vector<Key>& keys,
                        std::size_t bytes, PageKind kind) {
+  const bool one_node = machine.usable_numa_nodes() == 1;
+  const bool of_a_pool = kind != PageKind::k4KiB && kind != PageKind::kTransparentHuge;
   std::vector<std::size_t> fresh;
-  for (std::size_t rank = 0; rank < keys.size(); ++rank) {
-    Kept& kept = kept_[keys[rank]];
+  for (std::size_t index = 0; index < keys.size(); ++index) {
+    Kept& kept = kept_[keys[index]];
     if (kept.buffer.size() >= bytes) continue;
     kept = {};  // the old one goes before the new one comes
-    kept.buffer = Buffer(bytes, kind);
-    fresh.push_back(rank);
+    kept.buffer = Buffer(bytes + (one_node && !of_a_pool ? kLeastBytes : 0), kind);
+    fresh.push_back(index);
   }
   if (fresh.empty()) return;
-  const auto buffer_of = [&](std::size_t rank) -> const Buffer& {
-    return kept_.find(keys[rank])->second.buffer;
-  };
-  if (machine.usable_numa_nodes() == 1) {
-    for (const std::size_t rank : fresh) touch_together(buffer_of(rank), machine);
+  if (one_node) {
+    touch_together(kept_[keys.front()].buffer, machine);
   } else {
     team.run([&](int rank) {
       const auto index = static_cast<std::size_t>(rank);
-      if (std::ranges::binary_search(fresh, index)) touch(buffer_of(index), 0, 1);
+      if (std::ranges::binary_search(fresh, index)) {
+        touch(kept_.find(keys[index])->second.buffer, 0, 1);
+      }
     });
   }
   for (std::size_t i = 0; i < fresh.size(); i += (fresh.size() - 1) / kMostVerified + 1) {
@@ -107,26 +110,51 @@ void RankBuffers::make(const Machine& machine, PinnedTeam& team, const std::vect
   }
 }
 
-void RankBuffers::prepare(Kit& kit, PinnedTeam& team, std::size_t bytes_per_rank, PageKind kind) {
-  const std::size_t bytes = std::max(bytes_per_rank, kLeastBytes);
-  const std::vector<Key> keys = keys_of(team, kind);
+void RankBuffers::prepare_ranks(Kit& kit, PinnedTeam& team, std::size_t ranks,
+                                std::size_t bytes_per_rank, PageKind kind) {
+  const auto in_whole = [](std::size_t bytes, std::size_t pages) {
+    return (bytes + pages - 1) / pages * pages;
+  };
+  const bool one_node = kit.machine().usable_numa_nodes() == 1;
+  const std::size_t bytes = in_whole(std::max(bytes_per_rank, kLeastBytes), kTouchBytes);
+  std::vector<Key> keys{{kind, kAllPus, 0}};
+  if (!one_node) {
+    keys = keys_of(team, kind);
+    keys.resize(ranks);
+  }
+  const std::size_t each = one_node ? in_whole(ranks * bytes, kLeastBytes) : bytes;
   data_.clear();
-  admit(kit, keys, bytes);
+  admit(kit, keys, each);
   try {
-    make(kit.machine(), team, keys, bytes, kind);
+    make(kit.machine(), team, keys, each, kind);
   } catch (...) {
     for (const Key& key : keys) kept_.erase(key);  // some may be untouched
     throw;
   }
-  wanted_ = obtained_ = kind;
+  for (std::size_t rank = 0; rank < ranks; ++rank) {
+    data_.push_back(one_node ? kept_[keys.front()].buffer.data() + rank * bytes
+                             : kept_[keys[rank]].buffer.data());
+  }
+  describe_pages(keys, kind);
+}
+
+void RankBuffers::describe_pages(const std::vector<Key>& keys, PageKind wanted) {
+  wanted_ = obtained_ = wanted;
   huge_share_ = -1;
   for (const Key& key : keys) {
     const Kept& kept = kept_[key];
-    data_.push_back(kept.buffer.data());
     if (kept.huge_share < 0) continue;
     if (huge_share_ < 0 || kept.huge_share < huge_share_) huge_share_ = kept.huge_share;
-    if (kept.obtained != kind) obtained_ = kept.obtained;
+    if (kept.obtained != wanted) obtained_ = kept.obtained;
   }
+}
+
+void RankBuffers::prepare(Kit& kit, PinnedTeam& team, std::size_t bytes_per_rank, PageKind kind) {
+  prepare_ranks(kit, team, static_cast<std::size_t>(team.size()), bytes_per_rank, kind);
+}
+
+void RankBuffers::prepare_first(Kit& kit, PinnedTeam& team, std::size_t bytes, PageKind kind) {
+  prepare_ranks(kit, team, 1, bytes, kind);
 }
 
 void RankBuffers::prepare(Kit& kit, PinnedTeam& team, std::size_t bytes_per_rank,

@@ -1,10 +1,12 @@
-// Memory for the ranks of a team: each rank's buffer is first touched by its own pinned thread, so
-// that it lies on that thread's NUMA node, and is kept for later points. First touch is the dear
-// part (a guest that is handed its memory on demand was seen at 0.3 GB/s a CPU, where touched pages
-// are written at 6), so a buffer is made anew only when a point needs a larger one, and where all
-// memory is one node all usable CPUs touch it together: which of them does so tells nothing there.
+// Memory for the ranks of a team. Where memory is several nodes, each rank's buffer is first
+// touched by its own pinned thread, so that it lies on that thread's node, and belongs to a PU, a
+// page kind and, where several ranks share a PU, its number among them. Where all memory is one
+// node, who touches it tells nothing: the ranks have parts of one buffer of their page kind, which
+// all usable CPUs touch together.
 //
-// A buffer belongs to a PU, a page kind and, where several ranks share a PU, its number among them.
+// First touch is the dear part (a guest that is handed its memory on demand was seen at 0.3 GB/s a
+// CPU, where touched pages are written at 6), so a buffer is kept for later points and made anew
+// only when one needs a larger one.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -30,6 +32,9 @@ class RankBuffers {
   void prepare(Kit& kit, PinnedTeam& team, std::size_t bytes_per_rank,
                const Parameters& parameters);
 
+  // The same for rank 0 alone.
+  void prepare_first(Kit& kit, PinnedTeam& team, std::size_t bytes, PageKind kind);
+
   // Of the ranks of the last prepare. Contents are whatever was written there before.
   std::byte* data(int rank) const { return data_[static_cast<std::size_t>(rank)]; }
   template <class T>
@@ -42,16 +47,21 @@ class RankBuffers {
   void describe(Case& into) const;
 
  private:
-  using Key = std::tuple<PageKind, int, int>;  // kind, PU, number among the ranks on that PU
+  // Kind, PU, number among the ranks on that PU; of one node's whole buffer kAllPus and 0.
+  using Key = std::tuple<PageKind, int, int>;
+  static constexpr int kAllPus = -1;
   struct Kept {
     Buffer buffer;
     PageKind obtained = PageKind::k4KiB;
     double huge_share = -1;  // negative: not read
   };
   std::vector<Key> keys_of(const PinnedTeam& team, PageKind kind) const;
+  void prepare_ranks(Kit& kit, PinnedTeam& team, std::size_t ranks, std::size_t bytes_per_rank,
+                     PageKind kind);
   void admit(Kit& kit, const std::vector<Key>& keys, std::size_t bytes);
   void make(const Machine& machine, PinnedTeam& team, const std::vector<Key>& keys,
             std::size_t bytes, PageKind kind);
+  void describe_pages(const std::vector<Key>& keys, PageKind wanted);
 
   std::map<Key, Kept> kept_;
   std::vector<std::byte*> data_;

@@ -40,7 +40,12 @@ double MeasuredCurves::near_cache_bytes(double threads) const {
 
 bool MeasuredCurves::loads_known(double bytes) const {
   if (load_rate.empty()) return false;
-  const auto caches_end = 2 * static_cast<double>(machine.last_level_cache_total_bytes());
+  auto caches_end = 2 * static_cast<double>(machine.last_level_cache_total_bytes());
+  if (!caches.empty()) {  // a guest may be shown a cache of the host's of which it has little
+    const CacheLevel& last = caches.back();
+    const auto reported = static_cast<double>(machine.caches.back().bytes);
+    caches_end *= last.usable_bytes_by_latency.value_or(last.usable_bytes) / reported;
+  }
   return load_rate.points().back().x >= std::min(bytes, caches_end);
 }
 

@@ -46,8 +46,11 @@ EngineProfile chain_profile(const ChainPoint& chain) {
 
 // What the arithmetic of prefill got of its rate on so many threads. Of dense models where there
 // are any, since what an expert's few rows get is between two measured rates; of several the figure
-// nearest to 1, since a model that the terms describe badly tells of itself. 1 without any.
-double arithmetic_part(const std::vector<Residual>& prefills, double threads) {
+// nearest to 1, since a model that the terms describe badly tells of itself. 1 without any. A
+// guest's cores change their speed between the products and the chain, and decode's chain met yet
+// another minute: of what the ratio is away from 1 only a part is carried over.
+double arithmetic_part(const Machine& machine, const std::vector<Residual>& prefills,
+                       double threads) {
   const bool dense = std::any_of(prefills.begin(), prefills.end(),
                                  [](const Residual& prefill) { return !prefill.moe; });
   double nearest = kLeastEta;
@@ -56,7 +59,8 @@ double arithmetic_part(const std::vector<Residual>& prefills, double threads) {
     const double eta = prefill.least_eta.at(threads).value;
     if (std::abs(std::log(eta)) < std::abs(std::log(nearest))) nearest = eta;
   }
-  return prefills.empty() ? 1 : nearest;
+  if (prefills.empty()) return 1;
+  return machine.hypervisor ? std::pow(nearest, kRatioTrust) : nearest;
 }
 
 // How memory and compute must have met for eta to be so, beside the efficiency of the arithmetic:
@@ -198,7 +202,8 @@ std::vector<Residual> find_residuals(const MeasuredCurves& curves,
       residual.moe = prepared.whole.shape.is_moe();
       residual.weight_bytes_per_token = prepared.whole.weight_bytes_per_token();
       try {
-        add_point(curves, prepared, arithmetic_part(residuals, chain.threads), residual);
+        add_point(curves, prepared, arithmetic_part(curves.machine, residuals, chain.threads),
+                  residual);
       } catch (const Error&) {
         // A curve is missing: predict() says which.
       }

@@ -1,8 +1,8 @@
 // A chain of dependent loads through every line of a working set, in an order that no prefetcher
 // can guess: the time of one step is the load latency of the level that holds the set.
 //
-// The chain is one cycle over all lines in random order (Fisher and Yates), so that each line is
-// visited once a turn. No SIMD: the loads wait for one another, which is the point.
+// The chain is one cycle over all lines in a scrambled order, so that each line is visited once a
+// turn. No SIMD: the loads wait for one another, which is the point.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -110,6 +110,40 @@ TEST(RankBuffers, RefusesAPointThatIsTooLargeAlone) {
   EXPECT_THROW(buffers.prepare(kit, two, 16 * kMiB, PageKind::k4KiB), Error);
 }
 
+// As many threads as one likes share what one thread needed: nobody touches memory twice.
+TEST(RankBuffers, OnOneNodeRanksHavePartsOfOneBuffer) {
+  AccountingKit kit(64 * kMiB);
+  kit.machine_ = make_machine(1, 1, 3, 1);
+  SerialPinnedTeam one({0}), three({0, 1, 2});
+  RankBuffers buffers;
+  buffers.prepare(kit, one, 16 * kMiB, PageKind::k4KiB);
+  std::byte* const whole = buffers.data(0);
+  const std::size_t part = 16 * kMiB / 3 + 1;
+  buffers.prepare(kit, three, part, PageKind::k4KiB);
+  EXPECT_EQ(buffers.data(0), whole);
+  EXPECT_LE(buffers.data(2) + part, whole + 18 * kMiB);
+  for (int rank = 0; rank < 3; ++rank) std::memset(buffers.data(rank), rank + 1, part);
+  for (int rank = 0; rank < 3; ++rank) {
+    EXPECT_EQ(buffers.data(rank)[0], std::byte(rank + 1));
+    EXPECT_EQ(buffers.data(rank)[part - 1], std::byte(rank + 1));
+  }
+  buffers.prepare(kit, three, 8 * kMiB, PageKind::k4KiB);
+  std::memset(buffers.data(2), 0, 8 * kMiB);
+  EXPECT_EQ(kit.asked_bytes, static_cast<std::int64_t>(24 * kMiB));
+}
+
+TEST(RankBuffers, TheFirstRankAloneMayAskForMore) {
+  for (const int nodes : {1, 2}) {
+    AccountingKit kit(20 * kMiB);
+    kit.machine_ = make_machine(nodes, 1, 1, 1);
+    SerialPinnedTeam two({0, 1});
+    RankBuffers buffers;
+    buffers.prepare_first(kit, two, 16 * kMiB, PageKind::k4KiB);
+    std::memset(buffers.data(0), 1, 16 * kMiB);
+    EXPECT_LE(kit.asked_bytes, static_cast<std::int64_t>(18 * kMiB)) << nodes;
+  }
+}
+
 // The last part is not a whole one; what nobody touched is not resident.
 TEST(RankBuffers, OnOneNodeEveryPageIsTouchedByAllCpusTogether) {
   AccountingKit kit(64 * kMiB);

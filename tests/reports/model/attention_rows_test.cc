@@ -123,6 +123,18 @@ TEST(AttentionRows, AreNotCountedFromLatenciesOfCachesAlone) {
   EXPECT_GT(attention_seconds(whole, engine, shape, 2), before);
 }
 
+// The host's cache, of which this guest has little: loads from memory were timed all the same.
+TEST(AttentionRows, AreCountedOnAGuestThatIsShownALargerCacheThanItHas) {
+  Results results = with_latencies();
+  results.machine.caches.back().bytes = 260 << 20;
+  const MachineModel model(results);
+  const ModelShape shape = find_model("qwen3-4b");
+  EngineProfile engine = find_engine_profile("generic");
+  const double before = attention_seconds(model, engine, shape, 2);
+  engine.attention_row = {.loads = 1};
+  EXPECT_GT(attention_seconds(model, engine, shape, 2), before);
+}
+
 TEST(AttentionRows, ShareTheWaitAmongTheQueryHeadsOfAKey) {
   Laws laws;
   laws.bandwidth_one = laws.bandwidth_all = 1e12;  // so that the cache's bytes bind nowhere

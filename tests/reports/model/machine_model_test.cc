@@ -221,12 +221,14 @@ TEST(Efficiency, OfAChainThatWaitsForMemoryIsMostlyMemorys) {
 // what is known of the next one, and more of it where nothing fluctuated.
 TEST(Efficiency, OfAGuestsMemoryLiesBetweenItsStreamAndItsChain) {
   const auto rate = [](const char* hypervisor, double efficiency, double deviation = 0) {
-    Results results = synthetic::results(Laws{});
+    Laws laws;
+    laws.efficiency = 1;  // of prefill's chain: the arithmetic's part is not what is asked here
+    Results results = synthetic::results(laws);
     if (hypervisor != nullptr) results.machine.hypervisor = hypervisor;
     for (Point& point : results.points) {
       if (point.probe != "decode_scaling") continue;
       for (std::size_t i = 0; i < point.samples.size(); ++i) {
-        point.samples[i] *= 0.9 / efficiency * (i % 2 == 0 ? 1 + deviation : 1 / (1 + deviation));
+        point.samples[i] *= 1 / efficiency * (i % 2 == 0 ? 1 + deviation : 1 / (1 + deviation));
       }
       point.summary = summarise(point.samples, point.unit);
     }
@@ -237,11 +239,36 @@ TEST(Efficiency, OfAGuestsMemoryLiesBetweenItsStreamAndItsChain) {
   };
   EXPECT_GT(rate("KVM", 0.5), 1.02 * rate(nullptr, 0.5));
   EXPECT_GT(rate("KVM", 0.5, 0.4), 1.1 * rate(nullptr, 0.5, 0.4));
-  EXPECT_LT(rate("KVM", 1.2, 0.4), 0.95 * rate(nullptr, 1.2, 0.4));
+  EXPECT_LT(rate("KVM", 1.25, 0.4), 0.95 * rate(nullptr, 1.25, 0.4));
   EXPECT_LT(gain("KVM", 0), gain(nullptr, 0) - 0.05);
   EXPECT_LT(gain("KVM", 0.4), gain(nullptr, 0.4) - 0.1);
   EXPECT_LT(gain("KVM", 0.4), gain("KVM", 0) - 0.05) << "which fluctuates";
   EXPECT_GT(gain("KVM", 0.4), 1.1);
+}
+
+// A guest's products may have met a quiet minute, so what prefill's chain lost against them is not
+// taken off what decode's shows of memory and arithmetic, which an engine with slow cores feels.
+TEST(Efficiency, OfAGuestsPrefillSaysLittleOfDecodesArithmetic) {
+  EngineProfile engine = find_engine_profile("generic");
+  engine.matvec_efficiency = 0.25;
+  const auto rate = [&engine](const char* hypervisor, double of_prefill) {
+    Laws laws;
+    laws.matvec_one = 60e9;
+    laws.efficiency = 1;
+    Results results = synthetic::results(laws);
+    if (hypervisor != nullptr) results.machine.hypervisor = hypervisor;
+    for (Point& point : results.points) {
+      const bool prefill = point.probe == "prefill_scaling";
+      if (!prefill && point.probe != "decode_scaling") continue;
+      for (double& sample : point.samples) sample /= prefill ? of_prefill : 0.6;
+      point.summary = summarise(point.samples, point.unit);
+    }
+    return MachineModel(results)
+        .predict(find_model("qwen3-4b"), engine, {"decode", 512, 16, "f16"}, 1)
+        .tokens_per_second;
+  };
+  EXPECT_GT(rate(nullptr, 0.7), 1.15 * rate(nullptr, 1));
+  EXPECT_NEAR(rate("KVM", 0.7) / rate("KVM", 1), 1, 0.05);
 }
 
 // A core that gets two thirds of its read rate beside arithmetic asks for too little, and slower

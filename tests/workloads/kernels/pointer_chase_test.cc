@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdlib>
+#include <map>
 #include <set>
 #include <vector>
 
@@ -10,7 +13,7 @@ namespace mb {
 namespace {
 
 TEST(PointerChase, VisitsEveryLineOnceATurn) {
-  for (const std::size_t count : {2U, 3U, 64U, 1000U}) {
+  for (const std::size_t count : {2U, 3U, 5U, 64U, 1000U, 4097U}) {
     std::vector<ChaseLine> lines(count);
     link_chase(lines.data(), count, 7);
     std::set<const ChaseLine*> seen;
@@ -33,13 +36,48 @@ TEST(PointerChase, GoesTheStepsThatItIsTold) {
   }
 }
 
+// Of `lines` linked by `seed`: steps of up to four lines either way, and the most frequent step.
+struct Steps {
+  std::size_t near = 0, most_alike = 0;
+};
+Steps steps_of(std::size_t count, std::uint64_t seed) {
+  std::vector<ChaseLine> lines(count);
+  link_chase(lines.data(), count, seed);
+  Steps steps;
+  std::map<std::ptrdiff_t, std::size_t> seen;
+  for (const ChaseLine* at = lines.data(); at->next != lines.data(); at = at->next) {
+    const std::ptrdiff_t step = at->next - at;
+    steps.near += std::llabs(step) <= 4;
+    steps.most_alike = std::max(steps.most_alike, ++seen[step]);
+  }
+  return steps;
+}
+
 TEST(PointerChase, HasNoStrideThatAPrefetcherCouldFollow) {
-  constexpr std::size_t kCount = 4096;
+  for (const std::size_t count : {4096U, 5000U, 65536U}) {
+    for (const std::uint64_t seed : {1U, 7U, 8U}) {
+      const Steps steps = steps_of(count, seed);
+      EXPECT_LT(steps.near, 32U) << count << " lines, seed " << seed;        // chance: 8
+      EXPECT_LT(steps.most_alike, 16U) << count << " lines, seed " << seed;  // chance: 5 or so
+    }
+  }
+}
+
+// What adjacent steps have in common is what a prefetcher learns from.
+TEST(PointerChase, OneStepTellsNothingOfTheNext) {
+  constexpr std::size_t kCount = 65536, kParts = 8;
   std::vector<ChaseLine> lines(kCount);
-  link_chase(lines.data(), kCount, 7);
-  std::size_t near = 0;  // steps of up to four lines either way: chance gives 8 of 4096
-  for (const ChaseLine& line : lines) near += std::llabs(line.next - &line) <= 4;
-  EXPECT_LT(near, 32U);
+  link_chase(lines.data(), kCount, 1);
+  std::array<std::array<std::size_t, kParts>, kParts> times{};
+  const auto part_of = [&](const ChaseLine* line) {
+    return static_cast<std::size_t>(line - lines.data()) * kParts / kCount;
+  };
+  for (const ChaseLine& line : lines) ++times[part_of(&line)][part_of(line.next)];
+  for (const auto& row : times) {
+    for (const std::size_t seen : row) {
+      EXPECT_NEAR(static_cast<double>(seen), 1024, 200);  // deviation by chance: 30
+    }
+  }
 }
 
 TEST(PointerChase, IsTheSameForTheSameSeedOnly) {
