@@ -15,18 +15,19 @@
 namespace mb {
 namespace {
 
-// Memory keeps its state for seconds, which a visit of its many samples takes as well: one more,
-// when what predictions rest on is done. Cores change theirs faster than that, and their samples
-// take milliseconds: some visits between the other steps.
+// Streams of reads have many samples, and first touch of their buffers is dear: one more visit,
+// when what predictions rest on is done. Products and decode steps meet memory's states and the
+// cores', which change faster. A decode step is the nearest there is to an engine's token and takes
+// a tenth of a second, so that one visit has a handful of them: one before its place amid the run
+// and one at the end.
 constexpr int kProductVisits = 3;
 // Under this the points themselves need the time.
-constexpr double kLeastSeconds = 1.0, kLeastProductSeconds = 0.4;
+constexpr double kLeastSeconds = 1.0, kLeastProductSeconds = 0.5;
+// Of the chain's visits against their points' part of the first, which is theirs alone where time
+// is short.
+constexpr double kChainShare = 2;
 
-bool decides_decode(const CandidateContext& context, const std::string& probe,
-                    const Parameters& point) {
-  if (probe == "decode_scaling") {
-    return point.text_or("model", "") == context.models.front();
-  }
+bool is_read_of_memory(const std::string& probe, const Parameters& point) {
   return probe == "stream_bandwidth" && point.text_or("operation", "") == "read" &&
          point.text_or("level", "") == "dram" && !point.has("placement") && !point.has("cpu_node");
 }
@@ -35,9 +36,7 @@ bool decides_decode(const CandidateContext& context, const std::string& probe,
 bool is_product(const std::string& probe, const Parameters& point) {
   if (probe != "matmul_throughput") return false;
   const std::string type = point.text_or("type", "");
-  const std::int64_t rows = point.number_or("rows", 0);
-  return point.text_or("operation", "") == "matvec" ||
-         ((rows == 16 || rows == 128) && (type == "q4_0" || type == "q8_0"));
+  return point.text_or("operation", "") == "matvec" || type == "q4_0" || type == "q8_0";
 }
 
 double weight_of(const ProbePlan& plan) {
@@ -69,21 +68,27 @@ std::vector<ProbePlan> visits_of(const std::vector<ProbePlan>& first, double lea
 void visit_again(const CandidateContext& context, std::vector<ProbePlan>& plans) {
   if (!context.machine.hypervisor || context.alone) return;
   const std::vector<ProbePlan> first = plans;
+  const auto is_step = [&](const std::string& probe, const Parameters& point) {
+    return probe == "decode_scaling" && point.text_or("model", "") == context.models.front();
+  };
   const std::vector<ProbePlan> products = visits_of(first, kLeastProductSeconds, is_product);
-  const std::vector<ProbePlan> memory =
-      visits_of(first, kLeastSeconds, [&](const std::string& probe, const Parameters& point) {
-        return decides_decode(context, probe, point);
-      });
+  std::vector<ProbePlan> chain = visits_of(first, kLeastSeconds, is_step);
+  for (ProbePlan& plan : chain) plan.share *= kChainShare;
+  std::vector<ProbePlan> last = visits_of(first, kLeastSeconds, is_read_of_memory);
+  last.insert(last.end(), chain.begin(), chain.end());
   // Before what no prediction needs: large caches of the host's make set-up longer than planned,
   // and what is last finds the time over.
   auto end = std::ranges::find_if(plans, [](const ProbePlan& plan) {
     return plan.probe == "loaded_latency" || plan.probe == "shm_bandwidth";
   });
-  end = std::next(plans.insert(end, memory.begin(), memory.end()),
-                  static_cast<std::ptrdiff_t>(memory.size()));
+  end = std::next(plans.insert(end, last.begin(), last.end()),
+                  static_cast<std::ptrdiff_t>(last.size()));
   const std::ptrdiff_t steps = end - plans.begin();
   for (std::ptrdiff_t visit = kProductVisits; visit > 0; --visit) {
-    plans.insert(plans.begin() + steps * visit / kProductVisits, products.begin(), products.end());
+    const auto at = plans.begin() + steps * visit / kProductVisits;
+    const auto after = plans.insert(at, products.begin(), products.end());
+    if (visit == 1)
+      plans.insert(std::next(after, std::ssize(products)), chain.begin(), chain.end());
   }
 }
 

@@ -129,9 +129,11 @@ double touch_seconds(const Machine& machine, double bytes, bool by_several) {
 ProbePlan plan_stream_bandwidth(const CandidateContext& context, std::vector<Missing>& missing) {
   ProbePlan plan{"stream_bandwidth", {}, 0.26, 1.5, {}};
   auto& out = plan.candidates;
-  // Two kinds of pages; the shares of larger teams add up to about as much as one thread's slice.
+  // Two kinds of pages. On one node all teams have parts of one buffer, on several each thread its
+  // own: the slices of larger teams add up to about as much as one thread's.
   const double slices = 4.0 * static_cast<double>(context.machine.last_level_cache_total_bytes());
-  plan.set_up_seconds = touch_seconds(context.machine, 2 * 2 * slices, true);
+  const int times = context.machine.usable_numa_nodes() == 1 ? 1 : 2;
+  plan.set_up_seconds = touch_seconds(context.machine, times * 2 * slices, true);
   // Filling the arrays dominates a short DRAM point, hence its least time.
   for (const int threads : context.threads) {
     const int base = context.importance_of(threads);
@@ -198,6 +200,8 @@ ProbePlan plan_cache_latency(const CandidateContext& context) {
   // One thread sees one instance of the last level.
   const std::int64_t cache = machine.cache_bytes(3).value_or(machine.cache_bytes(2).value_or(kMiB));
   const std::int64_t last = std::clamp(4 * cache, 64 * kMiB, 512 * kMiB);
+  // The largest set on two kinds of pages; what smaller ones touched was given back just before.
+  plan.set_up_seconds = touch_seconds(machine, 2.0 * static_cast<double>(last), true);
   for (std::int64_t bytes = 16 * kKiB; bytes <= last; bytes *= 2) {
     for (const std::int64_t size : {bytes, bytes + bytes / 2}) {
       if (size > bytes && (size < kMiB || size > last)) continue;
@@ -226,6 +230,8 @@ ProbePlan plan_cache_latency(const CandidateContext& context) {
 
 ProbePlan plan_loaded_latency(const CandidateContext& context) {
   ProbePlan plan{"loaded_latency", {}, 0.03, 0.5, {}};
+  const double slice = 4.0 * static_cast<double>(context.machine.cache_bytes(3).value_or(0));
+  plan.set_up_seconds = touch_seconds(context.machine, slice * context.threads.back(), true);
   // The most threads first: their buffers serve all others.
   const std::vector<int> most_first(context.threads.rbegin(), context.threads.rend());
   for (const int threads : most_first) {
