@@ -248,13 +248,16 @@ long choose_layers(const StepRequest& wanted, const ChainLimits& limits) {
   const auto first = static_cast<std::int64_t>(one.bytes());
   const std::int64_t layer_bytes = static_cast<std::int64_t>(StepPlan(request).bytes()) - first;
   const long by_memory = 1 + (limits.memory_bytes - first) / layer_bytes;
-  // What a step reads must not fit the caches (of an expert layer only the routed part is read);
-  // and never a single layer, whose activations would not meet another layer's.
+  // What a step reads must not fit the caches (of an expert layer only the routed part is read):
+  // four times as much, twice where reading is a few per cent of what a block of rows computes. And
+  // never a single layer, whose activations would not meet another layer's.
+  constexpr long kBlockRows = 64;
+  const double times = rows >= kBlockRows ? 2 : 4;
   const auto layers = static_cast<double>(shape.layers);
   const double head_bytes =
       static_cast<double>(shape.weight_bytes_per_token(TensorClass::kOutputHead));
   const double read = (shape.weight_bytes_for_rows(rows) - head_bytes) / layers;
-  const double uncached = std::ceil(4 * static_cast<double>(limits.cache_bytes) / read);
+  const double uncached = std::ceil(times * static_cast<double>(limits.cache_bytes) / read);
   const long least = std::max(2L, static_cast<long>(uncached));
   // Rates of a slow machine's single thread, so that a point ends in time anywhere: first touch
   // 1 GB/s, weights 10 GB/s, matmul 100 GFLOP/s; ten steps are taken.

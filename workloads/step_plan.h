@@ -130,8 +130,9 @@ struct ChainLimits {
 
 // How many layers of the request's shape to run (its own number is not looked at): as many as
 // memory and the point's time allow, up to the model's own, but (memory allowing) never less than
-// four times the caches hold, so that weights come from DRAM. Independent of the number of threads:
-// points of one sweep run the same chain.
+// four times the caches hold (for a block of many rows, whose time is arithmetic, twice), so that
+// weights come from DRAM. Independent of the number of threads: points of one sweep run the same
+// chain.
 long choose_layers(const StepRequest& wanted, const ChainLimits& limits);
 
 }  // namespace mb

@@ -4,7 +4,7 @@
 // The machine is the same when what cannot change between two runs is the same: processor, PUs and
 // caches. Free memory, limits and governor may differ; the first document's stand. Of two points of
 // one name, two visits to it, the samples are joined and judged together; one that was refused
-// leaves the other as it is.
+// leaves the other as it is. Fact "visits": how many samples are joined from.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -88,6 +88,11 @@ std::optional<double> scale_of(const Point& into, const Point& other) {
 
 bool usable(const Point& point) { return point.verdict.validity < Validity::kInvalid; }
 
+double visits_of(const Point& point) {
+  const auto visits = point.facts.find("visits");
+  return visits == point.facts.end() ? 1 : visits->second;
+}
+
 // One visit that was refused does not spoil the other.
 void keep_usable(Point& into, const Point& other) {
   const Verdict refused = usable(into) ? other.verdict : into.verdict;
@@ -130,7 +135,9 @@ void merge_point(Point& into, const Point& other) {
   into.counters = join(into.counters, other.counters);
   into.noise = join(into.noise, other.noise);
   into.notes.insert(other.notes.begin(), other.notes.end());
+  const double visits = visits_of(into) + visits_of(other);
   into.facts.insert(other.facts.begin(), other.facts.end());
+  into.facts["visits"] = visits;
 }
 
 }  // namespace

@@ -19,10 +19,14 @@ namespace {
 // when what predictions rest on is done. Products and decode steps meet memory's states and the
 // cores', which change faster. A decode step is the nearest there is to an engine's token and takes
 // a tenth of a second, so that one visit has a handful of them: one before its place amid the run
-// and one at the end.
+// and one at the end, with one of prefill's and of steps whose threads are started for them, which
+// lose much or little by chance.
 constexpr int kProductVisits = 3;
 // Under this the points themselves need the time.
-constexpr double kLeastSeconds = 1.0, kLeastProductSeconds = 0.5;
+constexpr double kLeastSeconds = 1.0, kLeastStartSeconds = 0.8, kLeastProductSeconds = 0.5;
+// Of set-up: the host hands out a guest's memory once, and what another step gave back a moment ago
+// is there (1 GB in 0.2 to 0.5 s on the Emerald Rapids guest, the first time in 0.6 to 3.3).
+constexpr double kTouchedAgain = 0.4;
 // Of the chain's visits against their points' part of the first, which is theirs alone where time
 // is short.
 constexpr double kChainShare = 2;
@@ -37,6 +41,10 @@ bool is_product(const std::string& probe, const Parameters& point) {
   if (probe != "matmul_throughput") return false;
   const std::string type = point.text_or("type", "");
   return point.text_or("operation", "") == "matvec" || type == "q4_0" || type == "q8_0";
+}
+
+bool is_started_step(const std::string& probe, const Parameters& point) {
+  return probe == "dispatch_overhead" && point.text_or("operation", "") == "step";
 }
 
 double weight_of(const ProbePlan& plan) {
@@ -57,6 +65,7 @@ std::vector<ProbePlan> visits_of(const std::vector<ProbePlan>& first, double lea
     });
     if (again.candidates.empty()) continue;
     again.share *= weight_of(again) / weight_of(plan);
+    again.set_up_seconds *= kTouchedAgain;
     again.least_seconds = least_seconds;
     visits.push_back(std::move(again));
   }
@@ -68,14 +77,21 @@ std::vector<ProbePlan> visits_of(const std::vector<ProbePlan>& first, double lea
 void visit_again(const CandidateContext& context, std::vector<ProbePlan>& plans) {
   if (!context.machine.hypervisor || context.alone) return;
   const std::vector<ProbePlan> first = plans;
-  const auto is_step = [&](const std::string& probe, const Parameters& point) {
-    return probe == "decode_scaling" && point.text_or("model", "") == context.models.front();
-  };
   const std::vector<ProbePlan> products = visits_of(first, kLeastProductSeconds, is_product);
-  std::vector<ProbePlan> chain = visits_of(first, kLeastSeconds, is_step);
-  for (ProbePlan& plan : chain) plan.share *= kChainShare;
+  const auto chain_visits = [&](const char* wanted) {
+    std::vector<ProbePlan> visits =
+        visits_of(first, kLeastSeconds, [&](const std::string& probe, const Parameters& point) {
+          return probe == wanted && point.text_or("model", "") == context.models.front();
+        });
+    for (ProbePlan& plan : visits) plan.share *= kChainShare;
+    return visits;
+  };
+  const std::vector<ProbePlan> decode = chain_visits("decode_scaling");
   std::vector<ProbePlan> last = visits_of(first, kLeastSeconds, is_read_of_memory);
-  last.insert(last.end(), chain.begin(), chain.end());
+  last.insert(last.end(), decode.begin(), decode.end());
+  std::ranges::move(chain_visits("prefill_scaling"), std::back_inserter(last));
+  std::ranges::move(visits_of(first, kLeastStartSeconds, is_started_step),
+                    std::back_inserter(last));
   // Before what no prediction needs: large caches of the host's make set-up longer than planned,
   // and what is last finds the time over.
   auto end = std::ranges::find_if(plans, [](const ProbePlan& plan) {
@@ -88,7 +104,7 @@ void visit_again(const CandidateContext& context, std::vector<ProbePlan>& plans)
     const auto at = plans.begin() + steps * visit / kProductVisits;
     const auto after = plans.insert(at, products.begin(), products.end());
     if (visit == 1)
-      plans.insert(std::next(after, std::ssize(products)), chain.begin(), chain.end());
+      plans.insert(std::next(after, std::ssize(products)), decode.begin(), decode.end());
   }
 }
 

@@ -56,8 +56,7 @@ void Curve::perturb(Random& random) {
   for (CurvePoint& point : points_) point.y *= std::exp(point.error * normal(random));
 }
 
-void Family::add(std::string_view group, double x, double threads, double y, double spread,
-                 double error) {
+void Family::add(std::string_view group, double x, const CurvePoint& over_threads) {
   auto place =
       std::lower_bound(members_.begin(), members_.end(), std::tie(group, x),
                        [](const Member& member, const auto& wanted) {
@@ -67,7 +66,7 @@ void Family::add(std::string_view group, double x, double threads, double y, dou
     place = members_.insert(
         place, {std::string(group), x, Curve(Curve::Axes::kLinear, Curve::Below::kProportional)});
   }
-  place->over_threads.add({threads, y, spread, error});
+  place->over_threads.add(over_threads);
   const auto most =
       std::max_element(members_.begin(), members_.end(), [](const Member& a, const Member& b) {
         return a.over_threads.points().size() < b.over_threads.points().size();
@@ -135,9 +134,16 @@ double Family::smallest_x(std::string_view group) const {
 
 double Family::scaling(double threads) const {
   std::vector<double> ratios;  // of members whose own points say it, and not the reference's shape
+  double most_visits = 0;
   for (const Member& member : members_) {
-    const Curve& own = member.over_threads;
-    if (own.has(1) && own.has(threads)) ratios.push_back(own.at(threads).value / own.at(1).value);
+    const auto one = point(member.group, member.x, 1);
+    const auto several = point(member.group, member.x, threads);
+    if (!one || !several) continue;
+    const double visits = std::min(one->visits, several->visits);
+    if (visits > most_visits) ratios.clear();
+    if (visits < most_visits) continue;
+    most_visits = visits;
+    ratios.push_back(several->y / one->y);
   }
   const Curve& base = reference().over_threads;
   if (ratios.empty()) return base.at(threads).value / base.at(1).value;

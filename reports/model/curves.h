@@ -29,6 +29,7 @@ Joined smoothmax(double a, double b, double power);
 struct CurvePoint {
   double x = 0, y = 0;
   double spread = 0, error = 0;
+  double visits = 1;  // in which it was measured, apart in time
 };
 
 using Random = std::mt19937_64;
@@ -61,7 +62,7 @@ class Curve {
 // cliff seen on one are not lost on the others.
 class Family {
  public:
-  void add(std::string_view group, double x, double threads, double y, double spread, double error);
+  void add(std::string_view group, double x, const CurvePoint& over_threads);
   bool empty() const { return members_.empty(); }
   bool has(std::string_view group) const;
   // As measured; nullopt where it was not.
@@ -70,8 +71,9 @@ class Family {
   Estimate at(std::string_view group, double x, double threads) const;
   double smallest_x(std::string_view group) const;
   // Rate at `threads` relative to the rate at one thread: the (lower) median of the members that
-  // were measured at both, since a neighbour's visit to one of them must not decide for all; at
-  // other counts the reference's.
+  // were measured at both, since a neighbour's visit to one of them must not decide for all; of
+  // those that were visited most often, since others' single visits were one minute. At other
+  // counts the reference's.
   double scaling(double threads) const;
   // Thread counts of the reference.
   std::vector<double> threads() const;

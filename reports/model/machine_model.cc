@@ -119,7 +119,10 @@ Meeting meeting_of(const ChosenResidual& chosen, const Step& step, int threads) 
 void scale(StepTerms& terms, const ChosenResidual& chosen, const EngineProfile& engine,
            const Step& step, int threads) {
   if (chosen.residual != nullptr) {
-    const double rest = chosen.residual->rest.at(all_threads(step, threads)).value;
+    // What is the arithmetic's is a neighbour's doing, or of what stands between our products.
+    const double slowdown = step.prefill ? engine.matmul_slowdown : engine.matvec_slowdown;
+    const double rest =
+        std::pow(chosen.residual->rest.at(all_threads(step, threads)).value, slowdown);
     for (const Term term : {Term::kWeights, Term::kCompute, Term::kAttention, Term::kDispatch}) {
       terms[term] /= rest;
     }

@@ -58,6 +58,10 @@ struct EngineProfile {
     const auto own = matvec_efficiency_of.find(type);
     return own == matvec_efficiency_of.end() ? matvec_efficiency : own->second;
   }
+  // What such products lose of what ours lose to a neighbour on the core's other hardware thread,
+  // as a power of the ratio: 1 as much, 0 nothing. Below 1 the efficiencies are those of quiet
+  // cores.
+  double matmul_slowdown = 1, matvec_slowdown = 1;
   // Prefill rows from which attention takes rows in blocks, and its efficiency then, against our
   // one-row kernel on a KV in the near cache; 0: no such difference.
   std::int64_t attention_block_rows = 0;

@@ -58,6 +58,9 @@ struct MeasuredCurves {
   Family start;                                        // seconds, group: "", x: a step's work, s
   double pick_seconds = 0;  // to choose a token, of each of a vocabulary's; 0: not measured
   std::map<std::string, CurvePoint, std::less<>> matvec;  // weight bytes/s of one thread, by type
+  // The same two while nobody is on the core's other hardware thread: the upper tenth of samples.
+  Family quiet_matmul;
+  std::map<std::string, CurvePoint, std::less<>> quiet_matvec;
   Curve working_set;               // one thread's read bandwidth against bytes
   Curve load_rate;                 // one thread's dependent loads per second against bytes
   std::optional<double> smt_gain;  // rate of two threads a core over one, compute
@@ -75,7 +78,11 @@ struct MeasuredCurves {
 
   // A run that was cut short may know one thread's rate alone, which does not tell how it scales.
   bool matmul_scales() const { return matmul.most_threads() > 1; }
-  double threads_effective(double threads, bool dynamic_chunks) const;
+  // Rates of products for kernels that lose `slowdown` of what ours lose (as a power of the rate's
+  // ratio) to who runs on the core's other hardware thread: 1 as ours, 0 nothing.
+  Estimate matvec_rate(const std::string& type, double slowdown) const;
+  Estimate matmul_rate(const std::string& type, double rows, double threads, double slowdown) const;
+  double threads_effective(double threads, bool dynamic_chunks, double slowdown = 1) const;
   Estimate dispatch_seconds(std::string_view operation, std::string_view sync,
                             double threads) const;
   // What a step of so much work takes longer whose threads are started for it; nothing where that

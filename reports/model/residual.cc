@@ -23,11 +23,9 @@ constexpr double kMostMemory = 2;
 // What a decode step's memory rate says of other steps. A guest's memory changes its state between
 // the chain and the stream that its rate is held against: both tell of it alike, so as in
 // MeasuredCurves::reconcile_pages their ratio is drawn towards the usual one and they meet in the
-// middle. Both were visited twice (data/plan/candidates_again.cc), so that most of what changes
-// within a run is in their `spread`, of both together.
+// middle. `spread` is of both together, with what their visits do not show of other minutes.
 double memory_beyond_the_chain(const Machine& machine, double memory, double spread) {
-  constexpr double kUnseen = 0.1;  // what twice two visits do not show; a guess
-  const double of_the_chain = (1 + ratio_trust(std::hypot(spread, kUnseen))) / 2;
+  const double of_the_chain = (1 + ratio_trust(spread)) / 2;
   return machine.hypervisor ? kUsualMemory * std::pow(memory / kUsualMemory, of_the_chain) : memory;
 }
 

@@ -63,6 +63,20 @@ TEST(ChooseLayers, NeverRunsLessThanFourTimesTheCachesForWantOfTime) {
   }
 }
 
+// A sample of a long prompt takes seconds: fewer layers make more samples.
+TEST(ChooseLayers, OfABlockOfRowsTwiceTheCachesDo) {
+  const ModelShape shape = find_model("qwen3-4b:q4_0");
+  const auto times_the_cache = [&](long rows) {
+    StepRequest request{shape, 0, rows, 0};
+    request.layers = choose_layers(request, {256 * kMiB, 64 * kGiB, 0.01});
+    return shape.weight_bytes_for_rows(rows) / static_cast<double>(shape.layers) *
+           static_cast<double>(request.layers) / static_cast<double>(256 * kMiB);
+  };
+  EXPECT_GE(times_the_cache(16), 4);
+  EXPECT_GE(times_the_cache(128), 2);
+  EXPECT_LT(times_the_cache(128), 3);
+}
+
 TEST(ChooseLayers, FitsTheMemory) {
   const ModelShape shape = find_model("llama-3.1-8b:q4_0");
   const long layers = choose_layers({shape, 1, 1, 512}, {256 * kMiB, 1500 * kMiB, 100});

@@ -139,7 +139,10 @@ TEST(MergePoint, KeepsTheFirstsNotesAndFactsAndAddsTheOthers) {
   const Point both = merged(first, second);
   EXPECT_EQ(both.notes,
             (std::map<std::string, std::string>{{"isa", "AVX2"}, {"page_obtained", "thp"}}));
-  EXPECT_EQ(both.facts, (std::map<std::string, double>{{"layers", 4}, {"regions", 50}}));
+  EXPECT_EQ(both.facts,
+            (std::map<std::string, double>{{"layers", 4}, {"regions", 50}, {"visits", 2}}));
+  EXPECT_EQ(merged(both, second).facts.at("visits"), 3);
+  EXPECT_EQ(merged(second, both).facts.at("visits"), 3);
 }
 
 TEST(MergePoint, ThatBecomesBimodalSaysSoOnceWithBothMedians) {

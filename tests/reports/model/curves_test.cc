@@ -75,11 +75,11 @@ class FamilyTest : public ::testing::Test {
     // The reference sees the cliff at 13 of 12 cores; the other type was measured at the ends only.
     for (const auto& [threads, rate] :
          {std::pair{1.0, 10.0}, {6.0, 60.0}, {12.0, 120.0}, {13.0, 80.0}, {24.0, 100.0}}) {
-      family.add("q4_0", 128, threads, rate, 0.01, 0.01);
+      family.add("q4_0", 128, {threads, rate, 0.01, 0.01});
     }
-    family.add("bf16", 128, 1, 30, 0.01, 0.01);
-    family.add("bf16", 128, 24, 200, 0.01, 0.01);
-    family.add("q4_0", 512, 1, 20, 0.01, 0.01);
+    family.add("bf16", 128, {1, 30, 0.01, 0.01});
+    family.add("bf16", 128, {24, 200, 0.01, 0.01});
+    family.add("q4_0", 512, {1, 20, 0.01, 0.01});
   }
   Family family;
 };
@@ -113,13 +113,25 @@ TEST_F(FamilyTest, ScalingBetweenTheEndsIsTheReferences) {
 
 TEST(Family, OneMemberThatADisturbanceHeldBackDoesNotSayHowTheOthersScale) {
   Family family;
-  family.add("bf16", 16, 1, 176, 0.01, 0.01);  // the first of those with the most counts
-  family.add("bf16", 16, 2, 200, 0.01, 0.01);
+  family.add("bf16", 16, {1, 176, 0.01, 0.01});  // the first of those with the most counts
+  family.add("bf16", 16, {2, 200, 0.01, 0.01});
   for (const double rows : {16.0, 128.0, 512.0}) {
-    family.add("q4_0", rows, 1, 300, 0.01, 0.01);
-    family.add("q4_0", rows, 2, 590, 0.01, 0.01);
+    family.add("q4_0", rows, {1, 300, 0.01, 0.01});
+    family.add("q4_0", rows, {2, 590, 0.01, 0.01});
   }
   EXPECT_DOUBLE_EQ(family.scaling(2), 590.0 / 300);
+}
+
+// One minute in which two CPUs shared a core is that of every point that was visited in it alone.
+TEST(Family, ScalesAsTheMembersThatWereVisitedMostOften) {
+  Family family;
+  for (const double rows : {16.0, 128.0, 512.0}) {
+    family.add("bf16", rows, {1, 170, 0.01, 0.01});
+    family.add("bf16", rows, {2, 190, 0.01, 0.01});
+  }
+  family.add("q4_0", 16, {1, 300, 0.01, 0.01, 4});
+  family.add("q4_0", 16, {2, 540, 0.01, 0.01, 4});
+  EXPECT_DOUBLE_EQ(family.scaling(2), 540.0 / 300);
 }
 
 }  // namespace

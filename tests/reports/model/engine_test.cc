@@ -100,6 +100,10 @@ TEST(EngineProfiles, HaveFiguresOfAMakersCoresBesideThoseOfAnInstructionSet) {
   EXPECT_LT(intel.matvec_efficiency_for("q8_0"), any.matvec_efficiency_for("q8_0"));
   EXPECT_LT(intel.matmul_efficiency_for("q8_0"), any.matmul_efficiency_for("q8_0"));
   EXPECT_EQ(intel.element_seconds, any.element_seconds) << "what was not measured apart";
+  EXPECT_LT(intel.matvec_slowdown, 1);
+  EXPECT_LT(intel.matmul_slowdown, 1);
+  EXPECT_EQ(any.matvec_slowdown, 1);
+  EXPECT_EQ(any.matmul_slowdown, 1);
   EXPECT_EQ(intel.measured_on, "AVX512_VNNI/Intel");
   const EngineProfile other = find_engine_profile("llama.cpp", "AVX512_VNNI/Other");
   EXPECT_EQ(other.matvec_efficiency_of, any.matvec_efficiency_of);
@@ -137,6 +141,36 @@ TEST(Engine, ATypeOfItsOwnEfficiencySlowsItsProductsAlone) {
   EXPECT_NEAR(compute(), before, before * 1e-9);
   engine.matmul_efficiency_of[std::string(to_string(shape.type))] = 0.5;
   EXPECT_NEAR(compute(), 2 * before, before * 0.1);  // the head has a type of its own
+}
+
+// Half of the samples were taken with somebody on the core's other hardware thread.
+TEST(Engine, LosesToANeighbourWhatItsSlowdownSays) {
+  Results results = synthetic::results(Laws{});
+  for (Point& point : results.points) {
+    if (point.probe != "matmul_throughput") continue;
+    const double quiet = point.samples.at(0);
+    point.samples = {quiet / 2, quiet / 2, quiet / 2, quiet / 2, quiet / 2, quiet / 2, quiet};
+    point.summary = summarise(point.samples, point.unit);
+  }
+  // No chain, which would tell how often the neighbour is there.
+  std::erase_if(results.points,
+                [](const Point& point) { return point.probe.ends_with("_scaling"); });
+  const MachineModel disturbed(results);
+  const ModelShape shape = find_model("qwen3-4b");
+  EngineProfile engine = find_engine_profile("generic");
+  engine.matvec_efficiency = 0.1;
+  const auto compute = [&](const char* phase) {
+    return disturbed.predict(shape, engine, {phase, 512, 0, "f16"}, 4)
+        .seconds_by_term.at("compute");
+  };
+  const double prefill = compute("prefill"), decode = compute("decode");
+  engine.matmul_slowdown = 0;
+  EXPECT_NEAR(compute("prefill"), prefill / 2, prefill * 0.02);
+  EXPECT_NEAR(compute("decode"), decode, decode * 1e-9);
+  engine.matmul_slowdown = 0.5;
+  EXPECT_NEAR(compute("prefill"), prefill / std::sqrt(2), prefill * 0.02);
+  engine.matvec_slowdown = 0;
+  EXPECT_NEAR(compute("decode"), decode / 2, decode * 0.05);
 }
 
 // A tenth of our rate is slower than memory, so that it shows.
