@@ -19,11 +19,10 @@ namespace {
 // when what predictions rest on is done. Products and decode steps meet memory's states and the
 // cores', which change faster. A decode step is the nearest there is to an engine's token and takes
 // a tenth of a second, so that one visit has a handful of them: one before its place amid the run
-// and one at the end, with one of prefill's and of steps whose threads are started for them, which
-// lose much or little by chance.
+// and one at the end, with one of prefill's.
 constexpr int kProductVisits = 3;
 // Under this the points themselves need the time.
-constexpr double kLeastSeconds = 1.0, kLeastStartSeconds = 0.8, kLeastProductSeconds = 0.5;
+constexpr double kLeastSeconds = 1.0, kLeastProductSeconds = 0.5;
 // Of set-up: the host hands out a guest's memory once, and what another step gave back a moment ago
 // is there (1 GB in 0.2 to 0.5 s on the Emerald Rapids guest, the first time in 0.6 to 3.3).
 constexpr double kTouchedAgain = 0.4;
@@ -41,10 +40,6 @@ bool is_product(const std::string& probe, const Parameters& point) {
   if (probe != "matmul_throughput") return false;
   const std::string type = point.text_or("type", "");
   return point.text_or("operation", "") == "matvec" || type == "q4_0" || type == "q8_0";
-}
-
-bool is_started_step(const std::string& probe, const Parameters& point) {
-  return probe == "dispatch_overhead" && point.text_or("operation", "") == "step";
 }
 
 double weight_of(const ProbePlan& plan) {
@@ -90,8 +85,6 @@ void visit_again(const CandidateContext& context, std::vector<ProbePlan>& plans)
   std::vector<ProbePlan> last = visits_of(first, kLeastSeconds, is_read_of_memory);
   last.insert(last.end(), decode.begin(), decode.end());
   std::ranges::move(chain_visits("prefill_scaling"), std::back_inserter(last));
-  std::ranges::move(visits_of(first, kLeastStartSeconds, is_started_step),
-                    std::back_inserter(last));
   // Before what no prediction needs: large caches of the host's make set-up longer than planned,
   // and what is last finds the time over.
   auto end = std::ranges::find_if(plans, [](const ProbePlan& plan) {

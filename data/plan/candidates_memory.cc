@@ -230,8 +230,9 @@ ProbePlan plan_cache_latency(const CandidateContext& context) {
 
 ProbePlan plan_loaded_latency(const CandidateContext& context) {
   ProbePlan plan{"loaded_latency", {}, 0.03, 0.5, {}};
-  const double slice = 4.0 * static_cast<double>(context.machine.cache_bytes(3).value_or(0));
-  plan.set_up_seconds = touch_seconds(context.machine, slice * context.threads.back(), true);
+  const double slice = 2.0 * static_cast<double>(context.machine.cache_bytes(3).value_or(0));
+  plan.set_up_seconds =
+      touch_seconds(context.machine, slice * std::max(2, context.threads.back()), true);
   // The most threads first: their buffers serve all others.
   const std::vector<int> most_first(context.threads.rbegin(), context.threads.rend());
   for (const int threads : most_first) {

@@ -39,13 +39,21 @@ constexpr std::array kTermWidths{0.3, 0.15, 0.15, 0.7};
 constexpr double kTypicalSerialSeconds = 1e-5, kSerialWidth = 2.3;
 constexpr double kHuberDeviations = 2;  // deviations
 
+// Of what threads beyond the first take longer than predicted, all of them at once (with T threads
+// to the power of others_share(T)). On two threads of a guest whose CPUs may or may not share a
+// core a run differs from the forward model by 0.12 more than on one
+// (docs/likeness-emerald-rapids.md).
+constexpr double kOtherThreadsWidth = 0.3;
+
 constexpr int kScaled = 4;  // weights, compute, attention, dispatch: the terms before serial
-constexpr int kPhaseParameters = 1 + kScaled;
+// A factor of all terms, one each, and that of the threads beyond the first.
+constexpr int kPhaseParameters = 1 + kScaled + 1;
 constexpr int kParameters = 2 * kPhaseParameters + 1;
 using Vector = Eigen::Matrix<double, kParameters, 1>;
 
 struct FitPoint {
-  int phase;                           // 0 prefill, 1 decode
+  int phase;  // 0 prefill, 1 decode
+  double threads;
   std::array<double, kTerms> seconds;  // uncalibrated
   double tokens;                       // of those seconds
   double measured;
@@ -53,10 +61,10 @@ struct FitPoint {
 
 double predicted(const FitPoint& point, const Vector& x) {
   const int base = point.phase * kPhaseParameters;
+  const double all = x[base] + x[base + 1 + kScaled] * others_share(point.threads);
   double seconds = point.seconds[kScaled] + kTypicalSerialSeconds * std::exp(x[kParameters - 1]);
   for (int term = 0; term < kScaled; ++term) {
-    seconds +=
-        point.seconds[static_cast<std::size_t>(term)] * std::exp(x[base] + x[base + 1 + term]);
+    seconds += point.seconds[static_cast<std::size_t>(term)] * std::exp(all + x[base + 1 + term]);
   }
   return point.tokens / seconds;
 }
@@ -70,7 +78,11 @@ std::vector<FitPoint> fit_points(const std::vector<ComparedPoint>& compared) {
   std::vector<FitPoint> points;
   for (const ComparedPoint& each : compared) {
     if (each.phase == "mixed") continue;
-    FitPoint point{each.phase == "decode", {}, 0, each.measured_tokens_per_second};
+    FitPoint point{each.phase == "decode",
+                   static_cast<double>(each.threads),
+                   {},
+                   0,
+                   each.measured_tokens_per_second};
     double total = 0;
     for (int i = 0; i < kTerms; ++i) {
       const double seconds =
@@ -87,6 +99,7 @@ std::vector<FitPoint> fit_points(const std::vector<ComparedPoint>& compared) {
 double prior_width(int parameter, double common_width) {
   if (parameter == kParameters - 1) return kSerialWidth;
   const int of_phase = parameter % kPhaseParameters;
+  if (of_phase == 1 + kScaled) return kOtherThreadsWidth;
   return of_phase == 0 ? common_width : kTermWidths[static_cast<std::size_t>(of_phase) - 1];
 }
 
@@ -184,6 +197,10 @@ Results calibrate(const Results& results, const std::vector<NamedSweep>& sweeps,
       made.seconds_factors[fmt::format("{}/{}", phase == 0 ? "prefill" : "decode",
                                        to_string(static_cast<Term>(term)))] =
           std::exp(x[first] + x[first + 1 + term]);
+    }
+    if (seen) {
+      made.seconds_factors[fmt::format("{}/{}", phase == 0 ? "prefill" : "decode", kOtherThreads)] =
+          std::exp(x[first + 1 + kScaled]);
     }
   }
   made.serial_seconds_per_token = kTypicalSerialSeconds * std::exp(x[kParameters - 1]);

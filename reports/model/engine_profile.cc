@@ -43,8 +43,8 @@ void read_attention_row(const nlohmann::json& profile, AttentionRow& row) {
 EngineProfile on_isa(EngineProfile profile, const nlohmann::json& json) {
   for (const auto& [key, value] : json.items()) {
     constexpr std::array<std::string_view, 8> kKnown = {
-        "matmul_efficiency_of", "matvec_efficiency_of",       "matmul_slowdown", "matvec_slowdown",
-        "attention_row",        "attention_block_efficiency", "element_seconds", "sources"};
+        "matmul_efficiency_of", "matvec_efficiency_of",       "prefill_slowdown", "decode_slowdown",
+        "attention_row",        "attention_block_efficiency", "element_seconds",  "sources"};
     if (std::ranges::find(kKnown, key) == kKnown.end()) {
       throw Error(ErrorCode::kFailure,
                   fmt::format("engine profile {}: unknown field {}", profile.name, key));
@@ -55,8 +55,8 @@ EngineProfile on_isa(EngineProfile profile, const nlohmann::json& json) {
   };
   overlay("matmul_efficiency_of", profile.matmul_efficiency_of);
   overlay("matvec_efficiency_of", profile.matvec_efficiency_of);
-  profile.matmul_slowdown = json.value("matmul_slowdown", profile.matmul_slowdown);
-  profile.matvec_slowdown = json.value("matvec_slowdown", profile.matvec_slowdown);
+  profile.prefill_slowdown = json.value("prefill_slowdown", profile.prefill_slowdown);
+  profile.decode_slowdown = json.value("decode_slowdown", profile.decode_slowdown);
   read_attention_row(json, profile.attention_row);
   profile.attention_block_efficiency =
       json.value("attention_block_efficiency", profile.attention_block_efficiency);

@@ -59,6 +59,10 @@ struct MachineModel::State {
       : curves(std::move(measured)),
         chains(std::move(prepared)),
         residuals(find_residuals(curves, *chains)) {}
+  std::unique_ptr<State> resampled(std::uint64_t seed) const {
+    Random random(seed);
+    return std::make_unique<State>(curves.resampled(random), chains);
+  }
   MeasuredCurves curves;
   std::shared_ptr<const std::vector<PreparedChain>> chains;
   std::vector<Residual> residuals;
@@ -67,15 +71,18 @@ struct MachineModel::State {
 MachineModel::MachineModel(const Results& results) {
   MeasuredCurves curves(results);
   auto chains = std::make_shared<const std::vector<PreparedChain>>(prepare_chains(curves.chains));
+  if (results.machine.hypervisor) {
+    quiet_ = std::make_unique<State>(MeasuredCurves(results, Minutes::kQuiet), chains);
+  }
   state_ = std::make_unique<State>(std::move(curves), std::move(chains));
 }
-MachineModel::MachineModel(std::unique_ptr<State> state) : state_(std::move(state)) {}
+MachineModel::MachineModel(std::unique_ptr<State> state, std::unique_ptr<State> quiet)
+    : state_(std::move(state)), quiet_(std::move(quiet)) {}
 MachineModel::~MachineModel() = default;
 MachineModel::MachineModel(MachineModel&&) noexcept = default;
 
 MachineModel MachineModel::resampled(std::uint64_t seed) const {
-  Random random(seed);
-  return MachineModel(std::make_unique<State>(state_->curves.resampled(random), state_->chains));
+  return {state_->resampled(seed), quiet_ ? quiet_->resampled(seed) : nullptr};
 }
 
 Prediction MachineModel::predict(const ModelShape& shape, const EngineProfile& engine,
@@ -119,42 +126,86 @@ Meeting meeting_of(const ChosenResidual& chosen, const Step& step, int threads) 
 void scale(StepTerms& terms, const ChosenResidual& chosen, const EngineProfile& engine,
            const Step& step, int threads) {
   if (chosen.residual != nullptr) {
-    // What is the arithmetic's is a neighbour's doing, or of what stands between our products.
-    const double slowdown = step.prefill ? engine.matmul_slowdown : engine.matvec_slowdown;
-    const double rest =
-        std::pow(chosen.residual->rest.at(all_threads(step, threads)).value, slowdown);
+    // What stands between products is no slower for an engine whose products are.
+    const double rest = std::pow(chosen.residual->rest.at(all_threads(step, threads)).value,
+                                 step.prefill ? engine.prefill_slowdown : engine.decode_slowdown);
     for (const Term term : {Term::kWeights, Term::kCompute, Term::kAttention, Term::kDispatch}) {
       terms[term] /= rest;
     }
   }
-  for (int i = 0; i < kTerms && !engine.seconds_factors.empty(); ++i) {
-    const auto factor = engine.seconds_factors.find(
-        fmt::format("{}/{}", step.prefill ? "prefill" : "decode", to_string(static_cast<Term>(i))));
-    if (factor != engine.seconds_factors.end()) terms[static_cast<Term>(i)] *= factor->second;
+  if (engine.seconds_factors.empty()) return;
+  const auto factor = [&](std::string_view of) {
+    const auto found =
+        engine.seconds_factors.find(fmt::format("{}/{}", step.prefill ? "prefill" : "decode", of));
+    return found == engine.seconds_factors.end() ? 1 : found->second;
+  };
+  const double others = std::pow(factor(kOtherThreads), others_share(all_threads(step, threads)));
+  for (int i = 0; i < kTerms; ++i) {
+    const auto term = static_cast<Term>(i);
+    terms[term] *= factor(to_string(term)) * (term == Term::kSerial ? 1 : others);
   }
+}
+
+// What an engine takes that loses `slowdown` of what our kernels lose to neighbours, from what it
+// would take with all they lose (`met`) and with none of it. Each term between its two, all of them
+// to the total between both.
+void lose_less(StepTerms& met, const StepTerms& quiet, double slowdown) {
+  const auto between = [slowdown](double a, double b) {
+    return a > 0 && b > 0 ? std::pow(a, slowdown) * std::pow(b, 1 - slowdown)
+                          : std::lerp(b, a, slowdown);
+  };
+  const double total = between(met.total(), quiet.total());
+  met.roofline_seconds = between(met.roofline_seconds, quiet.roofline_seconds);
+  for (int i = 0; i < kTerms; ++i) {
+    const auto term = static_cast<Term>(i);
+    met[term] = between(met[term], quiet[term]);
+  }
+  const double sum = met.total();
+  for (double& seconds : met.seconds) seconds *= total / sum;
 }
 
 }  // namespace
 
+struct MachineModel::Scaled {
+  Step step;
+  StepTerms terms;
+  double deviation = 0;  // of the total's logarithm
+
+  Scaled(const State& state, const Workload& work, const EngineProfile& engine, const Query& query,
+         int threads)
+      : step(step_of(query)) {
+    const ChosenResidual chosen = choose_residual(state.residuals, query.phase, work);
+    terms =
+        step_terms(state.curves, work, engine, step, threads, meeting_of(chosen, step, threads));
+    deviation = mb::deviation(terms, chosen, all_threads(step, threads));
+    scale(terms, chosen, engine, step, threads);
+  }
+  double tokens_per_second() const {
+    return static_cast<double>(step.rows * step.batch * step.instances) / terms.total();
+  }
+};
+
+MachineModel::Scaled MachineModel::scaled(const Workload& work, const EngineProfile& engine,
+                                          const Query& query, int threads) const {
+  Scaled met(*state_, work, engine, query, threads);
+  const double slowdown = met.step.prefill ? engine.prefill_slowdown : engine.decode_slowdown;
+  if (quiet_ == nullptr || slowdown == 1) return met;
+  lose_less(met.terms, Scaled(*quiet_, work, engine, query, threads).terms, slowdown);
+  return met;
+}
+
 double MachineModel::tokens_per_second(const Workload& work, const EngineProfile& engine,
                                        const Query& query, int threads) const {
-  const Step step = step_of(query);
-  const ChosenResidual chosen = choose_residual(state_->residuals, query.phase, work);
-  StepTerms terms =
-      step_terms(state_->curves, work, engine, step, threads, meeting_of(chosen, step, threads));
-  scale(terms, chosen, engine, step, threads);
-  return static_cast<double>(step.rows * step.batch * step.instances) / terms.total();
+  return scaled(work, engine, query, threads).tokens_per_second();
 }
 
 Prediction MachineModel::predict(const Workload& work, const EngineProfile& engine,
                                  const Query& query, int threads) const {
   if (threads < 1) throw Error(ErrorCode::kUsage, "threads: at least 1 is needed");
-  const Step step = step_of(query);
-  const ChosenResidual chosen = choose_residual(state_->residuals, query.phase, work);
-  StepTerms terms =
-      step_terms(state_->curves, work, engine, step, threads, meeting_of(chosen, step, threads));
-  const double sigma = deviation(terms, chosen, all_threads(step, threads));
-  scale(terms, chosen, engine, step, threads);
+  const Scaled scaled = this->scaled(work, engine, query, threads);
+  const StepTerms& terms = scaled.terms;
+  const Step& step = scaled.step;
+  const double sigma = scaled.deviation;
   Prediction prediction;
   prediction.phase = query.phase;
   prediction.threads = threads;
@@ -169,8 +220,7 @@ Prediction MachineModel::predict(const Workload& work, const EngineProfile& engi
   }
   prediction.batch = query.batch;
   prediction.kv_type = query.kv_type;
-  prediction.tokens_per_second =
-      static_cast<double>(step.rows * step.batch * step.instances) / total;
+  prediction.tokens_per_second = scaled.tokens_per_second();
   prediction.low = prediction.tokens_per_second * std::exp(-kNormal90 * sigma);
   prediction.high = prediction.tokens_per_second * std::exp(kNormal90 * sigma);
   const auto largest = static_cast<Term>(

@@ -58,10 +58,10 @@ struct EngineProfile {
     const auto own = matvec_efficiency_of.find(type);
     return own == matvec_efficiency_of.end() ? matvec_efficiency : own->second;
   }
-  // What such products lose of what ours lose to a neighbour on the core's other hardware thread,
-  // as a power of the ratio: 1 as much, 0 nothing. Below 1 the efficiencies are those of quiet
-  // cores.
-  double matmul_slowdown = 1, matvec_slowdown = 1;
+  // What the engine loses of what our kernels lose, as a power of the ratio: to a guest's
+  // neighbours, on the cores' other hardware threads and in memory, and in a chain against its
+  // terms. 1 as much, 0 nothing. Below 1 the efficiencies are those of cores that nobody disturbs.
+  double prefill_slowdown = 1, decode_slowdown = 1;
   // Prefill rows from which attention takes rows in blocks, and its efficiency then, against our
   // one-row kernel on a KV in the near cache; 0: no such difference.
   std::int64_t attention_block_rows = 0;
@@ -85,10 +85,15 @@ struct EngineProfile {
   bool dynamic_chunks = true;                  // else a static split waits for the slowest
   std::map<std::string, std::string> sources;  // of each field in words, or "not measured ..."
   std::string measured_on;                     // the cores that figures of on_isa are of, or empty
-  // Of a calibrated profile (calibrate.h): "decode/weights" -> what multiplies that term's seconds.
+  // Of a calibrated profile (calibrate.h): "decode/weights" -> what multiplies that term's seconds;
+  // "decode/other_threads" -> all terms', to the power of others_share.
   std::map<std::string, double> seconds_factors;
   std::string calibrated_with;  // "sweep.json (12 points)", which `name` says too; else empty
 };
+inline constexpr char kOtherThreads[] = "other_threads";
+// Of a step's threads those beyond the first.
+constexpr double others_share(double threads) { return 1 - 1 / threads; }
+
 // By name or alias; throws Error(kUsage) listing the names. Where the file has figures measured on
 // such `cores` they replace the others: what our quantised products ran on (note "isa" of
 // matmul_throughput), with the maker where it is known ("AVX512_VNNI/Intel").
@@ -140,8 +145,12 @@ class MachineModel {
 
  private:
   struct State;
-  explicit MachineModel(std::unique_ptr<State> state);
+  struct Scaled;
+  MachineModel(std::unique_ptr<State> state, std::unique_ptr<State> quiet);
+  Scaled scaled(const Workload& work, const EngineProfile& engine, const Query& query,
+                int threads) const;
   std::unique_ptr<State> state_;
+  std::unique_ptr<State> quiet_;  // of a guest: while no neighbour disturbed it
 };
 
 }  // namespace mb

@@ -53,28 +53,11 @@ Deviations deviations(const Point& point) {
   return {spread, error};
 }
 
-double value_of(const Point& point) {
-  if (!point.modes || point.samples.size() < 4) return point.summary.median;
-  std::vector<double> sorted = point.samples;
-  std::ranges::sort(sorted);
+// Mean of the middle half, of all where there are less than four.
+double middle_mean(const std::vector<double>& sorted) {
   const auto quarter = static_cast<std::ptrdiff_t>(sorted.size() / 4);
   return std::reduce(sorted.begin() + quarter, sorted.end() - quarter) /
          static_cast<double>(std::ssize(sorted) - 2 * quarter);
-}
-
-// The rate that the quickest tenth of the samples reach.
-double quiet_value_of(const Point& point) {
-  constexpr double kQuiet = 0.9;
-  std::vector<double> sorted = point.samples;
-  std::ranges::sort(sorted);
-  if (sorted.empty()) return point.summary.median;
-  return sorted[static_cast<std::size_t>(
-      std::ceil(kQuiet * static_cast<double>(sorted.size() - 1)))];
-}
-
-// Between what was met and what a core gives while nobody disturbs it.
-double slowed(double met, double quiet, double slowdown) {
-  return std::pow(met, slowdown) * std::pow(quiet, 1 - slowdown);
 }
 
 std::string first_reason(const Verdict& verdict) {
@@ -132,12 +115,25 @@ constexpr double kMostStartSpread = 0.7;
 
 }  // namespace
 
-MeasuredCurves::MeasuredCurves(const Results& results)
-    : machine(results.machine), working_set(Curve::Axes::kLogarithmic) {
+MeasuredCurves::MeasuredCurves(const Results& results, Minutes minutes)
+    : machine(results.machine), working_set(Curve::Axes::kLogarithmic), minutes_(minutes) {
   for (const Point& point : results.points) take(point);
   if (machine.hypervisor) reconcile_pages();
   find_cache_levels();
   list_missing();
+}
+
+double MeasuredCurves::value_of(const Point& point) const {
+  std::vector<double> sorted = point.samples;
+  std::ranges::sort(sorted);
+  // How long waking and starting threads takes is the scheduler's, not a neighbour's.
+  if (minutes_ == Minutes::kQuiet && !sorted.empty() && point.probe != "dispatch_overhead") {
+    constexpr double kQuickest = 0.1;
+    const auto from_best =
+        static_cast<std::size_t>(kQuickest * static_cast<double>(sorted.size() - 1));
+    return point.unit == Unit::kSeconds ? sorted[from_best] : sorted[sorted.size() - 1 - from_best];
+  }
+  return point.modes && sorted.size() >= 4 ? middle_mean(sorted) : point.summary.median;
 }
 
 void MeasuredCurves::take(const Point& point) {
@@ -181,13 +177,10 @@ void MeasuredCurves::take(const Point& point) {
   } else if (point.probe == "matmul_throughput" && operation == "matvec") {
     if (threads != 1 || axes.has("working_set_bytes")) return;  // from the cache alone
     matvec[axes.text_or("type", "")] = {1, value, d.spread, d.error};
-    quiet_matvec[axes.text_or("type", "")] = {1, quiet_value_of(point), d.spread, d.error};
   } else if (point.probe == "matmul_throughput") {
     const auto rows = static_cast<double>(axes.number_or("rows", 1));
     const std::string type = axes.text_or("type", "");
     matmul.add(type, rows, {threads, value, d.spread, d.error, visits_of(point)});
-    quiet_matmul.add(type, rows,
-                     {threads, quiet_value_of(point), d.spread, d.error, visits_of(point)});
   } else if (point.probe == "attention_kv") {
     attention.add("", static_cast<double>(axes.number_or("kv_bytes", 1)),
                   {threads, value, d.spread, d.error});
@@ -283,8 +276,6 @@ MeasuredCurves MeasuredCurves::resampled(Random& random) const {
   for (auto& [type, point] : drawn.matvec) point.y *= std::exp(point.error * normal(random));
   for (ChainPoint& chain : drawn.chains) chain.seconds *= std::exp(chain.error * normal(random));
   drawn.load_rate.perturb(random);
-  drawn.quiet_matmul.perturb(random);
-  for (auto& [type, point] : drawn.quiet_matvec) point.y *= std::exp(point.error * normal(random));
   return drawn;
 }
 
@@ -317,24 +308,9 @@ std::string MeasuredCurves::page(std::string_view wanted) const {
   throw Error(ErrorCode::kUntrustworthy, "DRAM read bandwidth was measured on no known page kind");
 }
 
-Estimate MeasuredCurves::matvec_rate(const std::string& type, double slowdown) const {
-  const CurvePoint& met = matvec.find(type)->second;
-  return {slowed(met.y, quiet_matvec.find(type)->second.y, slowdown), met.spread};
-}
-
-Estimate MeasuredCurves::matmul_rate(const std::string& type, double rows, double threads,
-                                     double slowdown) const {
-  const Estimate met = matmul.at(type, rows, threads);
-  return {slowed(met.value, quiet_matmul.at(type, rows, threads).value, slowdown), met.spread};
-}
-
-double MeasuredCurves::threads_effective(double threads, bool dynamic_chunks,
-                                         double slowdown) const {
+double MeasuredCurves::threads_effective(double threads, bool dynamic_chunks) const {
   constexpr double kLeast = 0.1;
-  if (matmul_scales()) {
-    const double scaling = slowed(matmul.scaling(threads), quiet_matmul.scaling(threads), slowdown);
-    return std::clamp(scaling, kLeast, threads);
-  }
+  if (matmul_scales()) return std::clamp(matmul.scaling(threads), kLeast, threads);
   const double cores = std::max(1, machine.usable_cores());
   if (threads <= cores) return threads;
   const double gain = smt_gain.value_or(1.0), siblings = threads - cores;
@@ -349,9 +325,12 @@ void MeasuredCurves::take_start(const Point& point, double threads, double sprea
   constexpr double kLeastSeconds = 1e-6;  // no thread starts sooner
   const auto work = point.facts.find("work_seconds");
   if (work == point.facts.end() || !(work->second > 0)) return;
-  // The mean, as of each sample's steps: a few long ones are most of the cost.
-  const double whole = std::reduce(point.samples.begin(), point.samples.end()) /
-                       static_cast<double>(std::max<std::size_t>(point.samples.size(), 1));
+  // The mean, as of each sample's steps: long ones are most of the cost. Of the samples' middle
+  // half: one step in a hundred takes a tick of 100 ms, and of a dozen samples chance says which
+  // has it.
+  std::vector<double> sorted = point.samples;
+  std::ranges::sort(sorted);
+  const double whole = sorted.empty() ? 0 : middle_mean(sorted);
   const double seconds = std::max(whole - work->second, kLeastSeconds);
   const double share = whole / seconds;
   start.add("", work->second,

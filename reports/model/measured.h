@@ -44,8 +44,13 @@ struct CacheLevel {
   int instances = 1;                              // within reach, when every thread is in use
 };
 
+// Of a guest's points: what all samples say, or the quickest tenth of them, taken while no
+// neighbour was on the cores' other hardware threads or held the memory up. Of one state, they need
+// none of what is otherwise done about points of a guest that met different minutes.
+enum class Minutes { kAll, kQuiet };
+
 struct MeasuredCurves {
-  explicit MeasuredCurves(const Results& results);
+  explicit MeasuredCurves(const Results& results, Minutes minutes = Minutes::kAll);
 
   Machine machine;
   // Read bandwidth, bytes/s, group: page kind. Of a guest the kinds are brought nearer to each
@@ -58,9 +63,6 @@ struct MeasuredCurves {
   Family start;                                        // seconds, group: "", x: a step's work, s
   double pick_seconds = 0;  // to choose a token, of each of a vocabulary's; 0: not measured
   std::map<std::string, CurvePoint, std::less<>> matvec;  // weight bytes/s of one thread, by type
-  // The same two while nobody is on the core's other hardware thread: the upper tenth of samples.
-  Family quiet_matmul;
-  std::map<std::string, CurvePoint, std::less<>> quiet_matvec;
   Curve working_set;               // one thread's read bandwidth against bytes
   Curve load_rate;                 // one thread's dependent loads per second against bytes
   std::optional<double> smt_gain;  // rate of two threads a core over one, compute
@@ -78,11 +80,7 @@ struct MeasuredCurves {
 
   // A run that was cut short may know one thread's rate alone, which does not tell how it scales.
   bool matmul_scales() const { return matmul.most_threads() > 1; }
-  // Rates of products for kernels that lose `slowdown` of what ours lose (as a power of the rate's
-  // ratio) to who runs on the core's other hardware thread: 1 as ours, 0 nothing.
-  Estimate matvec_rate(const std::string& type, double slowdown) const;
-  Estimate matmul_rate(const std::string& type, double rows, double threads, double slowdown) const;
-  double threads_effective(double threads, bool dynamic_chunks, double slowdown = 1) const;
+  double threads_effective(double threads, bool dynamic_chunks) const;
   Estimate dispatch_seconds(std::string_view operation, std::string_view sync,
                             double threads) const;
   // What a step of so much work takes longer whose threads are started for it; nothing where that
@@ -103,6 +101,7 @@ struct MeasuredCurves {
   // Share of a cyclic read of `bytes` that a cache does not hold.
   double share_outside(const CacheLevel& cache, double threads, double bytes) const;
   void take(const Point& point);
+  double value_of(const Point& point) const;
   void take_stream(const Point& point, double spread, double error);
   void take_chain(const Point& point, double spread, double error);
   void take_pick(const Point& point);
@@ -110,6 +109,8 @@ struct MeasuredCurves {
   void reconcile_pages();
   void find_cache_levels();
   void list_missing();
+
+  Minutes minutes_;
 };
 
 }  // namespace mb

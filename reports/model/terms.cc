@@ -64,9 +64,7 @@ class Stepper {
         all_threads_(threads_ * instances_),
         page_(curves.page(engine.weights_page)),
         mapped_page_(curves.page("4k")),
-        effective_(
-            curves.threads_effective(all_threads_, engine.dynamic_chunks, engine.matvec_slowdown) /
-            instances_),
+        effective_(curves.threads_effective(all_threads_, engine.dynamic_chunks) / instances_),
         kv_bytes_(batch_ * work.kv_bytes(step.cached + step.rows, step.kv_type)) {
     const std::int64_t all = step.rows * step.batch;
     const std::int64_t block = engine.ubatch > 0 ? engine.ubatch : all;
@@ -106,8 +104,8 @@ class Stepper {
                   "no usable matrix-vector rate (matmul_throughput/matvec) in the results: "
                   "predictions need it; measure again");
     }
-    const Estimate rate = curves_.matvec_rate(*type, engine_.matvec_slowdown);
-    return {bytes / (rate.value * effective_ * matvec_efficiency(work)), rate.spread};
+    const CurvePoint& rate = curves_.matvec.find(*type)->second;
+    return {bytes / (rate.y * effective_ * matvec_efficiency(work)), rate.spread};
   }
 
   // Seconds for `rows` rows in each product of `flops` in all.
@@ -119,7 +117,7 @@ class Stepper {
                   "no usable matrix product rate (matmul_throughput/matmul) in the results: "
                   "prefill needs it; measure again");
     }
-    Estimate measured = curves_.matmul_rate(*type, rows, all_threads_, engine_.matmul_slowdown);
+    Estimate measured = curves_.matmul.at(*type, rows, all_threads_);
     if (!curves_.matmul_scales()) {
       measured.value *= curves_.threads_effective(all_threads_, engine_.dynamic_chunks);
     }
@@ -128,7 +126,7 @@ class Stepper {
     const auto one = curves_.matvec_type(work.type);
     if (rows < least_rows && one) {
       const double bytes_per_flop = work.bytes / work.flops_per_row;  // one row, each weight once
-      const double at_one = curves_.matvec_rate(*one, engine_.matvec_slowdown).value * effective_ *
+      const double at_one = curves_.matvec.find(*one)->second.y * effective_ *
                             matvec_efficiency(work) / bytes_per_flop;
       rate = at_one * std::pow(rate / at_one, std::log(std::max(rows, 1.0)) / std::log(least_rows));
     }

@@ -126,6 +126,57 @@ TEST(MeasuredCurves, StartingThreadsCostsTheMeanBeyondTheWork) {
   EXPECT_DOUBLE_EQ(curves_of({step_point({0.005}, 4)}).start_seconds(0.006, 4).value, 1e-6);
 }
 
+TEST(MeasuredCurves, StartingThreadsIsNotSaidByOneStepThatTookATickMore) {
+  const std::vector<double> samples{0.008, 0.007, 0.009, 0.008, 0.040, 0.006, 0.010, 0.008};
+  EXPECT_DOUBLE_EQ(curves_of({step_point(samples, 4)}).start_seconds(0.006, 4).value,
+                   (0.008 + 0.008 + 0.008 + 0.009) / 4 - 0.006);
+}
+
+TEST(MeasuredCurves, OfQuietMinutesTakeTheQuickestTenth) {
+  const auto of = [](Point point, Unit unit) {
+    point.samples.clear();
+    for (int i = 1; i <= 11; ++i)
+      point.samples.push_back(i * (unit == Unit::kSeconds ? 1e-3 : 1e9));
+    point.unit = unit;
+    point.summary = summarise(point.samples, unit);
+    return point;
+  };
+  Results results;
+  results.machine.hypervisor = "KVM";
+  results.points = {
+      of(measured_point("matmul_throughput",
+                        {{"operation", "matvec"}, {"type", "q4_0"}, {"threads", 1}}, 1),
+         Unit::kBytesPerSecond),
+      of(measured_point("cache_latency", {{"page", "thp"}, {"working_set_bytes", 4096}}, 1,
+                        Unit::kSeconds),
+         Unit::kSeconds),
+      of(measured_point("dispatch_overhead",
+                        {{"operation", "barrier"}, {"sync", "spin"}, {"threads", 2}}, 1,
+                        Unit::kSeconds),
+         Unit::kSeconds)};
+  const MeasuredCurves all(results), quiet(results, Minutes::kQuiet);
+  EXPECT_DOUBLE_EQ(all.matvec.at("q4_0").y, 6e9);
+  EXPECT_DOUBLE_EQ(quiet.matvec.at("q4_0").y, 10e9);
+  EXPECT_DOUBLE_EQ(all.load_rate.at(4096).value, 1 / 6e-3);
+  EXPECT_DOUBLE_EQ(quiet.load_rate.at(4096).value, 1 / 2e-3);
+  EXPECT_DOUBLE_EQ(quiet.dispatch_seconds("barrier", "spin", 2).value,
+                   all.dispatch_seconds("barrier", "spin", 2).value);
+}
+
+TEST(MeasuredCurves, PointsOfAGuestAreAsUnsureAsTheirVisitsAreFew) {
+  const auto spread = [](const char* hypervisor, double visits) {
+    Results results;
+    if (hypervisor != nullptr) results.machine.hypervisor = hypervisor;
+    results.points = {measured_point(
+        "matmul_throughput", {{"operation", "matvec"}, {"type", "q4_0"}, {"threads", 1}}, 1e9)};
+    if (visits > 1) results.points[0].facts["visits"] = visits;
+    return MeasuredCurves(results).matvec.at("q4_0").spread;
+  };
+  EXPECT_LT(spread(nullptr, 1), 0.1);
+  EXPECT_NEAR(std::hypot(spread(nullptr, 1), 0.15), spread("KVM", 1), 1e-9);
+  EXPECT_NEAR(std::hypot(spread(nullptr, 1), 0.075), spread("KVM", 4), 1e-9);
+}
+
 TEST(MeasuredCurves, StartingThreadsGoesByTheLengthOfTheStep) {
   Point longer = step_point({0.026}, 4);
   longer.facts["work_seconds"] = 0.024;
