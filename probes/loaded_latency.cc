@@ -38,13 +38,9 @@ class LoadedCase final : public Case {
         rest_(rest),
         at_(buffers.as<ChaseLine>(0)),
         read_(static_cast<std::size_t>(team.size())) {
-    // Parts that an earlier point made stay as they are: all are of one size, and new ones are
-    // zero.
     team_.run([&](int rank) {
-      auto* chain = buffers_.as<ChaseLine>(0);
-      if (rank == 0 && chain[lines() - 1].next == nullptr) link_chase(chain, lines(), /*seed=*/1);
-      auto* read = buffers_.as<std::uint64_t>(rank);
-      if (rank > 0 && read[words() - 1] == 0) std::fill_n(read, words(), std::uint64_t{1});
+      if (rank == 0) return link_chase(buffers_.as<ChaseLine>(0), lines(), /*seed=*/1);
+      std::fill_n(buffers_.as<std::uint64_t>(rank), words(), std::uint64_t{1});
     });
   }
 

@@ -178,6 +178,37 @@ TEST(Calibrate, ASlowStartOfThreadsSaysNothingOfOneThread) {
   EXPECT_LT(moved(1), 0.3 * moved(8));
 }
 
+// An engine that scales worse than our kernels, or whose run met the minute in which two CPUs of a
+// guest were one core.
+TEST(Calibrate, WhatThreadsBeyondTheFirstLoseIsTheirsAlone) {
+  const Results results = synthetic::results(synthetic::Laws());
+  const MachineModel model(results);
+  std::map<std::string, double> slower;
+  for (const char* phase : {"prefill", "decode"}) {
+    for (const char* term : {"weights", "compute", "attention", "dispatch"}) {
+      slower[std::string(phase) + "/" + term] = 1.4;
+    }
+  }
+  const NamedSweep one = spoilt_sweep(model, {1}, kLengths, {});
+  const NamedSweep all = spoilt_sweep(model, {8}, kLengths, slower);
+  const Results both = calibrate(results, {one, all}, "llama.cpp-threadpool");
+  const Results last = calibrate(results, {all}, "llama.cpp-threadpool");
+  const EngineProfile base = engine_profile_for(results, "llama.cpp-threadpool");
+  for (const char* phase : {"prefill", "decode"}) {
+    const auto longer = [&](const Results& calibrated, int threads) {
+      const Query query{phase, 512, 512, "f16"};
+      const EngineProfile engine = engine_profile_for(calibrated, "llama.cpp-threadpool");
+      return model.predict(find_model(kSpec), base, query, threads).tokens_per_second /
+             model.predict(find_model(kSpec), engine, query, threads).tokens_per_second;
+    };
+    EXPECT_NEAR(longer(both, 1), 1, 0.04) << phase;
+    EXPECT_NEAR(longer(both, 8), 1.4, 0.06) << phase;
+    EXPECT_GT(longer(both, 4), 1.1) << phase;
+    EXPECT_NEAR(longer(last, 8), 1.4, 0.08) << phase;
+    EXPECT_LT(longer(last, 1), longer(last, 8) - 0.02) << phase;
+  }
+}
+
 TEST(Calibrate, AnEngineIsPredictedWhereItWasNotMeasured) {
   const Results results = synthetic::results(synthetic::Laws());
   const MachineModel model(results);
