@@ -15,14 +15,14 @@
 namespace mb {
 namespace {
 
-// Streams of reads have many samples, and first touch of their buffers is dear: one more visit,
-// when what predictions rest on is done. Products and decode steps meet memory's states and the
-// cores', which change faster. A decode step is the nearest there is to an engine's token and takes
-// a tenth of a second, so that one visit has a handful of them: one before its place amid the run
-// and one at the end, with one of prefill's.
+// Streams of reads have many samples, and first touch of their buffers is dear: one more visit, on
+// huge pages, when what predictions rest on is done. Products and decode steps meet memory's states
+// and the cores', which change faster. A decode step is the nearest there is to an engine's token
+// and takes a tenth of a second, so that one visit has a handful of them: one before its place amid
+// the run and one at the end, with one of prefill's where there is time for samples of seconds.
 constexpr int kProductVisits = 3;
 // Under this the points themselves need the time.
-constexpr double kLeastSeconds = 1.0, kLeastProductSeconds = 0.5;
+constexpr double kLeastSeconds = 1.0, kLeastProductSeconds = 0.5, kLeastPrefillSeconds = 5;
 // Of set-up: the host hands out a guest's memory once, and what another step gave back a moment ago
 // is there (1 GB in 0.2 to 0.5 s on the Emerald Rapids guest, the first time in 0.6 to 3.3).
 constexpr double kTouchedAgain = 0.4;
@@ -32,7 +32,8 @@ constexpr double kChainShare = 2;
 
 bool is_read_of_memory(const std::string& probe, const Parameters& point) {
   return probe == "stream_bandwidth" && point.text_or("operation", "") == "read" &&
-         point.text_or("level", "") == "dram" && !point.has("placement") && !point.has("cpu_node");
+         point.text_or("level", "") == "dram" && point.text_or("page", "") == "thp" &&
+         !point.has("placement") && !point.has("cpu_node");
 }
 
 // Single rows of all types, and blocks of those that most prompts are predicted from.
@@ -73,18 +74,19 @@ void visit_again(const CandidateContext& context, std::vector<ProbePlan>& plans)
   if (!context.machine.hypervisor || context.alone) return;
   const std::vector<ProbePlan> first = plans;
   const std::vector<ProbePlan> products = visits_of(first, kLeastProductSeconds, is_product);
-  const auto chain_visits = [&](const char* wanted) {
+  const auto chain_visits = [&](const char* wanted, double least_seconds) {
     std::vector<ProbePlan> visits =
-        visits_of(first, kLeastSeconds, [&](const std::string& probe, const Parameters& point) {
+        visits_of(first, least_seconds, [&](const std::string& probe, const Parameters& point) {
           return probe == wanted && point.text_or("model", "") == context.models.front();
         });
     for (ProbePlan& plan : visits) plan.share *= kChainShare;
     return visits;
   };
-  const std::vector<ProbePlan> decode = chain_visits("decode_scaling");
+  const std::vector<ProbePlan> decode = chain_visits("decode_scaling", kLeastSeconds);
   std::vector<ProbePlan> last = visits_of(first, kLeastSeconds, is_read_of_memory);
   last.insert(last.end(), decode.begin(), decode.end());
-  std::ranges::move(chain_visits("prefill_scaling"), std::back_inserter(last));
+  std::ranges::move(chain_visits("prefill_scaling", kLeastPrefillSeconds),
+                    std::back_inserter(last));
   // Before what no prediction needs: large caches of the host's make set-up longer than planned,
   // and what is last finds the time over.
   auto end = std::ranges::find_if(plans, [](const ProbePlan& plan) {
