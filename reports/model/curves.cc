@@ -136,9 +136,12 @@ double Family::scaling(double threads) const {
   std::vector<double> ratios;  // of members whose own points say it, and not the reference's shape
   double most_visits = 0;
   for (const Member& member : members_) {
-    const auto one = point(member.group, member.x, 1);
-    const auto several = point(member.group, member.x, threads);
-    if (!one || !several) continue;
+    const CurvePoint *one = nullptr, *several = nullptr;
+    for (const CurvePoint& point : member.over_threads.points()) {
+      if (point.x == 1) one = &point;
+      if (point.x == threads) several = &point;
+    }
+    if (one == nullptr || several == nullptr) continue;
     const double visits = std::min(one->visits, several->visits);
     if (visits > most_visits) ratios.clear();
     if (visits < most_visits) continue;
