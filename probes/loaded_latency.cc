@@ -114,10 +114,10 @@ std::unique_ptr<Case> prepare(const PlannedPoint& point, Kit& kit) {
     throw Error(ErrorCode::kUsage, fmt::format("rest_percent {}: expected 0 to 99", rest));
   }
   PinnedTeam& team = kit.team(parameters);
-  // Past the caches: four times as much alone, twice beside readers, who throw out what it left
-  // there; their slices are as large.
+  // Past the caches: four times as much, twice beside readers on the same cache, who throw out what
+  // it left there; their slices are as large.
   constexpr std::int64_t kLeastBytes = std::int64_t{64} << 20;
-  const std::int64_t times = team.size() > 1 ? 2 : 4;
+  const std::int64_t times = team.size() > 1 && kit.machine().usable_l3_domains() == 1 ? 2 : 4;
   const std::int64_t bytes =
       std::max(times * kit.machine().cache_bytes(3).value_or(0), kLeastBytes);
   buffers.prepare(kit, team, static_cast<std::size_t>(bytes), parameters);

@@ -249,10 +249,11 @@ long choose_layers(const StepRequest& wanted, const ChainLimits& limits) {
   const std::int64_t layer_bytes = static_cast<std::int64_t>(StepPlan(request).bytes()) - first;
   const long by_memory = 1 + (limits.memory_bytes - first) / layer_bytes;
   // What a step reads must not fit the caches (of an expert layer only the routed part is read):
-  // four times as much, twice where reading is a few per cent of what a block of rows computes. And
+  // four times as much, twice where reading is a few per cent of what a block of rows computes (not
+  // of experts, each of which has few of the rows). And
   // never a single layer, whose activations would not meet another layer's.
   constexpr long kBlockRows = 64;
-  const double times = rows >= kBlockRows ? 2 : 4;
+  const double times = rows >= kBlockRows && !shape.is_moe() ? 2 : 4;
   const auto layers = static_cast<double>(shape.layers);
   const double head_bytes =
       static_cast<double>(shape.weight_bytes_per_token(TensorClass::kOutputHead));

@@ -88,11 +88,6 @@ std::optional<double> scale_of(const Point& into, const Point& other) {
 
 bool usable(const Point& point) { return point.verdict.validity < Validity::kInvalid; }
 
-double visits_of(const Point& point) {
-  const auto visits = point.facts.find("visits");
-  return visits == point.facts.end() ? 1 : visits->second;
-}
-
 // One visit that was refused does not spoil the other.
 void keep_usable(Point& into, const Point& other) {
   const Verdict refused = usable(into) ? other.verdict : into.verdict;
@@ -141,6 +136,11 @@ void merge_point(Point& into, const Point& other) {
 }
 
 }  // namespace
+
+double visits_of(const Point& point) {
+  const auto visits = point.facts.find("visits");
+  return visits == point.facts.end() ? 1 : visits->second;
+}
 
 void merge(Results& into, const Results& other) {
   if (is_blank(into.machine)) {

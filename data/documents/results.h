@@ -113,7 +113,9 @@ struct CalibratedProfile {
   std::string name, base;           // asked for by name; base: of data/engines
   std::vector<std::string> sweeps;  // that it was fitted to
   int points = 0;
-  std::map<std::string, double> seconds_factors;  // "decode/weights": the term's seconds times this
+  // "decode/weights": the term's seconds times this; "decode/other_threads": all terms' but serial,
+  // to the power of 1 - 1 / threads.
+  std::map<std::string, double> seconds_factors;
   double serial_seconds_per_token = 0;
   double rms_log_error_before = 0, rms_log_error = 0;  // over the points
 };
@@ -152,6 +154,9 @@ std::optional<Modes> find_modes(const std::vector<double>& samples);
 // Appends the samples of points with the same name, summarises anew, keeps the worse verdict; other
 // points, steps and missing entries are added. Documents of different machines throw Error.
 void merge(Results& into, const Results& other);
+
+// Of how many visits, apart in time, a point's samples are (fact "visits").
+double visits_of(const Point& point);
 
 std::string to_json_text(const Results& results);
 // Throws Error(kFailure) that names `origin` (a file name), the field and what was expected.

@@ -51,7 +51,7 @@ constexpr double kSecondChainSeconds = 1.2;
 ProbePlan steps(const CandidateContext& context, bool prefill) {
   ProbePlan plan{
       prefill ? "prefill_scaling" : "decode_scaling", {}, prefill ? 0.15 : 0.14, 3.0, {}};
-  const double times = prefill ? 2 : 4;  // of the caches (workloads/step_plan.h)
+  const double times = prefill ? 2 : 4;  // of the caches, for a dense model (workloads/step_plan.h)
   const double chain = times * static_cast<double>(context.machine.last_level_cache_total_bytes());
   plan.set_up_seconds = touch_seconds(context.machine, chain, false);
   // The most threads first: whoever comes first touches the chain, which all points share where

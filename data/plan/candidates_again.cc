@@ -26,8 +26,9 @@ constexpr double kLeastSeconds = 1.0, kLeastProductSeconds = 0.5, kLeastPrefillS
 // Of set-up: the host hands out a guest's memory once, and what another step gave back a moment ago
 // is there (1 GB in 0.2 to 0.5 s on the Emerald Rapids guest, the first time in 0.6 to 3.3).
 constexpr double kTouchedAgain = 0.4;
-// Of the chain's visits against their points' part of the first, which is theirs alone where time
-// is short.
+// The first visit's plan has two models, of which short budgets drop the second: then its whole
+// time is the first's. As long a visit needs this times the first model's part; a longer budget
+// makes it up to twice as long.
 constexpr double kChainShare = 2;
 
 bool is_read_of_memory(const std::string& probe, const Parameters& point) {
@@ -49,7 +50,7 @@ double weight_of(const ProbePlan& plan) {
   return sum;
 }
 
-// As long as the first each, so that no state outweighs the others.
+// With the share that its points have of the first, so that no state outweighs the others.
 template <class Wanted>
 std::vector<ProbePlan> visits_of(const std::vector<ProbePlan>& first, double least_seconds,
                                  Wanted wanted) {

@@ -91,8 +91,12 @@ void add_hugetlb(const CandidateContext& context, std::vector<Candidate>& out,
     const auto pool = machine.hugetlb_free_pages.find(kind.pool);
     const std::int64_t free = pool == machine.hugetlb_free_pages.end() ? 0 : pool->second;
     const std::int64_t threads = context.threads.back();
-    // A buffer a thread, in whole pages.
-    const std::int64_t needed = threads * ((buffers / threads + kind.bytes - 1) / kind.bytes);
+    // In whole pages: on one node parts of one buffer; on several a buffer a thread.
+    const auto pages = [&kind](std::int64_t bytes) {
+      return (bytes + kind.bytes - 1) / kind.bytes;
+    };
+    const std::int64_t needed =
+        machine.usable_numa_nodes() == 1 ? pages(buffers) : threads * pages(buffers / threads);
     if (free < needed) {
       missing.push_back(
           {std::string("bandwidth on ") + kind.page + " pages",

@@ -1,4 +1,5 @@
-// Buffers are mapped by the caller and touched by the ranks; page kinds are read back afterwards.
+// Buffers are mapped by the caller and touched by the ranks, or on one node by all CPUs; page kinds
+// are read back afterwards.
 #include "probes/core/rank_buffers.h"
 
 #include <fmt/format.h>

@@ -50,7 +50,9 @@ int run_calibrate(const Arguments& arguments) {
                profile.name, profile.base, profile.points, 100 * profile.rms_log_error_before,
                100 * profile.rms_log_error);
     for (const auto& [term, factor] : profile.seconds_factors) {
-      fmt::print("  {:<20} takes {:.2f} times as long\n", term, factor);
+      const bool of_threads = term.ends_with(kOtherThreads);
+      fmt::print("  {:<20} takes {:.2f} times as long{}\n", term, factor,
+                 of_threads ? " (to the power of 1 - 1 / threads)" : "");
     }
     fmt::print("  {:<20} {:.0f} us a token\n", "serial work",
                1e6 * profile.serial_seconds_per_token);

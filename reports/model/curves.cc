@@ -134,6 +134,7 @@ double Family::smallest_x(std::string_view group) const {
 
 double Family::scaling(double threads) const {
   std::vector<double> ratios;  // of members whose own points say it, and not the reference's shape
+  std::vector<std::pair<double, double>> visited;  // visits, ratio
   double most_visits = 0;
   for (const Member& member : members_) {
     const CurvePoint *one = nullptr, *several = nullptr;
@@ -142,11 +143,11 @@ double Family::scaling(double threads) const {
       if (point.x == threads) several = &point;
     }
     if (one == nullptr || several == nullptr) continue;
-    const double visits = std::min(one->visits, several->visits);
-    if (visits > most_visits) ratios.clear();
-    if (visits < most_visits) continue;
-    most_visits = visits;
-    ratios.push_back(several->y / one->y);
+    visited.emplace_back(std::min(one->visits, several->visits), several->y / one->y);
+    most_visits = std::max(most_visits, visited.back().first);
+  }
+  for (const auto& [visits, ratio] : visited) {
+    if (visits > most_visits / 2) ratios.push_back(ratio);
   }
   const Curve& base = reference().over_threads;
   if (ratios.empty()) return base.at(threads).value / base.at(1).value;

@@ -72,8 +72,8 @@ class Family {
   double smallest_x(std::string_view group) const;
   // Rate at `threads` relative to the rate at one thread: the (lower) median of the members that
   // were measured at both, since a neighbour's visit to one of them must not decide for all; of
-  // those that were visited most often, since others' single visits were one minute. At other
-  // counts the reference's.
+  // those with more than half of the most visits, since others' single visits were one minute. At
+  // other counts the reference's.
   double scaling(double threads) const;
   // Thread counts of the reference.
   std::vector<double> threads() const;

@@ -89,6 +89,8 @@ Stored stored_from_file(const EmbeddedFile& file) {
     json.at("matmul_efficiency").get_to(profile.matmul_efficiency);
     json.at("matvec_efficiency").get_to(profile.matvec_efficiency);
     json.at("attention_efficiency").get_to(profile.attention_efficiency);
+    profile.prefill_slowdown = json.value("prefill_slowdown", 1.0);
+    profile.decode_slowdown = json.value("decode_slowdown", 1.0);
     profile.attention_block_rows = json.value("attention_block_rows", std::int64_t{0});
     profile.attention_block_efficiency = json.value("attention_block_efficiency", 1.0);
     profile.kv_cost = json.value("kv_cost", ByType{});

@@ -34,11 +34,6 @@ struct Deviations {
   double spread = 0, error = 0;
 };
 
-double visits_of(const Point& point) {
-  const auto visits = point.facts.find("visits");
-  return visits == point.facts.end() ? 1 : visits->second;
-}
-
 Deviations deviations(const Point& point) {
   const Summary& summary = point.summary;
   double error = kSingleSampleDeviation, spread = kSingleSampleDeviation;
@@ -163,7 +158,9 @@ void MeasuredCurves::take(const Point& point) {
     verdict.validity = std::max(verdict.validity, Validity::kNoisy);
   }
   Deviations d = deviations(point);
-  if (machine.hypervisor) d.spread = std::hypot(d.spread, kMinutes / std::sqrt(visits_of(point)));
+  if (machine.hypervisor && point.probe != "dispatch_overhead") {
+    d.spread = std::hypot(d.spread, kMinutes / std::sqrt(visits_of(point)));
+  }
   const double value = value_of(point);
   if (value <= 0 && point.unit != Unit::kSeconds) return;  // a rate of nothing says nothing
   const auto threads = static_cast<double>(axes.number_or("threads", 1));

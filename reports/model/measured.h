@@ -45,8 +45,8 @@ struct CacheLevel {
 };
 
 // Of a guest's points: what all samples say, or the quickest tenth of them, taken while no
-// neighbour was on the cores' other hardware threads or held the memory up. Of one state, they need
-// none of what is otherwise done about points of a guest that met different minutes.
+// neighbour was on the cores' other hardware threads or held the memory up. Of fewer than eleven
+// samples that is the best one. What else is done about points of a guest is done in both states.
 enum class Minutes { kAll, kQuiet };
 
 struct MeasuredCurves {
