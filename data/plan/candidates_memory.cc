@@ -234,7 +234,9 @@ ProbePlan plan_cache_latency(const CandidateContext& context) {
 
 ProbePlan plan_loaded_latency(const CandidateContext& context) {
   ProbePlan plan{"loaded_latency", {}, 0.03, 0.5, {}};
-  const double slice = 2.0 * static_cast<double>(context.machine.cache_bytes(3).value_or(0));
+  // As the probe has it: twice the cache beside readers that share it, else four times.
+  const double times = context.machine.usable_l3_domains() == 1 ? 2 : 4;
+  const double slice = times * static_cast<double>(context.machine.cache_bytes(3).value_or(0));
   plan.set_up_seconds =
       touch_seconds(context.machine, slice * std::max(2, context.threads.back()), true);
   // The most threads first: their buffers serve all others.
