@@ -322,9 +322,9 @@ void MeasuredCurves::take_start(const Point& point, double threads, double sprea
   constexpr double kLeastSeconds = 1e-6;  // no thread starts sooner
   const auto work = point.facts.find("work_seconds");
   if (work == point.facts.end() || !(work->second > 0)) return;
-  // The mean, as of each sample's steps: long ones are most of the cost. Of the samples' middle half:
-  // on a guest one step in twenty took some 90 ms more, and chance says how many of a dozen samples
-  // have one.
+  // The mean, as of each sample's steps: long ones are most of the cost. Of the samples' middle
+  // half: on a guest one step in twenty took some 90 ms more, and chance says how many of a dozen
+  // samples have one.
   std::vector<double> sorted = point.samples;
   std::ranges::sort(sorted);
   const double whole = sorted.empty() ? 0 : middle_mean(sorted);
