@@ -19,6 +19,8 @@ namespace {
 constexpr double kLeastEta = 0.2, kMostEta = 1.25;
 // Of the measured bandwidth: what a guest's memory was seen to change by from minute to minute.
 constexpr double kMostMemory = 2;
+// Of a step's time, from which on what it takes is laid to memory in full.
+constexpr double kLeastShare = 0.5;
 
 // What a decode step's memory rate says of other steps. A guest's memory changes its state between
 // the chain and the stream that its rate is held against: both tell of it alike, so as in
@@ -66,7 +68,6 @@ double arithmetic_part(const Machine& machine, const std::vector<Residual>& pref
 // rate of memory. Where less than half of the time hangs on memory, eta says too little of it for
 // the whole difference.
 Meeting meeting(double eta, double least_eta, double arithmetic, const StepTerms& terms) {
-  constexpr double kLeastShare = 0.5;
   Meeting found;
   if (eta > least_eta) {
     found.overlap = std::clamp(std::log(eta / arithmetic) / std::log(eta / least_eta), 0.0, 1.0);
@@ -81,23 +82,60 @@ Meeting meeting(double eta, double least_eta, double arithmetic, const StepTerms
 // Where reads beside arithmetic get less than usual, and their rate is the cores' to ask for, it is
 // the arithmetic that keeps them from asking: an engine that computes for longer loses more. So
 // what a step takes beyond the usual loss is then laid to how little both overlap, and the rest to
-// memory. Threads that memory holds up fill each other's gaps: `asked_for` is what so many get of
-// as many times one's rate.
-Meeting taken_apart(const Meeting& met, double asked_for,
+// memory. Threads that memory holds up fill each other's gaps, so `most_apart` is less for them.
+Meeting taken_apart(const Meeting& met, double most_apart,
                     const std::function<double(const Meeting&)>& seconds) {
-  const double most = std::clamp(2 * asked_for - 1, 0.0, 1.0);
-  if (met.memory >= kUsualMemory || met.overlap > 0 || most <= 0) return met;
+  if (met.memory >= kUsualMemory || met.overlap > 0 || most_apart <= 0) return met;
   const double wanted = seconds(met), usual = seconds({kUsualMemory, 0});
-  const double apart = seconds({kUsualMemory, -most});
+  const double apart = seconds({kUsualMemory, -most_apart});
   if (apart <= usual) return met;
   Meeting taken;
-  taken.overlap = -most * std::clamp(std::log(wanted / usual) / std::log(apart / usual), 0.0, 1.0);
+  taken.overlap =
+      -most_apart * std::clamp(std::log(wanted / usual) / std::log(apart / usual), 0.0, 1.0);
   taken.memory = kUsualMemory * std::min(1.0, apart / wanted);
   return taken;
 }
 
-void add_point(const MeasuredCurves& curves, const PreparedChain& prepared, double arithmetic,
-               Residual& residual) {
+// How a chain's reads and arithmetic met, and how far apart so many threads could take them.
+struct MetChain {
+  const PreparedChain* prepared;
+  Meeting meeting;
+  double most_apart;
+};
+
+// Whether arithmetic keeps a core from asking for the next lines is the core's own and alike on all
+// counts of threads, but what a count's chain says of it hangs on the minute that it met and on
+// that of the stream it is held against; an engine that computes for longer feels it several times
+// over. So the counts share one figure, and what is left of each one's difference is memory's.
+void share_overlap(const MeasuredCurves& curves, std::vector<MetChain>& chains) {
+  double apart = 0, most = 0;
+  for (const MetChain& chain : chains) {
+    if (chain.meeting.overlap > 0) return;
+    apart -= chain.meeting.overlap;
+    most += chain.most_apart;
+  }
+  if (chains.size() < 2 || apart <= 0) return;
+  for (MetChain& chain : chains) {
+    const PreparedChain& prepared = *chain.prepared;
+    const auto met_so = [&](const Meeting& meeting) {
+      return step_terms(curves, prepared.part, prepared.part_profile, prepared.step,
+                        curves.chains[prepared.chain].threads, meeting);
+    };
+    const double wanted = met_so(chain.meeting).total();
+    chain.meeting.overlap = -chain.most_apart * apart / most;
+    constexpr int kSteps = 3;  // towards the memory that keeps the chain at what it took
+    for (int step = 0; step < kSteps; ++step) {
+      const StepTerms found = met_so(chain.meeting);
+      const double share = std::max(kLeastShare, found[Term::kWeights] / found.total());
+      const double change = std::pow(found.total() / wanted, 1 / share);
+      chain.meeting.memory = std::clamp(chain.meeting.memory * change, kLeastEta, kMostMemory);
+    }
+  }
+}
+
+// All but how reads and arithmetic met, which is returned.
+MetChain add_point(const MeasuredCurves& curves, const PreparedChain& prepared, double arithmetic,
+                   Residual& residual) {
   const ChainPoint& chain = curves.chains[prepared.chain];
   const StepTerms terms =
       step_terms(curves, prepared.part, prepared.part_profile, prepared.step, chain.threads);
@@ -120,16 +158,15 @@ void add_point(const MeasuredCurves& curves, const PreparedChain& prepared, doub
   const double bytes = prepared.part.weight_bytes_per_token();
   const double asked_for = curves.bandwidth(page, threads, bytes).value /
                            (threads * curves.bandwidth(page, 1, bytes).value);
+  const double most_apart = std::clamp(2 * asked_for - 1, 0.0, 1.0);
   Meeting met = prepared.step.prefill ? Meeting{} : meeting(eta, least, arithmetic, terms);
-  const double left = seconds(taken_apart(met, asked_for, seconds)) / terms.total() * eta;
+  const double left = seconds(taken_apart(met, most_apart, seconds)) / terms.total() * eta;
   const double spread =
       std::hypot(chain.spread, terms.spread[static_cast<std::size_t>(Source::kBandwidth)]);
   if (!prepared.step.prefill) {
     met.memory = memory_beyond_the_chain(curves.machine, met.memory, spread);
-    met = taken_apart(met, asked_for, seconds);
+    met = taken_apart(met, most_apart, seconds);
   }
-  residual.memory.add({threads, met.memory, chain.spread, chain.error});
-  residual.overlap.add({threads, met.overlap, chain.spread, chain.error});
   residual.rest.add({threads, left, chain.spread, chain.error});
   residual.leaning.emplace_back(threads, terms.weight);
   const double whole =
@@ -139,6 +176,17 @@ void add_point(const MeasuredCurves& curves, const PreparedChain& prepared, doub
   residual.whole_tokens_per_second.add({threads,
                                         static_cast<double>(prepared.step.rows) / whole_seconds,
                                         chain.spread, chain.error});
+  return {&prepared, met, most_apart};
+}
+
+void add_meetings(const MeasuredCurves& curves, const std::vector<MetChain>& chains,
+                  Residual& residual) {
+  for (const MetChain& each : chains) {
+    const ChainPoint& chain = curves.chains[each.prepared->chain];
+    const auto threads = static_cast<double>(chain.threads);
+    residual.memory.add({threads, each.meeting.memory, chain.spread, chain.error});
+    residual.overlap.add({threads, each.meeting.overlap, chain.spread, chain.error});
+  }
 }
 
 }  // namespace
@@ -191,6 +239,7 @@ std::vector<Residual> find_residuals(const MeasuredCurves& curves,
   std::vector<Residual> residuals;
   for (const std::string_view phase : {"prefill", "decode"}) {  // decode is taken apart by prefill
     std::map<std::string, Residual> found;
+    std::map<std::string, std::vector<MetChain>> met;
     for (const PreparedChain& prepared : chains) {
       const ChainPoint& chain = curves.chains[prepared.chain];
       if (chain.phase != phase) continue;
@@ -200,13 +249,15 @@ std::vector<Residual> find_residuals(const MeasuredCurves& curves,
       residual.moe = prepared.whole.shape.is_moe();
       residual.weight_bytes_per_token = prepared.whole.weight_bytes_per_token();
       try {
-        add_point(curves, prepared, arithmetic_part(curves.machine, residuals, chain.threads),
-                  residual);
+        const double arithmetic = arithmetic_part(curves.machine, residuals, chain.threads);
+        met[chain.model].push_back(add_point(curves, prepared, arithmetic, residual));
       } catch (const Error&) {
         // A curve is missing: predict() says which.
       }
     }
     for (auto& [key, residual] : found) {
+      if (curves.machine.hypervisor && phase == "decode") share_overlap(curves, met[key]);
+      add_meetings(curves, met[key], residual);
       if (!residual.eta.empty()) residuals.push_back(std::move(residual));
     }
   }

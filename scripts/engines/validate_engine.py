@@ -6,7 +6,7 @@ probes (the pass after a round is the one before the next), or against the one a
 
   scripts/engines/validate_engine.py prepare BUILD_BIN ENGINE WORK MODEL...
       makes the GGUF files and the caches; slow, needs no quiet machine
-  scripts/engines/validate_engine.py round BUILD_BIN ENGINE WORK MODEL... [--budget 45s]
+  scripts/engines/validate_engine.py round BUILD_BIN ENGINE WORK MODEL... [--budget 60s]
       one round, into WORK/round-N: results.json, and what the engine printed of each model
   scripts/engines/validate_engine.py table BUILD_BIN WORK [--profile llama.cpp-debian] [--after]
       Markdown: every case, the errors by phase, and the same after calibration with each model's own
@@ -257,7 +257,7 @@ def main():
         own.add_argument("models", nargs="+")
         for name, fallback in (("threads", "1,2"), ("prompts", "32,128"), ("contexts", "0,1024")):
             own.add_argument(f"--{name}", type=numbers, default=numbers(fallback))
-        own.add_argument("--budget", default="45s")
+        own.add_argument("--budget", default="60s")
         own.set_defaults(no_flash=False, kv="f16")
     for verb in ("table", "predict"):
         own = verbs.add_parser(verb)

@@ -16,11 +16,14 @@ struct SweepLaws {
   double ceiling = 0.2;  // seconds below which no number of threads gets
   double dispatch = 0;   // seconds for each thread past the first
   double cliff = 0.6, recovery = 0.4;
+  double bend = 2;  // power with which work and ceiling add
 
   double seconds(double threads) const {
     const double effective =
         threads <= cores ? threads : cores * (cliff + recovery * (threads - cores) / cores);
-    return std::hypot(work / effective, ceiling) + dispatch * (threads - 1);
+    const double together =
+        std::pow(std::pow(work / effective, bend) + std::pow(ceiling, bend), 1 / bend);
+    return together + dispatch * (threads - 1);
   }
   double rate(double threads) const { return 1 / seconds(threads); }
 };
