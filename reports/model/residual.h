@@ -8,8 +8,9 @@
 // whole overlap cannot explain, and what the chain lost beyond the arithmetic, is memory's, for
 // which an engine whose cores are slower than ours waits less. More than the usual loss, where the
 // rate is the cores' to ask for, means that the arithmetic keeps them from asking: then both
-// overlap less than the join has it (DECISIONS 103). Together the parts make the chain's own
-// prediction what it took.
+// overlap less than the join has it (DECISIONS 103); on a guest all counts of threads share by how
+// much (DECISIONS 110). Together the parts make the chain's own prediction what it took, or on a
+// guest what it would have taken in a minute between its own and its stream's.
 #pragma once
 #include <array>
 #include <string>
