@@ -8,13 +8,13 @@ probes (the pass after a round is the one before the next), or against the one a
       makes the GGUF files and the caches; slow, needs no quiet machine
   scripts/engines/validate_engine.py round BUILD_BIN ENGINE WORK MODEL... [--budget 60s]
       one round, into WORK/round-N: results.json, and what the engine printed of each model
-  scripts/engines/validate_engine.py table BUILD_BIN WORK [--profile llama.cpp-debian] [--after]
+  scripts/engines/validate_engine.py table BUILD_BIN WORK... [--profile llama.cpp-debian] [--after]
       Markdown: every case, the errors by phase, and the same after calibration with each model's own
       run on as many threads as there are, judged on the other counts
-  scripts/engines/validate_engine.py predict BUILD_BIN WORK [--profile …]
+  scripts/engines/validate_engine.py predict BUILD_BIN WORK... [--profile …]
       the errors alone, as they would be with the model of this build: documents are read again
 
-  scripts/engines/validate_engine.py floor WORK [--after]
+  scripts/engines/validate_engine.py floor WORK... [--after]
       the errors that remain to one who knows what the engine did in all other rounds: its median there
       against each round
 
@@ -165,11 +165,15 @@ def part_of(sweep, threads):
     return file
 
 
+def rounds(options):
+    return [folder for work in options.work for folder in sorted(work.glob("round-*"))]
+
+
 def gather(options):
     """Errors by case over rounds: {(model, phase, threads, prompt, context): [(measured, error)]},
     forward and calibrated."""
     forward, calibrated = {}, {}
-    for folder in sorted(options.work.glob("round-*")):
+    for folder in rounds(options):
         results = folder / "probes/results.json"
         for sweep in sweeps(options, folder):
             model = sweep.stem
@@ -233,7 +237,7 @@ def table(options):
 
 def floor(options):
     rates = {}
-    for folder in sorted(options.work.glob("round-*")):
+    for folder in rounds(options):
         for model, lines in joined_passes(options, folder):
             for line in lines:
                 phase = "prefill" if line["n_prompt"] else "decode"
@@ -261,12 +265,12 @@ def main():
         own.set_defaults(no_flash=False, kv="f16")
     for verb in ("table", "predict"):
         own = verbs.add_parser(verb)
-        for name in ("bin", "work"):
-            own.add_argument(name, type=pathlib.Path)
+        own.add_argument("bin", type=pathlib.Path)
+        own.add_argument("work", type=pathlib.Path, nargs="+")
         own.add_argument("--profile", default=PROFILE)
         own.add_argument("--after", action="store_true", help="without the pass before the probes")
     own = verbs.add_parser("floor")
-    own.add_argument("work", type=pathlib.Path)
+    own.add_argument("work", type=pathlib.Path, nargs="+")
     own.add_argument("--after", action="store_true", help="without the pass before the probes")
     options = parser.parse_args()
     {"floor": floor, "prepare": prepare, "round": round_, "table": table, "predict": table}[options.verb](options)
