@@ -61,8 +61,8 @@ struct NoiseReading {
   std::optional<double> involuntary_switches_per_thread_second;
   std::optional<std::int64_t> migrations;
   std::optional<std::int64_t> major_faults;
-  std::optional<double> clock_drift;             // effective clock, end against start, 0.02 = 2 %
-  std::optional<double> pressure_share;          // of the time, some task waited for a CPU
+  std::optional<double> clock_drift;     // effective clock, end of the samples against their start
+  std::optional<double> pressure_share;  // of the time, some task waited for a CPU
   std::optional<std::int64_t> unpinned_threads;  // whose affinity mask was changed by others
   bool operator==(const NoiseReading&) const = default;
 };

@@ -44,7 +44,8 @@ double median(std::vector<double> values) {
 }  // namespace
 
 Samples take_samples(const SampleRequest& request, Clock& clock,
-                     const std::function<double(std::uint64_t iterations)>& run) {
+                     const std::function<double(std::uint64_t iterations)>& run,
+                     const std::function<void()>& before_samples) {
   const double begin = clock.now_seconds();
   const auto elapsed = [&] { return clock.now_seconds() - begin; };
   const double hard_limit = request.seconds * request.hard_limit_factor;
@@ -77,6 +78,7 @@ Samples take_samples(const SampleRequest& request, Clock& clock,
     const double after_next = elapsed() + last;
     const bool enough = static_cast<int>(samples.seconds_per_iteration.size()) >= least;
     if (after_next > hard_limit || (enough && after_next > request.seconds)) break;
+    if (samples.seconds_per_iteration.empty() && before_samples) before_samples();
     last = run(n);
     if (last < request.min_sample_seconds && n < kMostIterations &&
         samples.seconds_per_iteration.size() < kTrialSamples) {

@@ -27,8 +27,11 @@ struct Samples {
   bool too_short = false;  // the median sample stayed under the least length
 };
 
-// run(n) performs the operation n times and returns the seconds it took.
+// run(n) performs the operation n times and returns the seconds it took. before_samples, if any, is
+// called between warm-up and the first sample; again where calibration goes on after all, never
+// where the warm-up run is the sample.
 Samples take_samples(const SampleRequest& request, Clock& clock,
-                     const std::function<double(std::uint64_t iterations)>& run);
+                     const std::function<double(std::uint64_t iterations)>& run,
+                     const std::function<void()>& before_samples = {});
 
 }  // namespace mb

@@ -66,6 +66,37 @@ TEST(Sampler, KeepsNoWarmUpAndEverySampleAfterIt) {
   EXPECT_THAT(samples.seconds_per_iteration, Each(testing::Lt(0.05)));
 }
 
+// What is read there is of the state that the operation brings about, not of the one before it.
+TEST(Sampler, SaysWhenItIsWarmAndTheFirstSampleIsNext) {
+  Operation operation{{}, 1e-4, {}};
+  std::vector<std::size_t> runs_before;
+  const Samples samples = take_samples(
+      {.seconds = 0.5}, operation.clock, [&](std::uint64_t n) { return operation.run(n); },
+      [&] { runs_before.push_back(operation.calls.size()); });
+  ASSERT_THAT(runs_before, SizeIs(1));
+  EXPECT_EQ(runs_before.front(), operation.calls.size() - samples.seconds_per_iteration.size());
+  EXPECT_GE(runs_before.front(), 2u);
+}
+
+TEST(Sampler, SaysSoAgainWhereCalibrationGoesOn) {
+  Operation operation{{}, 1e-3, {}};
+  int told = 0;
+  take_samples(
+      {.seconds = 0.5}, operation.clock,
+      [&](std::uint64_t n) { return operation.run(n) * (told == 1 ? 0.01 : 1); }, [&] { ++told; });
+  EXPECT_EQ(told, 2);
+}
+
+TEST(Sampler, NeverWhereTheWarmUpIsTheSample) {
+  Operation operation{{}, 10, {}};
+  bool told = false;
+  const Samples samples = take_samples(
+      {.seconds = 0.5}, operation.clock, [&](std::uint64_t n) { return operation.run(n); },
+      [&] { told = true; });
+  EXPECT_THAT(samples.seconds_per_iteration, SizeIs(1));
+  EXPECT_FALSE(told);
+}
+
 TEST(Sampler, StopsAtTheMostSamples) {
   Operation operation{{}, 2e-3, {}};
   EXPECT_THAT(operation.sample({.seconds = 100, .max_samples = 50}).seconds_per_iteration,
