@@ -9,6 +9,8 @@
 
 #include <algorithm>
 
+#include "workloads/kernels/read_ahead.h"
+
 // GCC 12's own AVX-512 header initialises "undefined" registers with themselves (bug 105593).
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #pragma GCC diagnostic ignored "-Wuninitialized"
@@ -36,11 +38,16 @@ inline const std::uint16_t* row_of(const RowMatrix& matrix, long row) {
 float multiply_row(const std::uint16_t* w, const std::uint16_t* x, long columns) {
   __m512 sums[4] = {_mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps(),
                     _mm512_setzero_ps()};
+  constexpr long kBytes = 4 * kLanes * 2;
+  const ReadAhead& ahead = read_ahead();
   long c = 0;
   for (; c + 4 * kLanes <= columns; c += 4 * kLanes) {
-    const char* ahead = reinterpret_cast<const char*>(w + c) + kRowPrefetchBytes;
-    _mm_prefetch(ahead, _MM_HINT_T1);
-    _mm_prefetch(ahead + kRowPrefetchStep, _MM_HINT_T1);
+    const std::byte* later = reinterpret_cast<const std::byte*>(w + c) + ahead.row_bytes;
+    if (ahead.every_line) {
+      ask_for<kBytes, ReadAhead::kLine>(later);
+    } else {
+      ask_for<kBytes, 2 * ReadAhead::kLine>(later);
+    }
 #pragma GCC unroll 4
     for (int i = 0; i < 4; ++i) {
       sums[i] = _mm512_dpbf16_ps(sums[i], load(w + c + i * kLanes), load(x + c + i * kLanes));

@@ -8,6 +8,7 @@
 #include "workloads/kernels/matmul_panels.h"
 #include "workloads/kernels/panels.h"
 #include "workloads/kernels/quantise.h"
+#include "workloads/kernels/read_ahead.h"
 
 namespace mb {
 

@@ -11,6 +11,7 @@
 #include "workloads/kernels/half.h"
 #include "workloads/kernels/isa.h"
 #include "workloads/kernels/matmul_bf16_avx512.h"
+#include "workloads/kernels/read_ahead.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "workloads/kernels/matmul_rows.cc"
@@ -82,12 +83,14 @@ HWY_INLINE float multiply_row(const RowMatrix& matrix, long row,
   const DF d;
   const long lanes = static_cast<long>(hn::Lanes(d)), columns = matrix.columns;
   const std::byte* w = matrix.row(row);
+  const ReadAhead& ahead = read_ahead();
+  const long step = ahead.every_line ? ReadAhead::kLine : 2 * ReadAhead::kLine;
   VF sum0 = hn::Zero(d), sum1 = sum0, sum2 = sum0, sum3 = sum0;
   long c = 0;
   for (; c + 4 * lanes <= columns; c += 4 * lanes) {
-    const std::byte* ahead = w + c * float_bytes(type) + kRowPrefetchBytes;
-    for (long at = 0; at < 4 * lanes * float_bytes(type); at += kRowPrefetchStep) {
-      __builtin_prefetch(ahead + at, 0, 2);
+    const std::byte* later = w + c * float_bytes(type) + ahead.row_bytes;
+    for (long at = 0; at < 4 * lanes * float_bytes(type); at += step) {
+      __builtin_prefetch(later + at, 0, 2);
     }
     VF even, odd;
     load_two_wide<type>(w, c, even, odd);

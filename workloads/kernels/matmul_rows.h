@@ -14,10 +14,6 @@ namespace mb {
 enum class FloatType { kF32, kF16, kBF16 };
 constexpr long float_bytes(FloatType type) { return type == FloatType::kF32 ? 4 : 2; }
 
-// One activation row goes at memory's speed: every other line is fetched into L2 this far ahead
-// (asking for all blinds the hardware's prefetcher, DECISIONS.md 68).
-inline constexpr long kRowPrefetchBytes = 4096, kRowPrefetchStep = 128;
-
 // Borrowed; `data` aligned to its element.
 struct RowMatrix {
   FloatType type = FloatType::kF32;
