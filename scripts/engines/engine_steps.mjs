@@ -52,6 +52,10 @@ async function evaluate({engine}, sequence, first, count) {
 async function timings({context}, phase) {
   log = "";
   await context.printTimings();
+  // Messages arrive later than the call returns; late ones would be read as the next call's.
+  for (let i = 0; i < 1000 && !log.includes(" total time ="); ++i) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
   const line = log.split("\n").find((text) => text.includes(`${phase} time =`) &&
                                             (phase !== "eval" || !text.includes("prompt eval")));
   const found = line?.match(/=\s*([\d.]+) ms \/\s*(\d+)/);
