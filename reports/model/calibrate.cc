@@ -135,16 +135,19 @@ double uncalibrated(const FitPoint& point) {
   return point.tokens / seconds;
 }
 
-// What the quantised products ran on, and whose cores where makers of one instruction set differ
-// ("AVX512_VNNI/Intel"); empty where none was measured.
+// What the quantised products ran on, whose cores where makers of one instruction set differ, and
+// whether they have units for matrices, which an engine may use where our products do not
+// ("AVX512_VNNI/Intel/AMX"); empty where none was measured.
 std::string cores_of_products(const Results& results) {
-  const bool intel = results.machine.cpu_model.find("Intel") != std::string::npos;
+  std::string which;
+  if (results.machine.cpu_model.find("Intel") != std::string::npos) which += "/Intel";
+  if (std::ranges::count(results.machine.cpu_features, "amx_int8") > 0) which += "/AMX";
   for (const Point& point : results.points) {
     if (point.probe != "matmul_throughput") continue;
     const std::string type = point.parameters.text_or("type", "");
     if (!type.starts_with('q')) continue;
     if (const auto isa = point.notes.find("isa"); isa != point.notes.end()) {
-      return isa->second + (intel ? "/Intel" : "");
+      return isa->second + which;
     }
   }
   return {};

@@ -17,21 +17,25 @@ namespace {
 
 struct Stored {
   EngineProfile profile;
-  // By instruction set, and by instruction set and maker ("AVX512_VNNI/Intel") where cores of one
-  // maker were measured apart from the others'.
+  // By instruction set, and from the general to the special where cores of a maker or with further
+  // units were measured apart from the others ("AVX512_VNNI/Intel", "AVX512_VNNI/Intel/AMX").
   std::map<std::string, EngineProfile, std::less<>> on_isa;
 };
 
-std::string_view without_maker(std::string_view cores) { return cores.substr(0, cores.find('/')); }
+// The next more general name; empty: there is none.
+std::string_view more_general(std::string_view cores) {
+  const std::size_t slash = cores.rfind('/');
+  return slash == std::string_view::npos ? std::string_view() : cores.substr(0, slash);
+}
 
 const EngineProfile& measured_on(const Stored& stored, std::string_view cores) {
-  for (const std::string_view key : {cores, without_maker(cores)}) {
-    if (const auto own = stored.on_isa.find(key); own != stored.on_isa.end()) return own->second;
+  for (; !cores.empty(); cores = more_general(cores)) {
+    if (const auto own = stored.on_isa.find(cores); own != stored.on_isa.end()) return own->second;
   }
   return stored.profile;
 }
 
-using ByType = std::map<std::string, double, std::less<>>;
+using ByType = EngineProfile::ByType;
 
 void read_attention_row(const nlohmann::json& profile, AttentionRow& row) {
   const auto json = profile.find("attention_row");
@@ -42,9 +46,18 @@ void read_attention_row(const nlohmann::json& profile, AttentionRow& row) {
 
 EngineProfile on_isa(EngineProfile profile, const nlohmann::json& json) {
   for (const auto& [key, value] : json.items()) {
-    constexpr std::array<std::string_view, 8> kKnown = {
-        "matmul_efficiency_of", "matvec_efficiency_of",       "prefill_slowdown", "decode_slowdown",
-        "attention_row",        "attention_block_efficiency", "element_seconds",  "sources"};
+    constexpr std::array<std::string_view, 12> kKnown = {"matmul_efficiency_of",
+                                                         "matvec_efficiency_of",
+                                                         "overlap",
+                                                         "overlap_of",
+                                                         "except_experts",
+                                                         "repacked_types",
+                                                         "prefill_slowdown",
+                                                         "decode_slowdown",
+                                                         "attention_row",
+                                                         "attention_block_efficiency",
+                                                         "element_seconds",
+                                                         "sources"};
     if (std::ranges::find(kKnown, key) == kKnown.end()) {
       throw Error(ErrorCode::kFailure,
                   fmt::format("engine profile {}: unknown field {}", profile.name, key));
@@ -53,8 +66,15 @@ EngineProfile on_isa(EngineProfile profile, const nlohmann::json& json) {
   const auto overlay = [&](const char* key, ByType& known) {
     for (const auto& [type, efficiency] : json.value(key, ByType{})) known[type] = efficiency;
   };
+  if (json.value("except_experts", false)) {
+    profile.expert_matmul_efficiency_of = profile.matmul_efficiency_of;
+    profile.expert_matvec_efficiency_of = profile.matvec_efficiency_of;
+  }
+  profile.repacked_types = json.value("repacked_types", profile.repacked_types);
   overlay("matmul_efficiency_of", profile.matmul_efficiency_of);
   overlay("matvec_efficiency_of", profile.matvec_efficiency_of);
+  overlay("overlap_of", profile.overlap_of);
+  if (json.contains("overlap")) profile.overlap = json.at("overlap").get<double>();
   profile.prefill_slowdown = json.value("prefill_slowdown", profile.prefill_slowdown);
   profile.decode_slowdown = json.value("decode_slowdown", profile.decode_slowdown);
   read_attention_row(json, profile.attention_row);
@@ -100,10 +120,10 @@ Stored stored_from_file(const EmbeddedFile& file) {
     json.at("dynamic_chunks").get_to(profile.dynamic_chunks);
     json.at("sources").get_to(profile.sources);
     if (const auto measured = json.find("on_isa"); measured != json.end()) {
-      // In the order of their names: an instruction set comes before its makers, whose figures
-      // replace its own.
+      // In the order of their names: the general comes before the special, whose figures replace
+      // its own.
       for (const auto& [cores, figures] : measured->items()) {
-        EngineProfile made = on_isa(measured_on(stored, without_maker(cores)), figures);
+        EngineProfile made = on_isa(measured_on(stored, more_general(cores)), figures);
         made.measured_on = cores;
         stored.on_isa[cores] = std::move(made);
       }

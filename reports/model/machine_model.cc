@@ -118,9 +118,31 @@ double all_threads(const Step& step, int threads) {
   return threads * static_cast<double>(step.instances);
 }
 
-Meeting meeting_of(const ChosenResidual& chosen, const Step& step, int threads) {
-  if (chosen.residual == nullptr) return {};
-  return chosen.residual->meeting_at(all_threads(step, threads));
+// Of all that a token reads, by bytes.
+double overlap_of(const EngineProfile& engine, const Workload& work) {
+  double bytes = 0, weighted = 0;
+  const auto add = [&](const TypedWork& part, double share) {
+    bytes += share * part.bytes;
+    weighted += share * part.bytes * engine.overlap_for(to_string(part.type));
+  };
+  for (const TypedWork& dense : work.dense) add(dense, 1);
+  for (const TypedWork& expert : work.experts) add(expert, work.experts_touched(1));
+  add(work.head, 1);
+  return bytes > 0 ? weighted / bytes : engine.overlap.value_or(0);
+}
+
+// An engine whose own overlap was measured, against plain reads, loses by that; of memory it takes
+// from our steps what they got beyond or below what is usual of them.
+Meeting meeting_of(const MeasuredCurves& curves, const ChosenResidual& chosen, const Workload& work,
+                   const EngineProfile& engine, const Step& step, int threads) {
+  Meeting met;
+  const double all = all_threads(step, threads);
+  if (chosen.residual != nullptr) met = chosen.residual->meeting_at(all);
+  if (step.prefill || !engine.overlap) return met;
+  if (met.memory < 1) met.memory = std::min(1.0, met.memory / kUsualMemory);
+  met.overlap = overlap_of(engine, work) *
+                share_asked_for(curves, engine.weights_page, all, work.weight_bytes_per_token());
+  return met;
 }
 
 void scale(StepTerms& terms, const ChosenResidual& chosen, const EngineProfile& engine,
@@ -175,8 +197,8 @@ struct MachineModel::Scaled {
          int threads)
       : step(step_of(query)) {
     const ChosenResidual chosen = choose_residual(state.residuals, query.phase, work);
-    terms =
-        step_terms(state.curves, work, engine, step, threads, meeting_of(chosen, step, threads));
+    terms = step_terms(state.curves, work, engine, step, threads,
+                       meeting_of(state.curves, chosen, work, engine, step, threads));
     deviation = mb::deviation(terms, chosen, all_threads(step, threads));
     scale(terms, chosen, engine, step, threads);
   }

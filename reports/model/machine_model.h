@@ -49,14 +49,36 @@ struct EngineProfile {
   std::string compiled_profile;  // the profile that fuses this one's operations; empty: none
   double matmul_efficiency = 1, matvec_efficiency = 1, attention_efficiency = 1;
   // Of types that differ from the others.
-  std::map<std::string, double, std::less<>> matmul_efficiency_of, matvec_efficiency_of;
-  double matmul_efficiency_for(std::string_view type) const {
-    const auto own = matmul_efficiency_of.find(type);
-    return own == matmul_efficiency_of.end() ? matmul_efficiency : own->second;
+  using ByType = std::map<std::string, double, std::less<>>;
+  ByType matmul_efficiency_of, matvec_efficiency_of;
+  // The same of experts' products, where the engine has other ones for them than for the rest.
+  std::optional<ByType> expert_matmul_efficiency_of, expert_matvec_efficiency_of;
+  const ByType& matmul_efficiencies(bool of_experts) const {
+    return of_experts && expert_matmul_efficiency_of ? *expert_matmul_efficiency_of
+                                                     : matmul_efficiency_of;
   }
-  double matvec_efficiency_for(std::string_view type) const {
-    const auto own = matvec_efficiency_of.find(type);
-    return own == matvec_efficiency_of.end() ? matvec_efficiency : own->second;
+  const ByType& matvec_efficiencies(bool of_experts) const {
+    return of_experts && expert_matvec_efficiency_of ? *expert_matvec_efficiency_of
+                                                     : matvec_efficiency_of;
+  }
+  double matmul_efficiency_for(std::string_view type, bool of_experts = false) const {
+    const ByType& known = matmul_efficiencies(of_experts);
+    const auto own = known.find(type);
+    return own == known.end() ? matmul_efficiency : own->second;
+  }
+  double matvec_efficiency_for(std::string_view type, bool of_experts = false) const {
+    const ByType& known = matvec_efficiencies(of_experts);
+    const auto own = known.find(type);
+    return own == known.end() ? matvec_efficiency : own->second;
+  }
+  // How its decode steps' reads and arithmetic overlap where the rate of reads is the cores' to ask
+  // for, against plain reads: 0 as the join of both has it, -1 not at all. By type, of types that
+  // have no figure of their own `overlap`; absent: as in our measured steps, which ask ahead.
+  std::optional<double> overlap;
+  ByType overlap_of;
+  double overlap_for(std::string_view type) const {
+    const auto own = overlap_of.find(type);
+    return own == overlap_of.end() ? overlap.value_or(0) : own->second;
   }
   // What the engine loses of what our kernels lose, as a power of the ratio: to a guest's
   // neighbours, on the cores' other hardware threads and in memory, and in a chain against its
@@ -68,7 +90,7 @@ struct EngineProfile {
   double attention_block_efficiency = 1;
   // Types of KV whose rows cost the engine's arithmetic more than those of f16, by what factor; it
   // takes none of them in blocks.
-  std::map<std::string, double, std::less<>> kv_cost;
+  ByType kv_cost;
   double kv_cost_for(std::string_view kv_type) const {
     const auto own = kv_cost.find(kv_type);
     return own == kv_cost.end() ? 1 : own->second;
@@ -96,7 +118,8 @@ constexpr double others_share(double threads) { return 1 - 1 / threads; }
 
 // By name or alias; throws Error(kUsage) listing the names. Where the file has figures measured on
 // such `cores` they replace the others: what our quantised products ran on (note "isa" of
-// matmul_throughput), with the maker where it is known ("AVX512_VNNI/Intel").
+// matmul_throughput), with the maker and further units ("AVX512_VNNI/Intel/AMX"); the nearest more
+// general name counts.
 EngineProfile find_engine_profile(std::string_view name, std::string_view cores = {});
 std::vector<std::string> engine_profiles();
 

@@ -82,7 +82,7 @@ Meeting meeting(double eta, double least_eta, double arithmetic, const StepTerms
 // Where reads beside arithmetic get less than usual, and their rate is the cores' to ask for, it is
 // the arithmetic that keeps them from asking: an engine that computes for longer loses more. So
 // what a step takes beyond the usual loss is then laid to how little both overlap, and the rest to
-// memory. Threads that memory holds up fill each other's gaps, so `most_apart` is less for them.
+// memory. `most_apart`: share_asked_for.
 Meeting taken_apart(const Meeting& met, double most_apart,
                     const std::function<double(const Meeting&)>& seconds) {
   if (met.memory >= kUsualMemory || met.overlap > 0 || most_apart <= 0) return met;
@@ -154,11 +154,8 @@ MetChain add_point(const MeasuredCurves& curves, const PreparedChain& prepared, 
                       met)
         .total();
   };
-  const std::string page = curves.page(prepared.part_profile.weights_page);
-  const double bytes = prepared.part.weight_bytes_per_token();
-  const double asked_for = curves.bandwidth(page, threads, bytes).value /
-                           (threads * curves.bandwidth(page, 1, bytes).value);
-  const double most_apart = std::clamp(2 * asked_for - 1, 0.0, 1.0);
+  const double most_apart = share_asked_for(curves, prepared.part_profile.weights_page, threads,
+                                            prepared.part.weight_bytes_per_token());
   Meeting met = prepared.step.prefill ? Meeting{} : meeting(eta, least, arithmetic, terms);
   const double left = seconds(taken_apart(met, most_apart, seconds)) / terms.total() * eta;
   const double spread =

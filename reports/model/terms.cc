@@ -144,13 +144,15 @@ class Stepper {
   }
 
   double matmul_efficiency(const TypedWork& work) const {
-    return engine_.matmul_efficiency_for(to_string(work.type));
+    return engine_.matmul_efficiency_for(to_string(work.type), work.of_experts);
   }
   double matvec_efficiency(const TypedWork& work) const {
     const std::string_view own = to_string(work.type);
-    if (engine_.matvec_efficiency_of.contains(own)) return engine_.matvec_efficiency_for(own);
-    // Relative to the rate that stands in, so it is that type's.
-    return engine_.matvec_efficiency_for(curves_.matvec_type(work.type).value_or(std::string(own)));
+    const bool known = engine_.matvec_efficiencies(work.of_experts).contains(own);
+    // Else relative to the rate that stands in, so it is that type's.
+    const std::string type =
+        known ? std::string(own) : curves_.matvec_type(work.type).value_or(std::string(own));
+    return engine_.matvec_efficiency_for(type, work.of_experts);
   }
 
   // Bytes a second of weights of this type: repacked ones lie elsewhere than the mapped file's.
@@ -176,7 +178,9 @@ class Stepper {
     const double overlap = meeting_.overlap, sum = streaming + arithmetic;
     const double other = overlap > 0 ? std::max(streaming, arithmetic) : sum;
     joined.seconds *= std::pow(other / joined.seconds, std::abs(overlap));
-    if (overlap < 0) joined.share_a += -overlap * (streaming / sum - joined.share_a);
+    if (overlap < 0) {
+      joined.share_a += std::min(-overlap, 1.0) * (streaming / sum - joined.share_a);
+    }
     return joined;
   }
 
@@ -387,6 +391,14 @@ double StepTerms::total() const {
   double sum = 0;
   for (const double part : seconds) sum += part;
   return sum;
+}
+
+double share_asked_for(const MeasuredCurves& curves, const std::string& page, double threads,
+                       double bytes) {
+  const std::string kind = curves.page(page);
+  const double of_one = curves.bandwidth(kind, 1, bytes).value;
+  return std::clamp(2 * curves.bandwidth(kind, threads, bytes).value / (threads * of_one) - 1, 0.0,
+                    1.0);
 }
 
 StepTerms step_terms(const MeasuredCurves& curves, const Workload& work,

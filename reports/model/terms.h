@@ -3,6 +3,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "reports/model/machine_model.h"
@@ -50,9 +51,15 @@ inline constexpr double kUsualMemory = 0.87;
 // What the measured steps say of how a step's reads and arithmetic meet (residual.h).
 struct Meeting {
   double memory = 1;  // what reads beside arithmetic get of the measured bandwidth
-  // 0: memory and compute join as the power says; 1: wholly hidden; -1: one after the other.
+  // 0: memory and compute join as the power says; 1: wholly hidden; -1: one after the other, below
+  // that longer than both.
   double overlap = 0;
 };
+
+// How far the rate of reads is the cores' to ask for: 1 where it grows with the threads, 0 where it
+// is half of that or less. Threads that memory holds up fill each other's gaps.
+double share_asked_for(const MeasuredCurves& curves, const std::string& page, double threads,
+                       double bytes);
 
 // Throws Error(kUntrustworthy) when bandwidth or matrix rates were not measured at all.
 StepTerms step_terms(const MeasuredCurves& curves, const Workload& work,

@@ -77,6 +77,7 @@ Workload::Workload(const ModelShape& model) : shape(model), spec(model.spec()) {
     }
   }
   if (!dense.empty()) dense.front().bytes += small;
+  for (TypedWork& expert : experts) expert.of_experts = true;
   ModelShape one = model;  // of attention only dimensions count
   one.layers = 1;
   one.stored.reset();

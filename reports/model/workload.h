@@ -15,6 +15,7 @@ struct TypedWork {
   WeightType type = WeightType::kF32;
   double bytes = 0;          // as stored
   double flops_per_row = 0;  // of one token
+  bool of_experts = false;
 };
 
 // Layers that look at the same positions.

@@ -1,21 +1,25 @@
 #!/usr/bin/env python3
 """Bytes of weights a second that llama.cpp's matrix-vector products take from the caches, by type,
 beside ours: what data/engines says as matvec_efficiency_of. With --rows, FLOP/s of its products of so
-many rows: matmul_efficiency_of.
+many rows: matmul_efficiency_of. With --memory, how little reading from memory and computing overlap:
+overlap_of.
 
-  scripts/engines/cached_rates.py BUILD_BIN WORK ENGINE [--types q4_0,q8_0] [--rounds 3] [--rows 128]
+  scripts/engines/cached_rates.py BUILD_BIN WORK ENGINE [--types q4_0,q8_0] [--rounds 3] [--rows 128 | --memory]
 
 Models of one layer that fit the caches, the same but for the width of their feed-forward part: what
 a wider one takes longer is its weights' alone, so the rate is the slope of the time of a token over
 the model's bytes, whatever a token costs besides. With --rows there are two layers, since the engine
 computes the last one's feed-forward part for the last row alone, and the slope is over the FLOPs of
-the first. ENGINE is llama-bench (Debian's llama.cpp-tools has it), or a script that starts it, which
+the first. With --memory the same slope is taken of models far beyond the caches as well, and held
+against the rate of those that fit and that of plain reads (4 KiB pages, one thread): 0 where a byte
+takes what the join of both says (reports/model/terms.cc), -1 where it takes their sum. ENGINE is llama-bench (Debian's llama.cpp-tools has it), or a script that starts it, which
 can read WORK; or a folder with node_modules that hold npm's node-llama-cpp.
 One thread; each round is the engine's models of a type, then our kernel, or of a type that we have no
 kernel for, that of the type which stands in for it in predictions (reports/model/measured.cc).
 """
 import argparse
 import json
+import math
 import pathlib
 import statistics
 import subprocess
@@ -25,6 +29,9 @@ from compare_steps import HERE, Side, numbers
 HIDDEN = 1024
 WIDTHS = (256, 512, 768, 1024)
 TOKENS, RUNS = 256, 8  # a token takes 0.2 ms
+MEMORY_WIDTHS = (196608, 393216)  # 340 and 680 MB in Q4_0
+MEMORY_TOKENS, MEMORY_RUNS = 24, 3
+OVERLAP_POWER = 4  # kOverlapPower in reports/model/curves.h
 # Between products: what the activation of a column of the feed-forward part takes of the slope
 # (element_seconds of the profiles, AVX-512; two elements).
 ACTIVATION = 2 * 0.7e-9
@@ -56,23 +63,23 @@ def make_model(options, width, label):
     return file
 
 
-def node_seconds(options, files):
+def node_seconds(options, files, tokens=TOKENS, runs=RUNS):
     engine = Side(["node", HERE / "engine_steps.mjs", options.engine, "on"])
     seconds = {}
     for file in files:
         engine.ask(json.dumps({"op": "load", "name": "m", "file": str(file), "context": 1024,
                                "threads": 1}))
         order = json.dumps({"op": "run", "name": "m", "sequence": 0, "rows": options.rows,
-                            "cached": 0, "repeats": TOKENS if options.rows == 1 else 1})
-        seconds[file] = [engine.ask(order)["seconds"][0] for _ in range(RUNS)]
+                            "cached": 0, "repeats": tokens if options.rows == 1 else 1})
+        seconds[file] = [engine.ask(order)["seconds"][0] for _ in range(runs)]
         engine.ask(json.dumps({"op": "drop", "name": "m"}))
     engine.end()
     return seconds
 
 
-def bench_seconds(options, files):
-    tokens = ["-p", "0", "-n", TOKENS] if options.rows == 1 else ["-p", options.rows, "-n", "0"]
-    command = [options.engine, *map(str, tokens), "-t", "1", "-r", str(RUNS), "-o", "jsonl"]
+def bench_seconds(options, files, tokens=TOKENS, runs=RUNS):
+    what = ["-p", "0", "-n", tokens] if options.rows == 1 else ["-p", options.rows, "-n", "0"]
+    command = [options.engine, *map(str, what), "-t", "1", "-r", str(runs), "-o", "jsonl"]
     for file in files:
         command += ["-m", file]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
@@ -118,6 +125,47 @@ def measure(options, label):
         yield 1 / slope, base, of_ours(ours) if ours else None
 
 
+def read_rates(options):
+    file = options.work / "ours.json"
+    file.unlink(missing_ok=True)
+    subprocess.run([options.bin / "stream_bandwidth", "--budget", "6", "--out", file,
+                    "--benchmark_filter=read/dram/page:4k/threads:1/"], check=False, capture_output=True)
+    samples = json.loads(file.read_text())["points"][0]["samples"]
+    file.unlink()
+    return samples
+
+
+def measure_memory(options, label):
+    """Median rates of one row: from the caches, from memory, and what plain reads get."""
+    engine_seconds = node_seconds if options.engine.is_dir() else bench_seconds
+    sides = [([make_model(options, width, label) for width in options.widths], TOKENS, RUNS),
+             ([make_model(options, width, label) for width in MEMORY_WIDTHS], MEMORY_TOKENS, MEMORY_RUNS)]
+    runs, reads = [{}, {}], []
+    for _ in range(options.rounds):
+        for of_side, (files, tokens, repeats) in zip(runs, sides):
+            for file, seconds in engine_seconds(options, files, tokens, repeats).items():
+                of_side.setdefault(file.stat().st_size, []).extend(seconds)
+        reads += read_rates(options)
+    slopes = [statistics.linear_regression(list(side), list(map(statistics.median, side.values())))[0]
+              for side in runs]
+    return 1 / slopes[0], 1 / slopes[1], statistics.median(reads)
+
+
+def overlap(cached, memory, read):
+    parts = 1 / cached, 1 / read
+    joined = sum(part ** OVERLAP_POWER for part in parts) ** (1 / OVERLAP_POWER)
+    return -math.log(1 / memory / joined) / math.log(sum(parts) / joined)
+
+
+def print_memory(options):
+    print("| type | from the caches, GB/s | from memory, GB/s | plain reads, GB/s | overlap |")
+    print("|---|--:|--:|--:|--:|")
+    for label in options.types.split(","):
+        rates = measure_memory(options, label)
+        print(f"| {label} | " + " | ".join(f"{rate / 1e9:.1f}" for rate in rates) +
+              f" | {overlap(*rates):.2f} |", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -126,8 +174,11 @@ def main():
     parser.add_argument("--types", default="q4_0,q8_0,q4_k_s,q6_k,bf16,f16")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rows", type=int, default=1)
+    parser.add_argument("--memory", action="store_true")
     parser.add_argument("--widths", type=numbers, default=WIDTHS)
     options = parser.parse_args()
+    if options.memory:
+        return print_memory(options)
     unit = "GB/s" if options.rows == 1 else "GFLOP/s"
     print(f"| type | of all runs | engine, {unit} | ours, {unit} | engine / ours | µs a run besides |")
     print("|---|---|--:|--:|--:|--:|")

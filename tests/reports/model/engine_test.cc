@@ -110,6 +110,23 @@ TEST(EngineProfiles, HaveFiguresOfAMakersCoresBesideThoseOfAnInstructionSet) {
   EXPECT_EQ(other.measured_on, "AVX512_VNNI");
 }
 
+TEST(EngineProfiles, HaveFiguresOfCoresWithUnitsForMatrices) {
+  const EngineProfile intel = find_engine_profile("llama.cpp", "AVX512_VNNI/Intel");
+  const EngineProfile amx = find_engine_profile("llama.cpp", "AVX512_VNNI/Intel/AMX");
+  EXPECT_EQ(amx.measured_on, "AVX512_VNNI/Intel/AMX");
+  EXPECT_GT(amx.matmul_efficiency_for("q8_0"), 2 * intel.matmul_efficiency_for("q8_0"));
+  EXPECT_EQ(amx.matmul_efficiency_for("q8_0", true), intel.matmul_efficiency_for("q8_0"))
+      << "experts' products are not AMX's";
+  EXPECT_EQ(amx.matvec_efficiency_for("q8_0", true), intel.matvec_efficiency_for("q8_0"));
+  EXPECT_EQ(intel.matmul_efficiency_for("q8_0", true), intel.matmul_efficiency_for("q8_0"));
+  EXPECT_EQ(amx.decode_slowdown, intel.decode_slowdown) << "what was not measured apart";
+  EXPECT_THAT(amx.repacked_types, ::testing::Contains("q8_0"));
+  EXPECT_THAT(intel.repacked_types, ::testing::Not(::testing::Contains("q8_0")));
+  // Nobody measured such cores of another maker: the instruction set's figures stand.
+  EXPECT_EQ(find_engine_profile("llama.cpp", "AVX512_VNNI/AMX").measured_on, "AVX512_VNNI");
+  EXPECT_EQ(find_engine_profile("llama.cpp", "AVX2/Intel").measured_on, "AVX2");
+}
+
 TEST(EngineProfiles, GoByWhatTheQuantisedProductsRanOn) {
   Results results = synthetic::results(Laws{});
   const double plain = engine_profile_for(results, "llama.cpp").matmul_efficiency_for("q4_0");
@@ -126,6 +143,84 @@ TEST(EngineProfiles, GoByWhatTheQuantisedProductsRanOn) {
   EXPECT_EQ(wide.measured_on, "AVX512_VNNI");
   results.machine.cpu_model = "Intel(R) Xeon(R) Processor";
   EXPECT_EQ(engine_profile_for(results, "llama.cpp").measured_on, "AVX512_VNNI/Intel");
+  results.machine.cpu_features.push_back("amx_int8");
+  EXPECT_EQ(engine_profile_for(results, "llama.cpp").measured_on, "AVX512_VNNI/Intel/AMX");
+}
+
+TEST(Engine, ExpertsOfAnotherEfficiencyLeaveTheRestAlone) {
+  const MachineModel model(synthetic::results(Laws{}));
+  EngineProfile engine = find_engine_profile("generic");
+  const Query query{"prefill", 512, 0, "f16"};
+  const auto compute = [&](const char* name) {
+    return model.predict(find_model(name), engine, query, 4).seconds_by_term.at("compute");
+  };
+  const double dense = compute("qwen3-4b"), mixed = compute("qwen3-30b-a3b");
+  engine.expert_matmul_efficiency_of.emplace();
+  const ModelShape shape = find_model("qwen3-30b-a3b");
+  (*engine.expert_matmul_efficiency_of)[std::string(to_string(shape.type))] = 0.5;
+  EXPECT_EQ(compute("qwen3-4b"), dense);
+  EXPECT_GT(compute("qwen3-30b-a3b"), 1.3 * mixed);
+  EXPECT_LT(compute("qwen3-30b-a3b"), 2 * mixed) << "attention's products are no experts'";
+}
+
+// Of an engine without parallel regions, so that a decode step is reads and arithmetic alone.
+double weights_and_compute(const MachineModel& model, const EngineProfile& engine, int threads) {
+  const Query query{"decode", 1, 0, "f16"};
+  const Prediction step = model.predict(find_model("qwen3-4b:q4_0"), engine, query, threads);
+  return step.seconds_by_term.at("weights") + step.seconds_by_term.at("compute");
+}
+
+TEST(Engine, WhoseReadsAndArithmeticDoNotOverlapTakesTheirSum) {
+  Results results = synthetic::results(Laws{});  // without chains: terms alone
+  std::erase_if(results.points, [](const Point& point) { return point.probe == "decode_scaling"; });
+  const MachineModel model(results);
+  EngineProfile engine = find_engine_profile("generic");
+  const auto seconds = [&](double overlap, double efficiency) {
+    engine.overlap = overlap;
+    engine.matvec_efficiency = efficiency;
+    return weights_and_compute(model, engine, 1);
+  };
+  constexpr double kNoArithmetic = 1e6, kSlow = 0.5;
+  const double reads = seconds(0, kNoArithmetic);
+  const double slow =
+      seconds(0, kSlow / 1e6) * 1e-6;  // arithmetic so slow that nothing else counts
+  EXPECT_NEAR(seconds(-1, kSlow), reads + slow, 1e-3 * (reads + slow));
+  EXPECT_LT(seconds(0, kSlow), 0.85 * (reads + slow));
+  EXPECT_GT(seconds(0, kSlow), std::max(reads, slow));
+  EXPECT_GT(seconds(-0.5, kSlow), seconds(0, kSlow));
+  EXPECT_LT(seconds(-0.5, kSlow), seconds(-1, kSlow));
+}
+
+TEST(Engine, AnOverlapOfItsOwnCountsWhereCoresAskForTheRateAlone) {
+  const MachineModel model(synthetic::results(Laws{}));  // 60 GB/s of 8 cores that ask for 160
+  EngineProfile engine = find_engine_profile("generic");
+  const auto rise = [&](int threads) {
+    engine.overlap = 0;
+    const double together = weights_and_compute(model, engine, threads);
+    engine.overlap = -1;
+    return weights_and_compute(model, engine, threads) / together;
+  };
+  EXPECT_GT(rise(1), 1.2);
+  EXPECT_NEAR(rise(8), 1, 1e-9);
+  engine.overlap_of["q4_0"] = 0;
+  EXPECT_LT(rise(1), 1.1) << "the head alone is of another type";
+}
+
+// Our steps' loss is not the engine's, which is known against plain reads.
+TEST(Engine, AnOverlapOfItsOwnDoesNotLoseWhatOurStepsLose) {
+  EngineProfile engine = find_engine_profile("generic");
+  const auto seconds = [&](double longer, std::optional<double> overlap) {
+    Results results = synthetic::results(Laws{});
+    for (Point& point : results.points) {
+      if (point.probe != "decode_scaling") continue;
+      for (double& sample : point.samples) sample *= longer;
+      point.summary = summarise(point.samples, point.unit);
+    }
+    engine.overlap = overlap;
+    return weights_and_compute(MachineModel(results), engine, 1);
+  };
+  EXPECT_GT(seconds(1.4, std::nullopt), 1.2 * seconds(1, std::nullopt));
+  EXPECT_NEAR(seconds(1.4, -0.5), seconds(1, -0.5), 0.1 * seconds(1, -0.5));
 }
 
 TEST(Engine, ATypeOfItsOwnEfficiencySlowsItsProductsAlone) {
