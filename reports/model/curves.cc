@@ -119,7 +119,7 @@ Estimate Family::at(std::string_view group, double x, double threads) const {
     return value(below != nullptr ? *below : *above, threads);
   }
   const Estimate low = value(*below, threads), high = value(*above, threads);
-  Curve between(Curve::Axes::kLogarithmic);
+  Curve between(between_);
   between.add({below->x, low.value, low.spread, 0});
   between.add({above->x, high.value, high.spread, 0});
   return between.at(x);

@@ -62,12 +62,13 @@ class Curve {
 // cliff seen on one are not lost on the others.
 class Family {
  public:
+  explicit Family(Curve::Axes between = Curve::Axes::kLogarithmic) : between_(between) {}
   void add(std::string_view group, double x, const CurvePoint& over_threads);
   bool empty() const { return members_.empty(); }
   bool has(std::string_view group) const;
   // As measured; nullopt where it was not.
   std::optional<CurvePoint> point(std::string_view group, double x, double threads) const;
-  // Logarithmic in x, ends held. `group` must be there.
+  // Between two x as the axes say, ends held. `group` must be there.
   Estimate at(std::string_view group, double x, double threads) const;
   double smallest_x(std::string_view group) const;
   // Rate at `threads` relative to the rate at one thread: the (lower) median of the members that
@@ -88,6 +89,7 @@ class Family {
   };
   const Member& reference() const { return members_.at(reference_); }
   Estimate value(const Member& member, double threads) const;
+  Curve::Axes between_;
   std::vector<Member> members_;  // sorted by group, then x
   std::size_t reference_ = 0;    // the one with the most thread counts
 };

@@ -60,7 +60,9 @@ struct MeasuredCurves {
   Family matmul;                                       // FLOP/s, group: weight type, x: rows
   Family attention;                                    // FLOP/s, group: "", x: one layer's KV bytes
   std::map<std::string, Curve, std::less<>> dispatch;  // seconds, "barrier/spin" ...
-  Family start;                                        // seconds, group: "", x: a step's work, s
+  // Seconds, group: "", x: a step's work, s. Straight between lengths: 13.8, 7.3 to 12.5, 7.4 and
+  // 1.5 ms with 10, 20, 40 and 80 ms of work on a Granite Rapids guest (DECISIONS 115).
+  Family start{Curve::Axes::kLinear};
   double pick_seconds = 0;  // to choose a token, of each of a vocabulary's; 0: not measured
   std::map<std::string, CurvePoint, std::less<>> matvec;  // weight bytes/s of one thread, by type
   Curve working_set;               // one thread's read bandwidth against bytes

@@ -4,16 +4,17 @@ beside ours: what data/engines says as matvec_efficiency_of. With --rows, FLOP/s
 many rows: matmul_efficiency_of. With --memory, how little reading from memory and computing overlap:
 overlap_of.
 
-  scripts/engines/cached_rates.py BUILD_BIN WORK ENGINE [--types q4_0,q8_0] [--rounds 3] [--rows 128 | --memory]
+  scripts/engines/cached_rates.py BUILD_BIN WORK ENGINE [--types q4_0,q8_0] [--rounds 3] [--rows 128 | --memory 2048]
 
 Models of one layer that fit the caches, the same but for the width of their feed-forward part: what
 a wider one takes longer is its weights' alone, so the rate is the slope of the time of a token over
 the model's bytes, whatever a token costs besides. With --rows there are two layers, since the engine
 computes the last one's feed-forward part for the last row alone, and the slope is over the FLOPs of
-the first. With --memory the same slope is taken of models far beyond the caches as well, and held
-against the rate of those that fit and that of plain reads (4 KiB pages, one thread): 0 where a byte
-takes what the join of both says (reports/model/terms.cc), -1 where it takes their sum. ENGINE is llama-bench (Debian's llama.cpp-tools has it), or a script that starts it, which
-can read WORK; or a folder with node_modules that hold npm's node-llama-cpp.
+the first. With --memory the same slope is taken of models of so many columns and several layers, far
+beyond the caches, as well, and held against the rate of those that fit and that of plain reads (4 KiB
+pages, one thread): 0 where a byte takes what the join of both says (reports/model/terms.cc), -1 where it
+takes their sum. ENGINE is llama-bench (Debian's llama.cpp-tools has it), or a script that starts it,
+which can read WORK; or a folder with node_modules that hold npm's node-llama-cpp.
 One thread; each round is the engine's models of a type, then our kernel, or of a type that we have no
 kernel for, that of the type which stands in for it in predictions (reports/model/measured.cc).
 """
@@ -29,7 +30,8 @@ from compare_steps import HERE, Side, numbers
 HIDDEN = 1024
 WIDTHS = (256, 512, 768, 1024)
 TOKENS, RUNS = 256, 8  # a token takes 0.2 ms
-MEMORY_WIDTHS = (196608, 393216)  # 340 and 680 MB in Q4_0
+MEMORY_WIDTH = 16384
+MEMORY_PARAMETERS = (600e6, 1200e6)  # 340 and 680 MB in Q4_0
 MEMORY_TOKENS, MEMORY_RUNS = 24, 3
 OVERLAP_POWER = 4  # kOverlapPower in reports/model/curves.h
 # Between products: what the activation of a column of the feed-forward part takes of the slope
@@ -41,22 +43,18 @@ BLOCKS_STAND_IN = STAND_IN | {"q6_k": "q8_0", "q5_k": "q8_0", "q5_0": "q8_0", "q
                               "f16": "bf16"}
 
 
-def layers(options):
-    return 1 if options.rows == 1 else 2
-
-
 def feed_forward_flops(options, width):
     return 2 * 3 * HIDDEN * width * (options.rows + 1)  # the last layer's for one row
 
 
-def make_model(options, width, label):
-    config = options.work / f"cached-{layers(options)}-{width}.json"
+def make_model(options, label, width, layers, hidden=HIDDEN):
+    config = options.work / f"layers-{layers}-{hidden}-{width}.json"
     config.write_text(json.dumps({
-        "model_type": "llama", "num_hidden_layers": layers(options), "hidden_size": HIDDEN,
+        "model_type": "llama", "num_hidden_layers": layers, "hidden_size": hidden,
         "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 64,
         "intermediate_size": width, "vocab_size": 512, "tie_word_embeddings": True,
         "max_position_embeddings": 4096}))
-    file = options.work / f"cached-{layers(options)}-{width}-{label}.gguf"
+    file = config.with_name(f"{config.stem}-{label}.gguf")
     if not file.exists():
         subprocess.run([options.bin / "memory_benchmark", "synthesize", f"{config}:{label}",
                         "--out", file], check=True, stdout=subprocess.DEVNULL)
@@ -107,7 +105,8 @@ def measure(options, label):
     """[(engine's bytes or FLOP a second, seconds of a run besides, ours)]: the quickest of all rounds,
     since nothing waits for memory and neighbours only add; and the medians, for cores whose other
     hardware thread is a neighbour's: it takes more from a kernel that leaves little idle."""
-    widths = {make_model(options, width, label): width for width in options.widths}
+    layers = 1 if options.rows == 1 else 2
+    widths = {make_model(options, label, width, layers): width for width in options.widths}
     engine_seconds = node_seconds if options.engine.is_dir() else bench_seconds
     runs, ours = {}, []  # seconds of each run by the model's bytes, or FLOP
     for _ in range(options.rounds):
@@ -136,18 +135,20 @@ def read_rates(options):
 
 
 def measure_memory(options, label):
-    """Median rates of one row: from the caches, from memory, and what plain reads get."""
+    """Rates of one row from the caches (the quickest, as measure() has it), and the medians from memory
+    and of plain reads."""
     engine_seconds = node_seconds if options.engine.is_dir() else bench_seconds
-    sides = [([make_model(options, width, label) for width in options.widths], TOKENS, RUNS),
-             ([make_model(options, width, label) for width in MEMORY_WIDTHS], MEMORY_TOKENS, MEMORY_RUNS)]
+    sides = [([make_model(options, label, width, 1) for width in options.widths], TOKENS, RUNS),
+             ([make_model(options, label, MEMORY_WIDTH, round(of / (3 * options.memory * MEMORY_WIDTH)),
+                          options.memory) for of in MEMORY_PARAMETERS], MEMORY_TOKENS, MEMORY_RUNS)]
     runs, reads = [{}, {}], []
     for _ in range(options.rounds):
         for of_side, (files, tokens, repeats) in zip(runs, sides):
             for file, seconds in engine_seconds(options, files, tokens, repeats).items():
                 of_side.setdefault(file.stat().st_size, []).extend(seconds)
         reads += read_rates(options)
-    slopes = [statistics.linear_regression(list(side), list(map(statistics.median, side.values())))[0]
-              for side in runs]
+    slopes = [statistics.linear_regression(list(side), list(map(of_runs, side.values())))[0]
+              for side, of_runs in zip(runs, (min, statistics.median))]
     return 1 / slopes[0], 1 / slopes[1], statistics.median(reads)
 
 
@@ -174,7 +175,7 @@ def main():
     parser.add_argument("--types", default="q4_0,q8_0,q4_k_s,q6_k,bf16,f16")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rows", type=int, default=1)
-    parser.add_argument("--memory", action="store_true")
+    parser.add_argument("--memory", type=int, metavar="COLUMNS")
     parser.add_argument("--widths", type=numbers, default=WIDTHS)
     options = parser.parse_args()
     if options.memory:

@@ -183,7 +183,7 @@ TEST(MeasuredCurves, StartingThreadsGoesByTheLengthOfTheStep) {
   const MeasuredCurves curves = curves_of({step_point({0.014}, 4), longer});
   EXPECT_DOUBLE_EQ(curves.start_seconds(0.006, 4).value, 0.008);
   EXPECT_DOUBLE_EQ(curves.start_seconds(0.024, 4).value, 0.002);
-  EXPECT_NEAR(curves.start_seconds(0.012, 4).value, 0.004, 1e-9) << "half-way on a log-log line";
+  EXPECT_NEAR(curves.start_seconds(0.015, 4).value, 0.005, 1e-9) << "half-way on a straight line";
   EXPECT_DOUBLE_EQ(curves.start_seconds(1, 4).value, 0.002) << "held at the longest";
 }
 
