@@ -22,6 +22,7 @@ case "$preset" in
   asan)
     cmake --build --preset asan --target unit_tests
     # A process a program, not a test: starting one under a sanitizer takes longer than most tests.
+    export LSAN_OPTIONS="suppressions=$PWD/tests/leaks.supp:print_suppressions=0"
     printf '%s\n' build/asan/bin/*_test |
       UBSAN_OPTIONS=print_stacktrace=1 xargs -P 2 -I{} sh -c \
         '{} --gtest_brief=1 >{}.log 2>&1; code=$?; echo "{}"; tail -n 4 {}.log; [ $code = 0 ] || { cat {}.log; exit 1; }'

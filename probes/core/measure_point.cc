@@ -1,7 +1,7 @@
 // The order matters: noise is read closest around the samples, counters are switched on inside of
 // that, the clock is estimated on rank 0's PU right before and after, and the result is checked
 // last. Before means after the warm-up: wide vectors, matrix units and waiting for memory each have
-// a clock of their own (Granite Rapids: 3.6 GHz where additions have 4.2), which is no drift.
+// a clock of their own (Granite Rapids: a seventh below that of additions), which is no drift.
 #include "probes/core/measure_point.h"
 
 #include <algorithm>

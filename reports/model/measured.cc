@@ -353,7 +353,9 @@ Estimate MeasuredCurves::dispatch_seconds(std::string_view operation, std::strin
                                           double threads) const {
   const std::string_view other = operation == "barrier" ? "region" : "barrier";
   for (const std::string_view name : {operation, other}) {
-    const auto found = dispatch.find(fmt::format("{}/{}", name, sync));
+    std::string key(name);  // asked for in every step of every redraw
+    key.append("/").append(sync);
+    const auto found = dispatch.find(key);
     if (found == dispatch.end()) continue;
     const double most = found->second.points().back().x;
     if (threads > 1 && most <= 1) continue;  // one thread waits for nobody: it tells nothing
