@@ -221,6 +221,7 @@ TEST(Engine, AnOverlapOfItsOwnDoesNotLoseWhatOurStepsLose) {
   };
   EXPECT_GT(seconds(1.4, std::nullopt), 1.2 * seconds(1, std::nullopt));
   EXPECT_NEAR(seconds(1.4, -0.5), seconds(1, -0.5), 0.1 * seconds(1, -0.5));
+  EXPECT_LT(seconds(1.4, -0.5), 1.01 * seconds(1, -0.5)) << "the usual loss is not taken twice";
 }
 
 TEST(Engine, ATypeOfItsOwnEfficiencySlowsItsProductsAlone) {
