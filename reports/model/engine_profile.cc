@@ -67,8 +67,8 @@ EngineProfile on_isa(EngineProfile profile, const nlohmann::json& json) {
     for (const auto& [type, efficiency] : json.value(key, ByType{})) known[type] = efficiency;
   };
   if (json.value("except_experts", false)) {
-    profile.expert_matmul_efficiency_of = profile.matmul_efficiency_of;
-    profile.expert_matvec_efficiency_of = profile.matvec_efficiency_of;
+    profile.experts = {profile.matmul_efficiency_of, profile.matvec_efficiency_of,
+                       profile.overlap_of};
   }
   profile.repacked_types = json.value("repacked_types", profile.repacked_types);
   overlay("matmul_efficiency_of", profile.matmul_efficiency_of);

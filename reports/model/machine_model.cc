@@ -123,7 +123,7 @@ double overlap_of(const EngineProfile& engine, const Workload& work) {
   double bytes = 0, weighted = 0;
   const auto add = [&](const TypedWork& part, double share) {
     bytes += share * part.bytes;
-    weighted += share * part.bytes * engine.overlap_for(to_string(part.type));
+    weighted += share * part.bytes * engine.overlap_for(to_string(part.type), part.of_experts);
   };
   for (const TypedWork& dense : work.dense) add(dense, 1);
   for (const TypedWork& expert : work.experts) add(expert, work.experts_touched(1));

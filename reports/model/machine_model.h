@@ -51,15 +51,16 @@ struct EngineProfile {
   // Of types that differ from the others.
   using ByType = std::map<std::string, double, std::less<>>;
   ByType matmul_efficiency_of, matvec_efficiency_of;
-  // The same of experts' products, where the engine has other ones for them than for the rest.
-  std::optional<ByType> expert_matmul_efficiency_of, expert_matvec_efficiency_of;
+  // By type, of experts' products, where the engine has other ones for them than for the rest.
+  struct OfExperts {
+    ByType matmul_efficiency, matvec_efficiency, overlap;
+  };
+  std::optional<OfExperts> experts;
   const ByType& matmul_efficiencies(bool of_experts) const {
-    return of_experts && expert_matmul_efficiency_of ? *expert_matmul_efficiency_of
-                                                     : matmul_efficiency_of;
+    return of_experts && experts ? experts->matmul_efficiency : matmul_efficiency_of;
   }
   const ByType& matvec_efficiencies(bool of_experts) const {
-    return of_experts && expert_matvec_efficiency_of ? *expert_matvec_efficiency_of
-                                                     : matvec_efficiency_of;
+    return of_experts && experts ? experts->matvec_efficiency : matvec_efficiency_of;
   }
   double matmul_efficiency_for(std::string_view type, bool of_experts = false) const {
     const ByType& known = matmul_efficiencies(of_experts);
@@ -76,9 +77,10 @@ struct EngineProfile {
   // have no figure of their own `overlap`; absent: as in our measured steps, which ask ahead.
   std::optional<double> overlap;
   ByType overlap_of;
-  double overlap_for(std::string_view type) const {
-    const auto own = overlap_of.find(type);
-    return own == overlap_of.end() ? overlap.value_or(0) : own->second;
+  double overlap_for(std::string_view type, bool of_experts = false) const {
+    const ByType& known = of_experts && experts ? experts->overlap : overlap_of;
+    const auto own = known.find(type);
+    return own == known.end() ? overlap.value_or(0) : own->second;
   }
   // What the engine loses of what our kernels lose, as a power of the ratio: to a guest's
   // neighbours, on the cores' other hardware threads and in memory, and in a chain against its

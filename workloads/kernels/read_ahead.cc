@@ -1,7 +1,7 @@
 // Zen 4: asking for every line blinds its prefetcher (DECISIONS 68); nothing is gained while 32
 // GB/s are all that DRAM gives, up to a fifth while it gives 60. Intel: Granite Rapids reads Q4_0
-// at 11.5 GB/s so, and at 15.8 when asked for every line, of 18.4 that plain reads get (DECISIONS
-// 113). Others were not measured.
+// at 0.65 of plain reads so, and at 0.91 to 1.00 when asked for every line (DECISIONS 113). Others
+// were not measured.
 #include "workloads/kernels/read_ahead.h"
 
 namespace mb {
