@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""How near our kernels come to this machine's ceilings: matrix-vector products from DRAM against the
-read bandwidth of as many threads, matrix products of 512 rows against the same products on registers
-alone. Both sides of a ratio are measured in each round, in turns; the table has medians.
+"""How near our kernels come to this machine's ceilings: matrix-vector products from memory against
+plain reads of as many bytes by as many threads (an L3 that is shared with other guests may hold some
+of them, for both), matrix products of 512 rows against the same products on registers alone. Both
+sides of a ratio are measured in each round, in turns; the table has medians.
 
   scripts/kernel_speed.py [--build build/release] [--rounds 7] [--seconds 0.3] [--only REGEX]
 """
@@ -16,7 +17,7 @@ import sys
 import tempfile
 
 MIB = 1 << 20
-DRAM_BYTES = 256 * MIB  # of all threads together: eight times and more what a thread's caches hold
+MEMORY_BYTES = 256 * MIB  # of all threads together: eight times and more what their own caches hold
 ROWS = 512
 
 
@@ -25,12 +26,13 @@ def all_cases(threads_list):
     cases = []
     for threads in threads_list:
         read = ("stream_bandwidth", {"operation": "read", "level": "dram", "page": "thp",
+                                     "working_set_bytes": MEMORY_BYTES // threads,
                                      "threads": threads})
         for kind in ("q8_0", "q4_0", "q4_k", "q6_k", "bf16", "f16", "f32"):
-            cases.append((f"matvec {kind}, {threads} threads, of DRAM read",
+            cases.append((f"matvec {kind}, {threads} threads, of memory read",
                           0.95 if kind in ("q8_0", "q4_0") else None,
                           ("matmul_throughput", {"operation": "matvec", "type": kind,
-                                                 "working_set_bytes": DRAM_BYTES // threads,
+                                                 "working_set_bytes": MEMORY_BYTES // threads,
                                                  "threads": threads}), read))
         peak = ("matmul_throughput", {"operation": "peak", "threads": threads})
         for kind in ("q8_0", "q4_0", "q4_k", "q6_k"):

@@ -20,9 +20,11 @@ namespace {
 // and the cores', which change faster. A decode step is the nearest there is to an engine's token
 // and takes a tenth of a second, so that one visit has a handful of them: one before its place amid
 // the run and one at the end, with one of prefill's where there is time for samples of seconds.
+// Steps whose threads are started anew likewise: a sample takes a third of a second.
 constexpr int kProductVisits = 3;
 // Under this the points themselves need the time.
-constexpr double kLeastSeconds = 1.0, kLeastProductSeconds = 0.5, kLeastPrefillSeconds = 5;
+constexpr double kLeastSeconds = 1.0, kLeastProductSeconds = 0.5, kLeastPrefillSeconds = 5,
+                 kLeastStartedSeconds = 0.25;
 // Of set-up: the host hands out a guest's memory once, and what another step gave back a moment ago
 // is there (1 GB in 0.2 to 0.5 s on the Emerald Rapids guest, the first time in 0.6 to 3.3).
 constexpr double kTouchedAgain = 0.4;
@@ -42,6 +44,15 @@ bool is_product(const std::string& probe, const Parameters& point) {
   if (probe != "matmul_throughput") return false;
   const std::string type = point.text_or("type", "");
   return point.text_or("operation", "") == "matvec" || type == "q4_0" || type == "q8_0";
+}
+
+// Steps like a small model's tokens, half of which may be the starting: how much that is changes
+// from step to step by as much again, so that few samples tell no mean.
+bool is_started_step(const std::string& probe, const Parameters& point) {
+  constexpr std::int64_t kSmallModelsMs = 20;
+  return probe == "dispatch_overhead" && point.text_or("sync", "") == "thread_create" &&
+         point.text_or("operation", "") == "step" &&
+         point.number_or("work_ms", 0) == kSmallModelsMs;
 }
 
 double weight_of(const ProbePlan& plan) {
@@ -64,6 +75,7 @@ std::vector<ProbePlan> visits_of(const std::vector<ProbePlan>& first, double lea
     again.share *= weight_of(again) / weight_of(plan);
     again.set_up_seconds *= kTouchedAgain;
     again.least_seconds = least_seconds;
+    again.left_out_as.clear();  // the first visit told of it
     visits.push_back(std::move(again));
   }
   return visits;
@@ -84,8 +96,10 @@ void visit_again(const CandidateContext& context, std::vector<ProbePlan>& plans)
     return visits;
   };
   const std::vector<ProbePlan> decode = chain_visits("decode_scaling", kLeastSeconds);
+  const std::vector<ProbePlan> started = visits_of(first, kLeastStartedSeconds, is_started_step);
   std::vector<ProbePlan> last = visits_of(first, kLeastSeconds, is_read_of_memory);
-  last.insert(last.end(), decode.begin(), decode.end());
+  for (const auto* visit : {&decode, &started})
+    last.insert(last.end(), visit->begin(), visit->end());
   std::ranges::move(chain_visits("prefill_scaling", kLeastPrefillSeconds),
                     std::back_inserter(last));
   // Before what no prediction needs: large caches of the host's make set-up longer than planned,
@@ -98,9 +112,10 @@ void visit_again(const CandidateContext& context, std::vector<ProbePlan>& plans)
   const std::ptrdiff_t steps = end - plans.begin();
   for (std::ptrdiff_t visit = kProductVisits; visit > 0; --visit) {
     const auto at = plans.begin() + steps * visit / kProductVisits;
-    const auto after = plans.insert(at, products.begin(), products.end());
-    if (visit == 1)
-      plans.insert(std::next(after, std::ssize(products)), decode.begin(), decode.end());
+    auto after =
+        std::next(plans.insert(at, products.begin(), products.end()), std::ssize(products));
+    if (visit == 1) plans.insert(after, decode.begin(), decode.end());
+    if (visit == 2) plans.insert(after, started.begin(), started.end());
   }
 }
 

@@ -21,7 +21,7 @@ constexpr std::array kCommands{
             run_run},
     Command{"shm", "SIZE LOG", "serial and parallel /dev/shm test", run_shm},
     Command{"probe", "NAME [flags]", "one probe alone (--list shows them)", run_probe},
-    Command{"inspect", "MODEL", "a model's exact sizes: bytes a token, KV bytes, parameters",
+    Command{"inspect", "MODEL", "a model's exact sizes: bytes, KV bytes, parameters",
             run_inspect},
     Command{"synthesize", "MODEL --out FILE", "a GGUF file of random weights of a model's shape",
             run_synthesize},
@@ -51,7 +51,7 @@ void print_help() {
       "to give prefill and how many to give decode. Needs no weights, no engine and no root.\n\n"
       "Commands (without one: run):\n");
   for (const Command& command : kCommands) {
-    fmt::print("  {:<34}{}\n", fmt::format("{} {}", command.name, command.arguments),
+    fmt::print("  {:<41}{}\n", fmt::format("{} {}", command.name, command.arguments),
                command.summary);
   }
   fmt::print(
