@@ -20,7 +20,8 @@ namespace {
 // and the cores', which change faster. A decode step is the nearest there is to an engine's token
 // and takes a tenth of a second, so that one visit has a handful of them: one before its place amid
 // the run and one at the end, with one of prefill's where there is time for samples of seconds.
-// Steps whose threads are started anew likewise: a sample takes a third of a second.
+// Steps whose threads are started anew likewise, a sample takes a third of a second: before the
+// decode step, which gives back much memory, and less than two seconds after the reads, which do.
 constexpr int kProductVisits = 3;
 // Under this the points themselves need the time.
 constexpr double kLeastSeconds = 1.0, kLeastProductSeconds = 0.5, kLeastPrefillSeconds = 5,
@@ -98,7 +99,7 @@ void visit_again(const CandidateContext& context, std::vector<ProbePlan>& plans)
   const std::vector<ProbePlan> decode = chain_visits("decode_scaling", kLeastSeconds);
   const std::vector<ProbePlan> started = visits_of(first, kLeastStartedSeconds, is_started_step);
   std::vector<ProbePlan> last = visits_of(first, kLeastSeconds, is_read_of_memory);
-  for (const auto* visit : {&decode, &started})
+  for (const auto* visit : {&started, &decode})
     last.insert(last.end(), visit->begin(), visit->end());
   std::ranges::move(chain_visits("prefill_scaling", kLeastPrefillSeconds),
                     std::back_inserter(last));
@@ -110,12 +111,19 @@ void visit_again(const CandidateContext& context, std::vector<ProbePlan>& plans)
   end = std::next(plans.insert(end, last.begin(), last.end()),
                   static_cast<std::ptrdiff_t>(last.size()));
   const std::ptrdiff_t steps = end - plans.begin();
+  const auto is_dispatch = [](const ProbePlan& plan) {
+    return plan.probe == "dispatch_overhead" && !plan.environment.empty();
+  };
+  const std::ptrdiff_t dispatch = std::ranges::find_if(plans, is_dispatch) - plans.begin();
   for (std::ptrdiff_t visit = kProductVisits; visit > 0; --visit) {
-    const auto at = plans.begin() + steps * visit / kProductVisits;
+    // In thirds, the first before the dispatch probes: behind them are the first steps.
+    const std::ptrdiff_t third = steps * visit / kProductVisits;
+    const auto at = plans.begin() + (visit == 1 && dispatch < steps ? dispatch : third);
     auto after =
         std::next(plans.insert(at, products.begin(), products.end()), std::ssize(products));
-    if (visit == 1) plans.insert(after, decode.begin(), decode.end());
-    if (visit == 2) plans.insert(after, started.begin(), started.end());
+    if (visit != 1) continue;
+    after = std::next(plans.insert(after, started.begin(), started.end()), std::ssize(started));
+    plans.insert(after, decode.begin(), decode.end());
   }
 }
 

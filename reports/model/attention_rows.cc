@@ -23,6 +23,12 @@ double row_exposure(double row_bytes, double kv_heads) {
   return wide * apart;
 }
 
+std::optional<double> busiest_share(const AttentionParts& parts, double positions, double threads) {
+  const double length = parts.rounded_to * std::ceil(positions / parts.rounded_to);
+  if (parts.from <= 0 || length < parts.from) return std::nullopt;
+  return std::min(1.0, std::ceil(length / threads) / positions);
+}
+
 double with_waiting(const AttentionRow& row, const MeasuredCurves& curves, const RowPasses& of) {
   const double loads = row.loads * row_exposure(of.row_bytes, of.kv_heads);
   if (loads <= 0 || curves.load_rate.empty()) return of.seconds;

@@ -12,7 +12,7 @@
 // Measured with models of one width and many heads (docs/likeness-zen4.md): 8 layers, heads of 64
 // to 256 elements, 1 to 32 key heads, 1 to 8 query heads on each, 512 to 8,192 positions.
 #pragma once
-#include <string_view>
+#include <optional>
 
 #include "reports/model/machine_model.h"
 #include "reports/model/measured.h"
@@ -26,6 +26,10 @@ double row_cost(const AttentionRow& row, double head_elements);
 // Share of a load's time that a key row makes the core wait: little where a row is two lines, since
 // several positions are under way at once then; none where rows of one head follow each other.
 double row_exposure(double row_bytes, double kv_heads);
+
+// Of so many positions the share of the thread that has the most; nothing where heads are shared
+// out instead.
+std::optional<double> busiest_share(const AttentionParts& parts, double positions, double threads);
 
 struct RowPasses {
   double seconds = 0;         // of one head and position, arithmetic alone

@@ -44,6 +44,11 @@ void read_attention_row(const nlohmann::json& profile, AttentionRow& row) {
          json->value("loads", 0.0)};
 }
 
+void read_attention_parts(const nlohmann::json& profile, AttentionParts& parts) {
+  const auto json = profile.find("attention_parts");
+  if (json != profile.end()) parts = {json->at("from"), json->at("rounded_to")};
+}
+
 EngineProfile on_isa(EngineProfile profile, const nlohmann::json& json) {
   for (const auto& [key, value] : json.items()) {
     constexpr std::array<std::string_view, 12> kKnown = {"matmul_efficiency_of",
@@ -115,6 +120,7 @@ Stored stored_from_file(const EmbeddedFile& file) {
     profile.attention_block_efficiency = json.value("attention_block_efficiency", 1.0);
     profile.kv_cost = json.value("kv_cost", ByType{});
     read_attention_row(json, profile.attention_row);
+    read_attention_parts(json, profile.attention_parts);
     profile.element_seconds = json.value("element_seconds", 0.0);
     json.at("serial_seconds_per_token").get_to(profile.serial_seconds_per_token);
     json.at("dynamic_chunks").get_to(profile.dynamic_chunks);

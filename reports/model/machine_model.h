@@ -30,6 +30,13 @@ struct AttentionRow {
   double loads = 0;                  // loads waited for at each key row outside the core's cache
 };
 
+// How threads share out what a single query row looks at: equal parts of the cache's length rounded
+// up to whole `rounded_to`, from a length of `from` on, so that the last threads' parts are partly
+// empty. Shorter caches, and all of them where `from` is 0, are shared out by heads.
+struct AttentionParts {
+  double from = 0, rounded_to = 1;  // positions
+};
+
 // How an engine works, from data/engines/NAME.json; every number there has its source.
 struct EngineProfile {
   std::string name, title;
@@ -102,6 +109,7 @@ struct EngineProfile {
            !kv_cost.contains(kv_type);
   }
   AttentionRow attention_row;  // below attention_block_rows
+  AttentionParts attention_parts;
   // What one thread takes for an element that stands between products (Workload::between_elements),
   // beyond what our steps take for it; 0: no more than ours.
   double element_seconds = 0;

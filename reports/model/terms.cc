@@ -238,8 +238,10 @@ class Stepper {
   };
   Kernel attention_kernel(const AttentionGroup& group) const {
     const ModelShape& one = group.one;
-    // Engines share attention out by heads and rows: more threads than those find no work.
-    const double workers = std::min(threads_, static_cast<double>(one.heads) * rows_);
+    const std::optional<double> busiest = by_positions(one);
+    // Shared out by heads and rows, more threads than those find no work.
+    const double workers =
+        busiest ? threads_ : std::min(threads_, static_cast<double>(one.heads) * rows_);
     const double flops = batch_ * group.layers * one.attention_flops(step_.rows, step_.cached);
     // A prefill goes through its sequences one by one, a decode step through all at once.
     const auto layer_kv =
@@ -264,14 +266,24 @@ class Stepper {
       engine = cached.value / engine_.attention_efficiency *
                row_cost(engine_.attention_row, head_elements(one)) * kv_cost;
       if (counted) {
-        engine = rows_waited_for(one, engine, flops, layer_kv, workers);
+        engine = rows_waited_for(one, engine, flops, layer_kv, workers, busiest.has_value());
         spread = std::max({spread, cached.spread, curves_.load_rate.at(step_bytes()).spread});
       }
+      if (busiest) engine *= *busiest * threads_;
     } else {
       engine = ours.value / engine_.attention_efficiency *
                row_cost(engine_.attention_row, head_elements(one)) * kv_cost;
     }
     return {ours.value, engine, spread};
+  }
+
+  // Where the engine shares a layer's positions out instead of its heads: what the busiest has.
+  std::optional<double> by_positions(const ModelShape& one) const {
+    const bool single = !step_.prefill && step_.rows == 1 && step_.batch == 1;
+    if (!single || engine_.kv_cost.contains(step_.kv_type)) return std::nullopt;
+    const double of_position = 4 * static_cast<double>(one.heads) * head_elements(one);
+    return busiest_share(engine_.attention_parts,
+                         one.attention_flops(1, step_.cached) / of_position, threads_);
   }
 
   // Half of what a head multiplies at a position, once with the key and once with the value.
@@ -291,16 +303,19 @@ class Stepper {
 
   // Seconds of a decode step's rows that take `arithmetic` without waiting for any.
   double rows_waited_for(const ModelShape& one, double arithmetic, double flops, double layer_kv,
-                         double workers) const {
+                         double workers, bool by_positions) const {
     const auto kv_heads = static_cast<double>(one.kv_heads), heads = static_cast<double>(one.heads);
     const double visits = flops / (4 * static_cast<double>(one.head_size));  // heads x positions
     const double pair = static_cast<double>(one.kv_bytes(1, step_.kv_type)) / kv_heads;
     const double share = heads / kv_heads * static_cast<double>(step_.rows);
-    const double turns = heads * static_cast<double>(step_.rows) * batch_ / workers;
+    // Who has a part of the positions goes over it with all heads.
+    const double turns =
+        heads * static_cast<double>(step_.rows) * batch_ / (by_positions ? 1 : workers);
+    const double parts = by_positions ? workers : 1;
     const RowPasses passes{.seconds = arithmetic * workers / visits,
                            .passes = std::clamp(turns, 1.0, std::max(share, 1.0)),
                            .step_bytes = step_bytes(),
-                           .key_head_bytes = layer_kv / batch_ / kv_heads,
+                           .key_head_bytes = layer_kv / batch_ / kv_heads / parts,
                            .row_bytes = pair / 2,
                            .kv_heads = kv_heads};
     return with_waiting(engine_.attention_row, curves_, passes) * visits / workers;

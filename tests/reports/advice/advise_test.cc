@@ -45,7 +45,7 @@ TEST(Advice, PrefillTakesAllCoresAndDecodeStopsAtTheBandwidth) {
   laws.bandwidth_one = 20e9;
   laws.bandwidth_all = 70e9;
   laws.matvec_one = 60e9;
-  laws.attention_one = 200e9;
+  laws.attention_one = 400e9;
   const ModelAdvice advice = one_model(synthetic::results(laws));
   EXPECT_EQ(advice.prefill.threads, 16);
   EXPECT_EQ(advice.decode.threads, 4);
@@ -262,7 +262,7 @@ TEST(Compromise, LiesBetweenThePhasesAndSaysWhatItCosts) {
   laws.cores = 16;
   laws.bandwidth_all = 70e9;
   laws.matvec_one = 60e9;
-  laws.attention_one = 200e9;
+  laws.attention_one = 400e9;
   const ModelAdvice advice = one_model(synthetic::results(laws));
   EXPECT_EQ(advice.compromise.phase, "both");
   EXPECT_GE(advice.compromise.threads, advice.decode.threads);

@@ -78,7 +78,7 @@ Laws with_hardware_threads(double recovery) {
   laws.cores = 12;
   laws.bandwidth_all = 70e9;
   laws.matvec_one = 60e9;
-  laws.attention_one = 200e9;
+  laws.attention_one = 400e9;
   return laws;
 }
 

@@ -23,7 +23,7 @@ class SettingsTest : public ::testing::Test {
     laws.smt = 2;
     laws.bandwidth_all = 70e9;
     laws.matvec_one = 60e9;
-    laws.attention_one = 200e9;
+    laws.attention_one = 400e9;
     AdviceRequest request;
     request.models = {"qwen3-4b:q4_0"};
     advice_ = advise(synthetic::results(laws), request).models.at(0);
@@ -71,7 +71,7 @@ TEST(Masks, OfScatteredCpusAreHexadecimal) {
   laws.l3_domains = 4;  // spread over domains: 0, 4, 8, 12
   laws.bandwidth_all = 70e9;
   laws.matvec_one = 60e9;
-  laws.attention_one = 200e9;
+  laws.attention_one = 400e9;
   AdviceRequest request;
   request.models = {"qwen3-4b:q4_0"};
   const ModelAdvice advice = advise(synthetic::results(laws), request).models.at(0);

@@ -107,6 +107,42 @@ double attention_seconds(const MachineModel& model, const EngineProfile& engine,
       .seconds_by_term.at("attention");
 }
 
+TEST(AttentionRows, SharedOutByPositionsTakeAsLongAsTheFullestPart) {
+  const AttentionParts parts{.from = 512, .rounded_to = 256};
+  EXPECT_EQ(busiest_share(parts, 200, 2), std::nullopt) << "a cache of 256: by heads";
+  EXPECT_DOUBLE_EQ(*busiest_share(parts, 512, 2), 0.5);
+  EXPECT_DOUBLE_EQ(*busiest_share(parts, 513, 2), 384.0 / 513) << "of 768, a third of them empty";
+  EXPECT_DOUBLE_EQ(*busiest_share(parts, 513, 1), 1);
+  EXPECT_DOUBLE_EQ(*busiest_share(parts, 1024, 64), 1.0 / 64);
+  EXPECT_EQ(busiest_share({}, 4096, 2), std::nullopt);
+}
+
+// Of llama.cpp's decode steps on Granite Rapids those of two threads leap where a further 256
+// positions begin (docs/likeness-granite-rapids.md).
+TEST(AttentionRows, OfTwoThreadsLeapWhereTheCacheGrows) {
+  Laws laws;
+  laws.bandwidth_one = laws.bandwidth_all = 1e12;  // so that the cache's bytes bind nowhere
+  const MachineModel model(synthetic::results(laws));
+  const ModelShape shape = find_model("qwen3-4b");
+  EngineProfile engine = find_engine_profile("generic");
+  engine.kv_cost = {{"q8_0", 1}};
+  const auto seconds = [&](std::int64_t cached, const char* kv_type, int batch, int threads) {
+    Query query{"decode", 1, cached, kv_type};
+    query.batch = batch;
+    return model.predict(shape, engine, query, threads).seconds_by_term.at("attention");
+  };
+  const double by_heads = seconds(600, "f16", 1, 2);
+  const double eight = seconds(600, "f16", 1, 8), several = seconds(600, "f16", 2, 2);
+  const double other_type = seconds(600, "q8_0", 1, 2), one = seconds(600, "f16", 1, 1);
+  engine.attention_parts = {.from = 512, .rounded_to = 256};
+  EXPECT_NEAR(seconds(600, "f16", 1, 2), by_heads * 2 * 384 / 601, by_heads * 0.01);
+  EXPECT_NEAR(seconds(600, "f16", 1, 8), eight * 8 * 96 / 601, eight * 0.01);
+  EXPECT_NEAR(seconds(767, "f16", 1, 2), seconds(600, "f16", 1, 2), by_heads * 0.02);
+  EXPECT_EQ(seconds(600, "f16", 1, 1), one);
+  EXPECT_EQ(seconds(600, "f16", 2, 2), several) << "several sequences are shared out by heads";
+  EXPECT_EQ(seconds(600, "q8_0", 1, 2), other_type) << "as are other types";
+}
+
 // A run that was cut short: what a load from memory takes is not known.
 TEST(AttentionRows, AreNotCountedFromLatenciesOfCachesAlone) {
   Results results = with_latencies();

@@ -71,6 +71,10 @@ TEST(EngineProfiles, AreAsTheirFilesSay) {
     EXPECT_EQ(profile.attention_block_efficiency, file.value("attention_block_efficiency", 1.0))
         << name;
     EXPECT_EQ(profile.element_seconds, file.value("element_seconds", 0.0)) << name;
+    const auto parts =
+        file.value("attention_parts", nlohmann::json{{"from", 0}, {"rounded_to", 1}});
+    EXPECT_EQ(profile.attention_parts.from, parts.at("from")) << name;
+    EXPECT_EQ(profile.attention_parts.rounded_to, parts.at("rounded_to")) << name;
     EXPECT_EQ(nlohmann::json(profile.kv_cost), file.value("kv_cost", nlohmann::json::object()))
         << name;
   }
