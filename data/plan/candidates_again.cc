@@ -25,7 +25,7 @@ namespace {
 constexpr int kProductVisits = 3;
 // Under this the points themselves need the time.
 constexpr double kLeastSeconds = 1.0, kLeastProductSeconds = 0.5, kLeastPrefillSeconds = 5,
-                 kLeastStartedSeconds = 0.25;
+                 kLeastStartedSeconds = 0.8;
 // Of set-up: the host hands out a guest's memory once, and what another step gave back a moment ago
 // is there (1 GB in 0.2 to 0.5 s on the Emerald Rapids guest, the first time in 0.6 to 3.3).
 constexpr double kTouchedAgain = 0.4;
@@ -33,6 +33,9 @@ constexpr double kTouchedAgain = 0.4;
 // time is the first's. As long a visit needs this times the first model's part; a longer budget
 // makes it up to twice as long.
 constexpr double kChainShare = 2;
+// Likewise of started steps: of three lengths one is visited again, and a third of the first
+// visit's time would end after a sample or two.
+constexpr double kStartedShare = 3;
 
 bool is_read_of_memory(const std::string& probe, const Parameters& point) {
   return probe == "stream_bandwidth" && point.text_or("operation", "") == "read" &&
@@ -97,10 +100,11 @@ void visit_again(const CandidateContext& context, std::vector<ProbePlan>& plans)
     return visits;
   };
   const std::vector<ProbePlan> decode = chain_visits("decode_scaling", kLeastSeconds);
-  const std::vector<ProbePlan> started = visits_of(first, kLeastStartedSeconds, is_started_step);
+  std::vector<ProbePlan> started = visits_of(first, kLeastStartedSeconds, is_started_step);
+  for (ProbePlan& plan : started) plan.share *= kStartedShare;
   std::vector<ProbePlan> last = visits_of(first, kLeastSeconds, is_read_of_memory);
-  for (const auto* visit : {&started, &decode})
-    last.insert(last.end(), visit->begin(), visit->end());
+  last.insert(last.end(), started.begin(), started.end());
+  last.insert(last.end(), decode.begin(), decode.end());
   std::ranges::move(chain_visits("prefill_scaling", kLeastPrefillSeconds),
                     std::back_inserter(last));
   // Before what no prediction needs: large caches of the host's make set-up longer than planned,

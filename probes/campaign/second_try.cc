@@ -50,7 +50,6 @@ int take_better(Results& document, const Results& again) {
     ++replaced;
   }
   document.steps.insert(document.steps.end(), again.steps.begin(), again.steps.end());
-  document.missing.insert(document.missing.end(), again.missing.begin(), again.missing.end());
   return replaced;
 }
 

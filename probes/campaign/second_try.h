@@ -22,7 +22,8 @@ std::vector<SecondTry> second_tries(const std::vector<PlannedStep>& steps,
                                     const std::map<std::size_t, Results>& finished, double seconds);
 
 // Replaces the points whose second try has the better verdict, with a note "second_try" that tells
-// why there was one; steps and missing entries are added. Returns how many were replaced.
+// why there was one; steps are added. What the second try lacks is not missing: the first one's
+// points stand. Returns how many were replaced.
 int take_better(Results& document, const Results& again);
 
 }  // namespace mb

@@ -65,7 +65,9 @@ TEST(TakeBetter, ReplacesAPointOnlyByABetterOne) {
                      measured(2, Validity::kInvalid, "")};
   again.points = {measured(1, Validity::kNoisy, "steal", 2), measured(2, Validity::kInvalid, "", 2),
                   measured(64, Validity::kValid, "", 2)};
+  again.missing = {{"probe (1 points)", "its time was over", "allow a longer --budget"}};
   EXPECT_EQ(take_better(document, again), 1);
+  EXPECT_THAT(document.missing, testing::IsEmpty()) << "the first try's point stands";
   ASSERT_EQ(document.points.size(), 2u);
   EXPECT_EQ(document.points[0].samples, std::vector<double>{2});
   EXPECT_EQ(document.points[0].notes.at("second_try"), "the first was spread: detail");
