@@ -25,7 +25,7 @@ namespace {
 constexpr int kProductVisits = 3;
 // Under this the points themselves need the time.
 constexpr double kLeastSeconds = 1.0, kLeastProductSeconds = 0.5, kLeastPrefillSeconds = 5,
-                 kLeastStartedSeconds = 0.8;
+                 kLeastStartedSeconds = 0.5;
 // Of set-up: the host hands out a guest's memory once, and what another step gave back a moment ago
 // is there (1 GB in 0.2 to 0.5 s on the Emerald Rapids guest, the first time in 0.6 to 3.3).
 constexpr double kTouchedAgain = 0.4;
